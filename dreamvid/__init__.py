@@ -1,0 +1,47 @@
+"""DeepDream for video: dreams that follow the motion of the picture.
+
+    from dreamvid import Job, Settings, render
+
+    for event in render(Job(Path("clip.mp4"), settings=Settings(layer="inception4d"))):
+        print(event)
+
+Names are loaded when they are first used: `import dreamvid` itself costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dreamvid.errors import DreamvidError, MediaError, ModelError, SettingsError
+    from dreamvid.render import Event, Finished, FrameDone, Job, Notice, ShotStarted, Started, render
+    from dreamvid.settings import Settings
+
+__all__ = [
+    "DreamvidError",
+    "Event",
+    "Finished",
+    "FrameDone",
+    "Job",
+    "MediaError",
+    "ModelError",
+    "Notice",
+    "Settings",
+    "SettingsError",
+    "ShotStarted",
+    "Started",
+    "render",
+]
+
+_HOMES = {
+    "dreamvid.errors": ("DreamvidError", "MediaError", "ModelError", "SettingsError"),
+    "dreamvid.settings": ("Settings",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'dreamvid' has no attribute '{name}'")
+    home = next((home for home, names in _HOMES.items() if name in names), "dreamvid.render")
+    return getattr(importlib.import_module(home), name)

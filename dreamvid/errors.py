@@ -1,0 +1,42 @@
+"""What can go wrong in a way that a person can mend.
+
+    DreamvidError            exit code 1
+    ├── MediaError           a file cannot be read, written, decoded or encoded
+    ├── ModelError           a network, its weights or one of its layers cannot be had
+    └── SettingsError        a value, preset or configuration makes no sense; exit code 2
+
+Every message is one line that says what is wrong, where, and what to do about it; the command line
+prints it as it is, without a traceback. Anything else that escapes is a bug of ours and shows one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DreamvidError(Exception):
+    """The base of all errors that a user can cause or mend."""
+
+    exit_code = 1
+
+
+class MediaError(DreamvidError):
+    """A file cannot be read, written, decoded or encoded."""
+
+
+class ModelError(DreamvidError):
+    """A network, its weights or one of its layers cannot be had."""
+
+
+class SettingsError(DreamvidError):
+    """A value, preset or configuration file makes no sense."""
+
+    exit_code = 2
+
+
+def did_you_mean(word: str, known: Iterable[str], count: int = 3) -> str:
+    """Return `"; did you mean a, b?"` for the names in `known` closest to `word`, or `""` if none is close."""
+    folded = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), folded, n=count, cutoff=0.6)
+    return f"; did you mean {', '.join(folded[name] for name in close)}?" if close else ""

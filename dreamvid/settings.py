@@ -1,0 +1,279 @@
+"""Every setting once: its name, default, bounds, help text, flag and key in a file.
+
+The command line's flags, the keys of presets and configuration files, and the recipe of a render are all made from the
+models below. A setting called `octave_scale` is `--octave-scale` on the command line and `octave-scale` in a file.
+Precedence, weakest first: defaults, the model's own look, preset, configuration file, flags.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from dreamvid.errors import SettingsError, did_you_mean
+
+
+class LayerTarget(NamedTuple):
+    """A layer to dream on and how much it counts beside the others."""
+
+    name: str
+    weight: float = 1.0
+
+    def __str__(self) -> str:
+        return self.name if self.weight == 1 else f"{self.name}:{self.weight:g}"
+
+
+def _parse_layer(value: Any) -> LayerTarget:
+    if not isinstance(value, str):
+        return LayerTarget(*value)
+    name, colon, weight = value.rpartition(":")
+    if not colon:
+        return LayerTarget(value.strip())
+    try:
+        number = float(weight)
+    except ValueError:
+        # A name may hold a colon of its own, as in `inception4d:pre`.
+        return LayerTarget(value.strip())
+    if not name or not 0 < abs(number) < float("inf"):
+        raise ValueError(f"'{value}' is not NAME or NAME:WEIGHT with a weight other than 0")
+    return LayerTarget(name.strip(), number)
+
+
+def _parse_layers(value: Any) -> Any:
+    items = [value] if isinstance(value, str) else value
+    return tuple(_parse_layer(item) for item in items)
+
+
+def _parse_integers(value: Any) -> Any:
+    if isinstance(value, int):
+        return (value,)
+    if isinstance(value, str):
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            raise ValueError(f"'{value}' is not a whole number or a list of them such as 28,16,6,2") from None
+    return value
+
+
+def _parse_seconds(value: Any) -> Any:
+    """Seconds, exactly: `2.5`, `2.5s`, `1:02.5`, `1:00:00`, `1001/24000`."""
+    if not isinstance(value, str):
+        return Fraction(str(value)) if isinstance(value, (int, float)) else value
+    try:
+        *larger, last = value.strip().removesuffix("s").split(":")
+        seconds = Fraction(last)
+        for power, part in enumerate(reversed(larger), start=1):
+            seconds += int(part) * 60**power
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"'{value}' is not a time such as 2.5, 2.5s or 1:02.5") from None
+    if seconds < 0:
+        raise ValueError(f"'{value}' lies before the start of the clip")
+    return seconds
+
+
+def _parse_size(value: Any) -> Any:
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+)\s*[x×]\s*(\d+)\s*", value)  # noqa: RUF001 - people paste it
+        if not found:
+            raise ValueError(f"'{value}' is not WIDTHxHEIGHT such as 640x360")
+        return int(found[1]), int(found[2])
+    return value
+
+
+Layers = Annotated[tuple[LayerTarget, ...], BeforeValidator(_parse_layers), Field(min_length=1)]
+Iterations = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=10_000)], ...],
+    BeforeValidator(_parse_integers),
+    Field(min_length=1, max_length=32),
+]
+Seconds = Annotated[Fraction, BeforeValidator(_parse_seconds)]
+FramesPerSecond = Annotated[Fraction, BeforeValidator(_parse_seconds), Field(gt=0, le=1000)]
+Side = Annotated[int, Field(ge=1, le=32768)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(_parse_size)]
+
+
+def _setting(default: Any, text: str, metavar: str, **bounds: Any) -> Any:
+    """A field that is also a flag: `metavar` names its value in `--help`."""
+    return Field(default, description=text, json_schema_extra={"metavar": metavar}, **bounds)
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        alias_generator=lambda name: name.replace("_", "-"),
+        populate_by_name=True,
+        protected_namespaces=(),
+        defer_build=True,  # `--help` needs the fields, not the validators
+    )
+
+
+class NetworkSettings(_Group):
+    """What dreams."""
+
+    model: str = _setting(
+        "auto",
+        "Network; `dreamvid models` lists them. auto: GoogLeNet if its weights can be had, else the embedded dreamnet",
+        "NAME",
+    )
+    weights: Path | None = _setting(None, "Your own weights for that model (.safetensors or .pth)", "FILE")
+    layer: Layers | None = _setting(
+        None,
+        "Layer to dream on; `dreamvid layers MODEL` lists them. Repeat for several, each with a weight",
+        "NAME[:WEIGHT]",
+    )
+
+
+class LookSettings(_Group):
+    """How the dream looks."""
+
+    strength: float = _setting(
+        1.0, "How strong the dream settles on video; 1 is as strong as on a still", "X", gt=0, le=10
+    )
+    octaves: int = _setting(4, "How many sizes the picture is dreamed at", "N", ge=1, le=32)
+    octave_scale: float = _setting(1.4, "Size of each octave over the next coarser one", "X", gt=1, le=4)
+    iterations: Iterations = _setting(
+        (28, 16, 6, 2), "Steps per octave, coarse to fine, on a shot's first frame; one number serves all", "N[,N…]"
+    )
+    step: float = _setting(1.5, "How far one step moves a pixel on average, in 8-bit levels", "LEVELS", gt=0, le=255)
+    jitter: int = _setting(32, "Reach of the random shift before each step", "PX", ge=0, le=4096)
+    spectrum: float = _setting(
+        0.7, "Weigh the gradient's frequencies by 1/f^X: 0 fine grain (2015), 1 large soft shapes", "X", ge=0, le=3
+    )
+    laplacian: int = _setting(
+        0, "Split the gradient into so many bands of equal strength; 0 is off", "LEVELS", ge=0, le=16
+    )
+    spread: float = _setting(
+        1.5, "Spread the dream over a layer's channels: 0 the strongest takes all (2015), 2 all equal", "X", ge=0, le=2
+    )
+    seed: int = _setting(0, "Seed of the jitter; the same seed gives the same film", "N", ge=0)
+
+
+class MotionSettings(_Group):
+    """How the dream follows the picture."""
+
+    blend: float = _setting(0.95, "How much of the carried dream enters the next frame", "0..1", ge=0, le=1)
+    warm_iterations: Iterations = _setting(
+        (2, 2, 1, 1), "Steps per octave where the dream was carried; uncovered places get more", "N[,N…]"
+    )
+    every: int = _setting(1, "Dream each Nth frame and carry the dream along the flow between", "N", ge=1, le=1000)
+    flow: Literal["dis", "farneback", "raft", "none"] = _setting(
+        "dis", "Optical flow: dis, farneback, raft (downloads weights) or none", "METHOD"
+    )
+    cuts: Literal["auto", "none"] = _setting(
+        "auto", "auto: find the cuts and start each shot anew; none: treat all as one shot", "HOW"
+    )
+
+
+class PartSettings(_Group):
+    """What part of the clip, and how large."""
+
+    start: Seconds | None = _setting(None, "Begin at this time: 2.5, 2.5s or 1:02.5", "TIME")
+    end: Seconds | None = _setting(None, "End before this time", "TIME")
+    frames: int | None = _setting(None, "At most so many frames", "N", ge=1)
+    size: Size | None = _setting(None, "Scale to exactly this size", "WxH")
+    max_size: Side | None = _setting(None, "Shrink so that the longer side has at most so many pixels", "PX")
+    rate: FramesPerSecond | None = _setting(None, "Frames per second (the clip's own; 24 for image sequences)", "FPS")
+
+
+class OutputSettings(_Group):
+    """What is written."""
+
+    codec: Literal["h264", "h265", "prores", "ffv1"] = _setting(
+        "h264", "Video codec: h264, h265, prores or ffv1", "NAME"
+    )
+    crf: int | None = _setting(
+        None, "Constant rate factor of h264 and h265: less is better and larger", "N", ge=0, le=51
+    )
+    audio: str = _setting("copy", "Sound: copy the clip's own, none, or take it from a FILE", "copy|none|FILE")
+
+
+class RunSettings(_Group):
+    """On what it runs."""
+
+    device: str = _setting("auto", "auto, cpu, cuda, cuda:1 or mps", "NAME")
+    precision: Literal["auto", "fp32", "bf16"] = _setting(
+        "auto", "Arithmetic inside the network; auto takes bf16 where the processor has it", "auto|fp32|bf16"
+    )
+    threads: int | None = _setting(None, "Processor threads for the network", "N", ge=1, le=1024)
+
+
+class Settings(NetworkSettings, LookSettings, MotionSettings, PartSettings, OutputSettings, RunSettings):
+    """All settings of a render, flat, as in a configuration file."""
+
+    def for_model(self, look: Mapping[str, Any]) -> Settings:
+        """These settings with a model's own `look` in place of the defaults that nobody has set."""
+        own = {name: value for name, value in look.items() if name not in self.model_fields_set}
+        kept = {name: getattr(self, name) for name in self.model_fields_set}
+        return make_settings(own | kept)
+
+
+GROUPS: tuple[tuple[str, type[_Group]], ...] = (
+    ("Network", NetworkSettings),
+    ("Look", LookSettings),
+    ("Motion", MotionSettings),
+    ("Part and size", PartSettings),
+    ("Output", OutputSettings),
+    ("Running", RunSettings),
+)
+"""The groups in the order of `--help`, with their headings."""
+
+
+def key_of(name: str) -> str:
+    """The spelling of a setting on the command line and in files: `octave_scale` -> `octave-scale`."""
+    return name.replace("_", "-")
+
+
+def make_settings(*layers: Mapping[str, Any], source: str = "settings") -> Settings:
+    """Settings from mappings of values, later ones winning; keys with `-` or `_`.
+
+    Raises `SettingsError` that names the first key at fault and, for an unknown one, those nearest to it.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged.update({str(key).replace("-", "_"): value for key, value in layer.items()})
+    known = [name for _, group in GROUPS for name in group.model_fields]
+    for key in merged:
+        if key not in known:
+            suggestion = did_you_mean(key_of(key), [key_of(name) for name in known])
+            raise SettingsError(f"{source}: there is no setting '{key_of(key)}'{suggestion}")
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = key_of(str(first["loc"][0]).replace("_", "-"))
+        reason = first["msg"].removeprefix("Value error, ")
+        shown = "" if first["type"] == "value_error" else f", not '{_shown(first['input'])}'"
+        raise SettingsError(f"--{key}: {reason[0].lower()}{reason[1:]}{shown}") from None
+
+
+def _shown(value: Any) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """The values of a YAML file of settings. Raises `SettingsError` where it cannot be read or is no mapping."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such configuration file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot read it as a configuration file ({error})") from error
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise SettingsError(f"{path}: not valid YAML: {problem}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: a configuration file holds lines such as `octaves: 4`")
+    values.pop("about", None)  # a preset's own description
+    return {str(key): value for key, value in values.items()}
