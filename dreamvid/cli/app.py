@@ -1,0 +1,51 @@
+"""The command group: `dreamvid INPUT` means `dreamvid dream INPUT`."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+DEFAULT = "dream"
+
+
+class DefaultGroup(TyperGroup):
+    """A group that puts the default command's name before words that are no command's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and not self._is_for_the_group(ctx, args[0]):
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def _is_for_the_group(self, ctx: Any, word: str) -> bool:
+        if word in self.commands or word in {name for option in self.get_params(ctx) for name in option.opts}:
+            return True
+        if word == "--help" or word.startswith("-"):
+            return word == "--help"
+        # A mistyped command gets "did you mean", unless there is a file of that name or it looks like a path.
+        looks_like_a_path = os.sep in word or "." in word or Path(word).exists()
+        return not looks_like_a_path and bool(difflib.get_close_matches(word, self.commands, cutoff=0.7))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The default command's options and the list of commands, on one page."""
+        page = copy.copy(self)
+        page.params = [*self.commands[DEFAULT].params, *self.params]
+        super(DefaultGroup, page).format_help(ctx, formatter)
+
+    def get_usage(self, ctx: Any) -> str:
+        name = ctx.command_path
+        return f"Usage: {name} INPUT [OPTIONS]\n       {name} COMMAND [OPTIONS] …"
+
+
+app = typer.Typer(
+    cls=DefaultGroup,
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)

@@ -1,0 +1,51 @@
+"""`dreamvid INPUT`: dream a video, a picture or a sequence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from dreamvid.cli.options import with_settings
+from dreamvid.cli.presets import read_preset
+from dreamvid.settings import make_settings, read_settings_file
+
+
+@with_settings
+def dream(
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="Video, picture, sequence (frames/%05d.png) or folder of pictures")
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="PATH", help="File, or pattern for a sequence", show_default="<stem>.dream.mp4"
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output")] = False,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help="A named look; `dreamvid presets` lists them")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
+    ] = None,
+    progress: Annotated[
+        Literal["rich", "json", "none"],
+        typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
+    ] = "rich",
+    given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_settings`
+) -> None:
+    """Dream a video, a picture or a sequence."""
+    settings = make_settings(
+        read_preset(preset) if preset else {},
+        read_settings_file(Path(config)) if config else {},
+        given,
+    )
+
+    # The network's libraries take seconds to load: only once it is sure that they are needed.
+    from dreamvid.cli.progress import show
+    from dreamvid.render import Job, render
+
+    target = Path(output) if output else None
+    show(render(Job(Path(source), target, settings, overwrite)), progress)

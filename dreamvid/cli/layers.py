@@ -1,0 +1,23 @@
+"""`dreamvid layers MODEL`: what a network can dream on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def layers(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A network of `dreamvid models`")],
+    every: Annotated[bool, typer.Option("--all", help="Every operation, not only the layers with a name")] = False,
+) -> None:
+    """List the layers of a network that --layer takes, from coarse paint to whole objects."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from dreamvid.models import describe_layers
+
+    table = Table("layer", "channels", "stride", "kind", "also called", box=None, pad_edge=False)
+    for row in describe_layers(model, detail=every):
+        table.add_row(row.name, str(row.channels), str(row.stride), row.kind, ", ".join(row.aliases))
+    Console().print(table)

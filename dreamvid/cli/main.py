@@ -1,0 +1,73 @@
+"""The entry point: commands, exit codes, and one line for every error that a person can mend.
+
+Exit codes: 0 done, 1 a dreamvid error, 2 usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from dreamvid.cli import dream, layers, models, presets
+from dreamvid.cli.app import DEFAULT, app
+from dreamvid.errors import DreamvidError
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"dreamvid {version('dreamvid')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _group(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave")
+    ] = False,
+) -> None:
+    r"""Turn video into dreams that follow the motion of the picture.
+
+    dreamvid clip.mp4 --layer inception4d
+
+    INPUT is a video, a picture, a numbered sequence (frames/%05d.png) or a folder of pictures.
+    """
+
+
+app.command(DEFAULT, hidden=True)(dream.dream)
+app.command("models")(models.models)
+app.command("layers")(layers.layers)
+app.command("presets")(presets.presets)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    try:
+        code = app(arguments, prog_name="dreamvid", standalone_mode=False)
+    except DreamvidError as error:
+        return _complain(str(error), error.exit_code)
+    except typer.TyperException as error:
+        if not error.format_message():  # no arguments at all: the help has been shown
+            return error.exit_code
+        return _complain(f"{error.format_message()} (see dreamvid --help)", error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted; nothing was written", 130)
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"dreamvid: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Showing a render's events: a bar for people, lines of JSON for programs, or nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from dreamvid.render import Event, Finished, FrameDone, Notice, ShotStarted, Started
+
+
+def show(events: Iterator[Event], how: str) -> None:
+    """Run through `events`, which does the work, and show them `how`: rich, json or none."""
+    _SHOWN[how](events)
+
+
+def _show_nothing(events: Iterator[Event]) -> None:
+    for _ in events:
+        pass
+
+
+def _show_json(events: Iterator[Event]) -> None:
+    """One object a line on standard output: {"event": "frame-done", "frame": 0, …}."""
+    for event in events:
+        name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
+        sys.stdout.write(json.dumps({"event": name, **asdict(event)}, default=_plain) + "\n")
+        sys.stdout.flush()
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, (Path, Fraction)):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in the log")
+
+
+class _Rate(ProgressColumn):
+    """Frames a second, or seconds a frame where that is the readable one."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.1f} frames/s" if speed >= 1 else f"{1 / speed:.1f} s/frame", style="progress.data.speed")
+
+
+def _show_bar(events: Iterator[Event]) -> None:
+    """A bar on standard error; the finished file's name on standard output."""
+    console = Console(stderr=True, highlight=False)
+    bar = Progress(
+        TextColumn("shot {task.fields[shot]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("", total=None, shot=1)
+        for event in events:
+            match event:
+                case Notice(text):
+                    console.print(text, markup=False, soft_wrap=True)
+                case Started():
+                    console.print(_describe(event), markup=False, soft_wrap=True)
+                    bar.update(task, total=event.frames)
+                case ShotStarted(shot=shot):
+                    bar.update(task, shot=shot + 1)
+                case FrameDone():
+                    bar.advance(task)
+                case Finished(target, frames, seconds):
+                    speed = f", {frames / seconds:.2f} frames/s" if frames > 1 else ""
+                    console.print(f"{frames} frame{'s' * (frames != 1)} in {seconds:.1f} s{speed}", markup=False)
+                    sys.stdout.write(f"{target}\n")
+
+
+def _describe(event: Started) -> str:
+    what = f"{event.source.name}: {event.width}x{event.height}"
+    if event.rate is not None:
+        what += f" at {float(event.rate):.5g} fps"
+    return f"{what}; {event.model} {', '.join(event.layers)} on {event.device} ({event.precision})"
+
+
+_SHOWN: dict[str, Callable[[Iterator[Event]], None]] = {"rich": _show_bar, "json": _show_json, "none": _show_nothing}

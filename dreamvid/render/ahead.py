@@ -1,0 +1,132 @@
+"""Threads with bounded queues around a render loop, so that the dream core never waits for a file or for the flow."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+_POLL_SECONDS = 0.1
+
+
+class _StoppedError(Exception):
+    """The other side has gone."""
+
+
+class _Channel(Generic[T]):
+    """A bounded queue that either side can close; an exception travels through it like an item."""
+
+    def __init__(self, depth: int) -> None:
+        self._items: queue.Queue[tuple[T | None, BaseException | None, bool]] = queue.Queue(maxsize=depth)
+        self.stopped = threading.Event()
+
+    def put(self, item: T | None, error: BaseException | None = None, last: bool = False) -> None:
+        while not self.stopped.is_set():
+            try:
+                self._items.put((item, error, last), timeout=_POLL_SECONDS)
+                return
+            except queue.Full:
+                continue
+        raise _StoppedError
+
+    def take_all(self) -> Iterator[T]:
+        while True:
+            try:
+                item, error, last = self._items.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                if self.stopped.is_set():
+                    return
+                continue
+            if error is not None:
+                raise error
+            if last:
+                return
+            yield item  # type: ignore[misc]  # only the last item is None
+
+
+class ReadAhead(Generic[T]):
+    """Iterate `items` in a thread of its own, at most `depth` of them ahead of the consumer.
+
+    A context manager and an iterable, for one pass. Whatever `items` raises is raised at the consumer in its turn.
+    Memory: `depth` items waiting, one being made and one in use.
+    """
+
+    def __init__(self, items: Iterable[T], depth: int) -> None:
+        self._items = items
+        self._channel: _Channel[T] = _Channel(depth)
+        self._thread = threading.Thread(target=self._produce, name="dreamvid-read-ahead", daemon=True)
+
+    def _produce(self) -> None:
+        try:
+            for item in self._items:
+                self._channel.put(item)
+            self._channel.put(None, last=True)
+        except _StoppedError:
+            return
+        except BaseException as error:  # it is raised again where the consumer can see it
+            with contextlib.suppress(_StoppedError):
+                self._channel.put(None, error)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __iter__(self) -> Iterator[T]:
+        return self._channel.take_all()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._channel.stopped.set()
+        self._thread.join()
+
+
+class WriteBehind(Generic[T]):
+    """Hand items to `write` in a thread of its own, at most `depth` of them behind the producer.
+
+    A context manager. What `write` raises is raised at the next `put`, or on leaving. A clean exit waits until
+    everything is written; after an exception whatever still waits is dropped.
+    """
+
+    def __init__(self, write: Callable[[T], None], depth: int) -> None:
+        self._write = write
+        self._channel: _Channel[T] = _Channel(depth)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._consume, name="dreamvid-write-behind", daemon=True)
+
+    def _consume(self) -> None:
+        try:
+            for item in self._channel.take_all():
+                self._write(item)
+        except BaseException as error:  # it is raised again where the producer can see it
+            self._error = error
+            self._channel.stopped.set()
+
+    def put(self, item: T) -> None:
+        """Queue one item, waiting while `depth` of them are still to be written."""
+        try:
+            self._channel.put(item)
+        except _StoppedError:
+            if self._error is not None:
+                raise self._error from None
+            raise RuntimeError("this writer is closed") from None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._channel.stopped.set()
+        else:
+            with contextlib.suppress(_StoppedError):  # the writer has failed; its own error is raised below
+                self._channel.put(None, last=True)
+        self._thread.join()
+        if kind is None and self._error is not None:
+            raise self._error

@@ -1,0 +1,98 @@
+"""The frame loop: what is read is followed along its motion, dreamed and handed on, one frame in, one frame out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dreamvid.dream import Dreamer
+from dreamvid.media import Reader
+from dreamvid.motion import Motion, MotionEstimator, mark_cuts
+from dreamvid.render.ahead import ReadAhead
+from dreamvid.render.carry import Carry
+from dreamvid.render.events import Event, FrameDone, ShotStarted
+from dreamvid.settings import MotionSettings
+
+Frame = npt.NDArray[np.float32]
+Dreams = Generator[tuple[Frame | None, Event], None, None]
+_FRAMES_AHEAD = 4  # decoded; with the look-ahead of the cut detection, about 8 frames are in memory at a time
+_MOTIONS_AHEAD = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A raw frame, (H, W, 3) float32 in [0, 1], and the way back to the one before it; None where a shot begins."""
+
+    raw: Frame
+    motion: Motion | None
+
+
+def follow_motion(frames: Iterable[Frame], rate: float, settings: MotionSettings, device: str) -> Iterator[Step]:
+    """Every frame with its motion. A cut, and the first frame, have none."""
+    estimator = MotionEstimator(settings.flow, device=device)
+    marked = mark_cuts(frames, rate) if settings.cuts == "auto" else ((frame, False) for frame in frames)
+    previous: Frame | None = None
+    for frame, is_cut in marked:
+        yield Step(frame, None if previous is None or is_cut else estimator.measure(previous, frame))
+        previous = frame
+
+
+def dream_film(reader: Reader, carry: Carry, settings: MotionSettings) -> Dreams:
+    """Dream all frames of `reader`: each comes with its `FrameDone`; a `ShotStarted` comes before, with no frame.
+
+    Decoding and motion run ahead in threads of their own while this one dreams.
+    """
+    if reader.rate is None:
+        raise ValueError("a film has a frame rate")
+    shot = -1
+    since_dreamed = 0
+    clock = time.perf_counter()
+    with ReadAhead(reader, _FRAMES_AHEAD) as frames:
+        steps = follow_motion(frames, float(reader.rate), settings, str(carry.device))
+        with ReadAhead(steps, _MOTIONS_AHEAD) as ready:
+            for index, step in enumerate(ready):
+                raw = to_tensor(step.raw, carry.device)
+                if step.motion is None:
+                    shot += 1
+                    yield None, ShotStarted(shot, index)
+                    dream = carry.begin(raw)
+                    since_dreamed = 0
+                elif since_dreamed + 1 < settings.every:
+                    dream = carry.coast(raw, step.motion)
+                    since_dreamed += 1
+                else:
+                    dream = carry.follow(raw, step.motion)
+                    since_dreamed = 0
+                frame = to_frame(dream)
+                energy = float((dream - raw).square().mean().sqrt())
+                now = time.perf_counter()
+                yield frame, FrameDone(index, shot, energy, carry.fresh, now - clock)
+                clock = now
+
+
+def dream_still(reader: Reader, dreamer: Dreamer) -> Dreams:
+    """Dream a single picture; nothing is carried and nothing governed."""
+    clock = time.perf_counter()
+    for index, raw_frame in enumerate(reader):
+        raw = to_tensor(raw_frame, dreamer.device)
+        yield None, ShotStarted(index, index)
+        dream = dreamer.dream(raw)
+        frame = to_frame(dream)
+        energy = float((dream - raw).square().mean().sqrt())
+        yield frame, FrameDone(index, index, energy, 1.0, time.perf_counter() - clock)
+
+
+def to_tensor(frame: Frame, device: torch.device) -> Tensor:
+    """(H, W, 3) array to (1, 3, H, W) tensor on `device`."""
+    return torch.from_numpy(frame).permute(2, 0, 1)[None].to(device, memory_format=torch.contiguous_format)
+
+
+def to_frame(picture: Tensor) -> Frame:
+    """(1, 3, H, W) tensor to (H, W, 3) array."""
+    return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
