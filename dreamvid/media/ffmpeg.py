@@ -1,0 +1,155 @@
+"""Running ffmpeg: one way to start it, feed it, stop it and say in one line why it failed.
+
+ffmpeg is the binary that imageio-ffmpeg ships. It is always started with a list of arguments (no shell), may
+open nothing but local files and pipes, and never outlives the context manager that started it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self, cast
+
+from imageio_ffmpeg import get_ffmpeg_exe
+
+from dreamvid.errors import MediaError
+
+# Containers that hold film or sound. Left out on purpose: playlists and scripts (hls, dash, concat, lavfi, ...),
+# which may name other files, and the text demuxers that make a picture out of any file.
+_CONTAINERS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,gif,apng,mxf,ivf,yuv4mpegpipe,h264,hevc,obu,m4v,dv,nut,"
+    "rm,wtv,mjpeg,wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,au,amr,ape,wv,tta,dts"
+)
+_TAIL_LINES = 40
+_CONSEQUENCES = (
+    "Conversion failed!",
+    "Error opening input file",
+    "Error opening output file",
+    "Nothing was written into output file",
+    "Task finished with error code",
+    "Terminating thread with return code",
+    "Last message repeated",
+)
+
+
+def _command(arguments: Sequence[str], loglevel: str) -> list[str]:
+    try:
+        executable = get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise MediaError(
+            "no ffmpeg was found; install imageio-ffmpeg with its binary, or set IMAGEIO_FFMPEG_EXE"
+        ) from error
+    return [executable, "-nostdin", "-hide_banner", "-nostats", "-loglevel", loglevel, *arguments]
+
+
+def input_arguments(path: Path, *options: str) -> list[str]:
+    """Return the arguments that open the local file `path`, whatever characters its name holds."""
+    return ["-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS, *options, "-i", file_url(path)]
+
+
+def file_url(path: Path) -> str:
+    """Return `path` such that ffmpeg takes neither a dash for an option nor a colon for a protocol."""
+    return f"file:{path}"
+
+
+def failure_reason(lines: Sequence[str]) -> str:
+    """Return the line of ffmpeg's complaints that names the cause, without its memory addresses."""
+    for line in reversed(lines):
+        text = re.sub(r"\[([^]@]+?) @ 0x[0-9a-f]+\] ", "", line).strip()
+        if text and not any(phrase in text for phrase in _CONSEQUENCES):
+            return text.rstrip(".")
+    return "ffmpeg gave no reason"
+
+
+def run_ffmpeg(arguments: Sequence[str], *, loglevel: str = "error") -> tuple[int, bytes, str]:
+    """Run ffmpeg to its end; return the exit code, standard output, and standard error as text."""
+    done = subprocess.run(
+        _command(arguments, loglevel), stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr.decode("utf-8", "replace")
+
+
+class FFmpeg:
+    """A running ffmpeg with a raw pipe in or out; leaving the `with` block ends the process.
+
+    It runs in a session of its own, so that Ctrl-C in a terminal reaches the program, which then decides what
+    becomes of its files, and not the encoder behind its back. Standard error is drained by a thread (a full
+    pipe would stall ffmpeg), of which the last 40 lines are kept.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, feed: bool = False) -> None:
+        """Start ffmpeg with its standard input (`feed`) or else its standard output as a pipe."""
+        self._process = subprocess.Popen(
+            _command(arguments, "error"),
+            stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self._lines: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._drain = threading.Thread(target=self._keep_tail, name="ffmpeg-stderr", daemon=True)
+        self._drain.start()
+
+    def _keep_tail(self) -> None:
+        for line in cast("IO[bytes]", self._process.stderr):
+            self._lines.append(line.decode("utf-8", "replace"))
+
+    @property
+    def complained(self) -> bool:
+        """Whether ffmpeg has written any error so far."""
+        return bool(self._lines)
+
+    @property
+    def reason(self) -> str:
+        """The cause of a failure in one line."""
+        return failure_reason(list(self._lines))
+
+    def read_into(self, buffer: bytearray) -> bool:
+        """Fill `buffer` from standard output; return False if the stream ended before it was full."""
+        pipe, view, filled = cast("IO[bytes]", self._process.stdout), memoryview(buffer), 0
+        while filled < len(view):
+            count = pipe.readinto(view[filled:])  # type: ignore[attr-defined]
+            if not count:
+                return False
+            filled += count
+        return True
+
+    def write(self, data: memoryview) -> None:
+        """Write all of the C-contiguous `data` to standard input. Raises BrokenPipeError if ffmpeg is gone."""
+        pipe, view = cast("IO[bytes]", self._process.stdin), data.cast("B")
+        while view:
+            view = view[pipe.write(view) :]
+
+    def finish(self) -> int:
+        """Close the pipe to ffmpeg, wait for it to end by itself, and return its exit code."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        code = self._process.wait()
+        self._drain.join()
+        return code
+
+    def kill(self) -> None:
+        """End the process now. Safe to call again, and from another thread than the one that reads."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self._drain.join()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe:
+                pipe.close()

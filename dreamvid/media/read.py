@@ -1,0 +1,258 @@
+"""Reading frames, one by one: from a video, a still image, a numbered sequence or a folder of images."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from dreamvid.errors import MediaError
+from dreamvid.media.ffmpeg import FFmpeg, input_arguments
+from dreamvid.media.probe import ClipInfo, probe
+from dreamvid.media.sequence import list_sequence
+from dreamvid.media.still import FloatImage, fit_size, read_header, read_image
+
+SEQUENCE_RATE = Fraction(24)
+"""Frames per second of numbered files, which carry no rate of their own."""
+
+_HD_LINES = 720
+_HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
+_RGB_FORMAT_STARTS = ("rgb", "bgr", "gbr", "0rgb", "0bgr", "argb", "abgr", "pal8", "x2rgb", "x2bgr", "mono")
+
+
+class Reader(ABC):
+    """An open source: a context manager, and an iterator over its frames, once, in order.
+
+    Frames are new float32 arrays of shape (height, width, 3), RGB in [0, 1], C-contiguous. One frame is in
+    memory at a time, however long the clip. Reading is synchronous; `close` may be called from another thread
+    and ends the reading there.
+    """
+
+    def __init__(
+        self, info: ClipInfo, size: tuple[int, int], rate: Fraction | None, span: tuple[int, int]
+    ) -> None:
+        """`size` is the (width, height) of the frames, `span` the range [first, last) of their indices."""
+        self.info = info
+        self.width, self.height = size
+        self.rate = rate
+        self.first_index, self._end_index = span
+        self.frame_count = span[1] - span[0]
+        """Number of frames to expect."""
+        self.warnings: list[str] = []
+        self._frames: Iterator[FloatImage] | None = None
+
+    @abstractmethod
+    def _read(self) -> Iterator[FloatImage]:
+        """Yield the frames."""
+
+    def __enter__(self) -> Self:
+        self._frames = self._read()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> FloatImage:
+        if self._frames is None:
+            raise RuntimeError("a reader is read inside its with block")
+        return next(self._frames)
+
+    def close(self) -> None:
+        """Stop reading; no more frames follow."""
+        self._frames = iter(())
+
+
+class ImageReader(Reader):
+    """Reads image files, each of them a frame."""
+
+    def __init__(
+        self,
+        info: ClipInfo,
+        size: tuple[int, int],
+        rate: Fraction | None,
+        span: tuple[int, int],
+        paths: list[Path],
+    ) -> None:
+        super().__init__(info, size, rate, span)
+        self._paths = paths
+
+    def _read(self) -> Iterator[FloatImage]:
+        for path in self._paths[self.first_index : self._end_index]:
+            yield read_image(path, size=(self.width, self.height))
+
+
+class VideoReader(Reader):
+    """Reads a video through ffmpeg's pipe."""
+
+    def __init__(
+        self, info: ClipInfo, size: tuple[int, int], rate: Fraction, span: tuple[int, int]
+    ) -> None:
+        super().__init__(info, size, rate, span)
+        self._rate = rate
+        self._closed = False
+        self._process: FFmpeg | None = None
+        self._deep = info.bit_depth > 8
+        if info.color_transfer in _HDR_TRANSFERS:
+            self.warnings.append(
+                f"{info.path}: HDR ({info.color_transfer}) is taken as it is coded and will look flat; "
+                "convert the clip to BT.709 first"
+            )
+
+    def _arguments(self) -> list[str]:
+        info, filters, options = self.info, [], []
+        count = self._end_index - self.first_index
+        whole = (self.first_index, self._end_index) == (0, info.frame_count) and self._rate == info.rate
+        if info.variable_rate or self._rate != info.rate:
+            filters += ["setpts=PTS-STARTPTS", f"fps={self._rate}:round=near"]
+            seek = False  # a frame held from before the seek point would be lost
+        else:
+            seek = info.seekable and self.first_index > 0
+        if seek:
+            # Half a frame early, so that no rounding of time stamps decides which frame comes first.
+            moment = info.first_frame_time + (self.first_index - Fraction(1, 2)) / self._rate
+            options += ["-ss", f"{max(0.0, float(moment)):.6f}"]
+        elif self.first_index:
+            filters.append(f"trim=start_frame={self.first_index}")
+        scale = f"scale=w={self.width}:h={self.height}:flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
+        if info.color_space is None and not info.pixel_format.startswith(_RGB_FORMAT_STARTS):
+            lines = info.width if info.rotation in (90, 270) else info.height
+            scale += f":in_color_matrix={'bt709' if lines >= _HD_LINES else 'bt601'}"
+        # Renumbered last, since time stamps that only jitter would still be complained of when written.
+        filters += [scale, f"settb={1 / self._rate}", "setpts=N"]
+        return [
+            *input_arguments(info.path, "-apply_cropping", "codec", *options),
+            "-map", "0:V:0", "-vf", ",".join(filters), "-fps_mode", "passthrough", "-enc_time_base", "filter",
+            *(() if whole else ("-frames:v", str(count))),
+            "-pix_fmt", "rgb48le" if self._deep else "rgb24", "-f", "rawvideo", "pipe:1",
+        ]  # fmt: skip
+
+    def _read(self) -> Iterator[FloatImage]:
+        levels, dtype = (np.float32(65535), np.dtype("<u2")) if self._deep else (np.float32(255), np.dtype("u1"))
+        shape = (self.height, self.width, 3)
+        buffer = bytearray(math.prod(shape) * dtype.itemsize)
+        pixels = np.frombuffer(buffer, dtype).reshape(shape)
+        count = 0
+        with FFmpeg(self._arguments()) as process:
+            self._process = process
+            while not self._closed and process.read_into(buffer):
+                count += 1
+                yield np.divide(pixels, levels, dtype=np.float32)
+            if not self._closed:
+                self._check_end(process, count)
+
+    def _check_end(self, process: FFmpeg, count: int) -> None:
+        code = process.finish()
+        reason = process.reason if process.complained else f"ffmpeg ended with code {code}"
+        if not count:
+            raise MediaError(f"{self.info.path}: no frame could be decoded ({reason}); copy or export it again")
+        if code or process.complained or count != self.frame_count:
+            because = f" ({reason})" if code or process.complained else ""
+            self.warnings.append(
+                f"{self.info.path}: damaged or cut short: {count} of {self.frame_count} frames decoded{because}"
+            )
+
+    def close(self) -> None:
+        """Stop reading and end ffmpeg at once."""
+        self._closed = True
+        if self._process:
+            self._process.kill()
+        super().close()
+
+
+def open_reader(
+    source: Path | str,
+    *,
+    start: Fraction | None = None,
+    end: Fraction | None = None,
+    frames: int | None = None,
+    size: tuple[int, int] | None = None,
+    max_size: int | None = None,
+    rate: Fraction | None = None,
+) -> Reader:
+    """Open a video file, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images.
+
+    `start` and `end` are seconds: the frames with start <= index / rate < end are read, exactly; `end` may lie
+    behind the clip's. `frames` limits their number. `size` is the exact (width, height) to resample to;
+    `max_size` limits the longer side in pixels, keeps the aspect, and only shrinks.
+
+    A clip with a constant rate gives each of its frames once; one with a variable rate is read at its usual
+    rate, frames repeated or left out so that its duration stays. `rate` asks for another one; sequences have
+    24 unless told otherwise; a still has none and gives one frame. Rotation is applied, untagged video of 720
+    lines or more is taken as BT.709 and smaller as BT.601.
+
+    Nothing runs until the reader is entered. What is damaged is read as far as it goes, with a line in
+    `Reader.warnings` after the last frame. Raises MediaError if the source is missing or unreadable, if images
+    of a sequence are missing or differ in size, or if no frame lies in the range.
+    """
+    paths = list_sequence(source)
+    if paths is not None:
+        sequence_rate = rate or SEQUENCE_RATE
+        span = _frame_range(Path(source), len(paths), sequence_rate, start, end, frames)
+        info = _sequence_info(Path(source), paths, sequence_rate)
+        return ImageReader(info, fit_size(info.width, info.height, size, max_size), sequence_rate, span, paths)
+    path = Path(source)
+    info = probe(path)
+    work_size = fit_size(info.width, info.height, size, max_size)
+    if info.rate is None or info.duration is None:
+        if start is not None or end is not None:
+            raise MediaError(f"{path}: a still image has no time; leave out start and end")
+        return ImageReader(info, work_size, None, (0, 1), [path])
+    video_rate = rate or info.rate
+    total = info.frame_count
+    if video_rate != info.rate:
+        total = max(1, int(info.duration * video_rate + Fraction(1, 2)))
+    span = _frame_range(path, total, video_rate, start, end, frames)
+    return VideoReader(info, work_size, video_rate, span)
+
+
+def _frame_range(
+    path: Path,
+    total: int,
+    rate: Fraction,
+    start: Fraction | None,
+    end: Fraction | None,
+    frames: int | None,
+) -> tuple[int, int]:
+    """Return the indices [first, last) of those of the clip's `total` frames that lie in the range."""
+    first = math.ceil(start * rate) if start is not None else 0
+    last = min(total, math.ceil(end * rate)) if end is not None else total
+    if frames is not None:
+        last = min(last, first + frames)
+    if first < 0 or first >= last:
+        asked = f"from {_seconds(start or Fraction(0))} to {_seconds(end) if end is not None else 'its end'}"
+        asked += f", {frames} frames" if frames is not None else ""
+        raise MediaError(
+            f"{path}: no frame lies in the range ({asked}); the clip lasts {_seconds(total / rate)}"
+        )
+    return first, last
+
+
+def _seconds(time: Fraction) -> str:
+    return f"{float(time):.3f} s"
+
+
+def _sequence_info(source: Path, paths: list[Path], rate: Fraction) -> ClipInfo:
+    """Return the facts about a sequence; all its images must have one size."""
+    first = probe(paths[0])
+    for path in paths[1:]:
+        header = read_header(path)
+        if (header.width, header.height) != (first.width, first.height):
+            raise MediaError(
+                f"{path}: is {header.width}x{header.height} where {paths[0].name} is {first.width}x{first.height}; "
+                "bring the images to one size"
+            )
+    return replace(
+        first, path=source, kind="sequence", rate=rate, duration=len(paths) / rate, frame_count=len(paths)
+    )

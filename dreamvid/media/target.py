@@ -1,0 +1,89 @@
+"""Where output goes: default names, and what may not be overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from dreamvid.errors import MediaError
+from dreamvid.media.sequence import NumberedFiles, list_sequence, parse_pattern
+from dreamvid.media.still import is_image, temporary_beside
+
+
+def default_output(source: Path | str) -> Path:
+    """Return the output beside `source`: `clip.dream.mp4`, `still.dream.png` or `frames.dream/%05d.png`."""
+    path = Path(source)
+    if path.is_dir():
+        folder = path
+    elif not path.exists() and parse_pattern(path) is not None:
+        folder = path.parent
+    else:
+        return path.with_name(f"{path.stem}.dream{'.png' if is_image(path) else '.mp4'}")
+    if folder.name in ("", ".."):  # "." has no name of its own
+        folder = folder.resolve()
+    return folder.with_name(f"{folder.name}.dream") / "%05d.png"
+
+
+def output_pattern(path: Path) -> NumberedFiles | None:
+    """Return the numbered files to write if `path` is the pattern of an image sequence, else None."""
+    return parse_pattern(path) if is_image(path) and not path.is_file() else None
+
+
+def check_target(
+    path: Path, files: NumberedFiles | None, *, overwrite: bool, protected: Sequence[Path]
+) -> None:
+    """Raise a MediaError unless `path`, or the sequence `files`, may be written and can be.
+
+    A missing folder of a sequence is made, if the folder above is there.
+    """
+    if path.is_dir():
+        raise MediaError(f"{path}: this is a folder; give a file in it, or {path / '%05d.png'} for a sequence")
+    outputs = list(files.existing().values()) if files else [path]
+    _check_protected(path, outputs, protected, sequence=files is not None)
+    if not overwrite and (taken := next((item for item in outputs if item.exists() or item.is_symlink()), None)):
+        raise MediaError(f"{taken}: exists already; replace it with --overwrite, or choose another name with -o")
+    folder = path.parent
+    if files and not folder.exists():
+        with suppress(OSError):  # the check below says what is wrong
+            folder.mkdir()
+    if not folder.exists():
+        raise MediaError(f"{path}: the folder {folder} does not exist; make it first")
+    trial = temporary_beside(path)
+    try:
+        # Only trying tells: permissions, read-only disks and quotas all count, and root has every permission.
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except OSError as error:
+        raise MediaError(
+            f"{path}: the folder {folder} cannot be written to ({error.strerror}); choose another"
+        ) from error
+
+
+def _check_protected(path: Path, outputs: Sequence[Path], protected: Sequence[Path], *, sequence: bool) -> None:
+    guarded = list(_expand(protected))
+    identities = {_identity(item) for item in guarded} - {None}
+    for output in outputs:
+        if output.resolve() in {item.resolve() for item in guarded} or _identity(output) in identities:
+            raise MediaError(f"{output}: this is an input and is never overwritten; choose another name")
+    folders = [item for item in protected if item.is_dir()]
+    if sequence and any(path.parent.resolve() == folder.resolve() for folder in folders):
+        raise MediaError(f"{path}: this is the folder of the input; write into another one")
+
+
+def _expand(protected: Sequence[Path]) -> Iterable[Path]:
+    """The files that the paths, folders and patterns stand for."""
+    for item in protected:
+        listed: list[Path] | None = None
+        with suppress(MediaError):  # nothing there, nothing to protect
+            listed = list_sequence(item)
+        yield from [item] if listed is None else listed
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file apart whatever it is called; None if it does not exist."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
