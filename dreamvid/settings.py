@@ -185,11 +185,11 @@ class PartSettings(_Group):
 class OutputSettings(_Group):
     """What is written."""
 
-    codec: Literal["h264", "h265", "prores", "ffv1"] = _setting(
-        "h264", "Video codec: h264, h265, prores or ffv1", "NAME"
+    codec: Literal["h264", "h265", "av1", "prores", "dnxhr", "ffv1"] = _setting(
+        "h264", "Video codec: h264, h265, av1, prores, dnxhr or ffv1", "NAME"
     )
     crf: int | None = _setting(
-        None, "Constant rate factor of h264 and h265: less is better and larger", "N", ge=0, le=51
+        None, "Constant rate factor of h264, h265 and av1: less is better and larger", "N", ge=0, le=63
     )
     audio: str = _setting("copy", "Sound: copy the clip's own, none, or take it from a FILE", "copy|none|FILE")
 

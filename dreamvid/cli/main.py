@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a dreamvid error, 2 usage, 130 interrupted.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -45,7 +46,8 @@ app.command("presets")(presets.presets)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code. A polite kill is taken like Ctrl-C, so that nothing is left."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(arguments))
 
 
@@ -60,7 +62,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return error.exit_code
         return _complain(f"{error.format_message()} (see dreamvid --help)", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted; nothing was written", 130)
+        code = 130
+    if code == 130:  # typer reports Ctrl-C so
+        return _complain("interrupted; nothing was written", code)
     return code if isinstance(code, int) else 0
 
 

@@ -34,12 +34,10 @@ class _Channel(Generic[T]):
         raise _StoppedError
 
     def take_all(self) -> Iterator[T]:
-        while True:
+        while not self.stopped.is_set():
             try:
                 item, error, last = self._items.get(timeout=_POLL_SECONDS)
             except queue.Empty:
-                if self.stopped.is_set():
-                    return
                 continue
             if error is not None:
                 raise error

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from dreamvid.cli.presets import list_presets, read_preset
+from dreamvid.errors import SettingsError
+from dreamvid.settings import GROUPS, LayerTarget, Settings, make_settings, read_settings_file
+
+
+def test_text_means_what_a_person_would_mean() -> None:
+    settings = make_settings(
+        {
+            "layer": ["inception4d:0.7", "inception_4c/output", "inception4d:pre", "relu4_3:-1"],
+            "iterations": "28,16, 6,2",
+            "warm-iterations": "3",
+            "start": "1:02.5",
+            "end": "90s",
+            "rate": "24000/1001",
+            "size": "640x360",
+            "octave_scale": "1.5",
+        }
+    )
+    assert settings.layer == (
+        LayerTarget("inception4d", 0.7),
+        LayerTarget("inception_4c/output"),
+        LayerTarget("inception4d:pre"),
+        LayerTarget("relu4_3", -1.0),
+    )
+    assert settings.iterations == (28, 16, 6, 2)
+    assert settings.warm_iterations == (3,)
+    assert (settings.start, settings.end) == (Fraction(125, 2), Fraction(90))
+    assert settings.rate == Fraction(24000, 1001)
+    assert settings.size == (640, 360)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"octavs": 1}, r"no setting 'octavs'; did you mean octaves"),
+        ({"octaves": "x"}, r"--octaves: .*integer.*'x'"),
+        ({"octaves": 0}, r"--octaves: .*greater than or equal to 1.*'0'"),
+        ({"octave-scale": "1"}, r"--octave-scale: .*greater than 1"),
+        ({"blend": "1.5"}, r"--blend: .*less than or equal to 1"),
+        ({"step": "nan"}, r"--step: .*finite"),
+        ({"iterations": "3,x"}, r"--iterations: '3,x' is not a whole number or a list"),
+        ({"iterations": "-1"}, r"--iterations: "),
+        ({"layer": "a:0"}, r"--layer: 'a:0' is not NAME or NAME:WEIGHT"),
+        ({"flow": "fast"}, r"--flow: .*'dis'.*not 'fast'"),
+        ({"start": "soon"}, r"--start: 'soon' is not a time"),
+        ({"start": "-1"}, r"--start: '-1' lies before"),
+        ({"size": "640"}, r"--size: '640' is not WIDTHxHEIGHT"),
+        ({"rate": "0"}, r"--rate: "),
+    ],
+)
+def test_what_makes_no_sense_is_one_clear_line(values: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        make_settings(values)
+    assert "\n" not in str(caught.value)
+
+
+def test_later_values_win_and_a_models_look_comes_before_all() -> None:
+    settings = make_settings({"octaves": 3, "step": 2}, {"step": 4}).for_model({"step": 9.0, "jitter": 8})
+    assert (settings.octaves, settings.step, settings.jitter) == (3, 4.0, 8)
+
+
+def test_a_file_holds_the_same_keys_as_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "look.yaml"
+    file.write_text("about: mine\nlayer: [inception4c, 'inception5a:0.5']\noctave-scale: 1.6\niterations: [8, 4]\n")
+    settings = make_settings(read_settings_file(file))
+    assert settings.layer == (LayerTarget("inception4c"), LayerTarget("inception5a", 0.5))
+    assert settings.octave_scale == 1.6
+    assert settings.iterations == (8, 4)
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "- 1\n- 2\n", "!!python/object/apply:os.system ['true']\n"])
+def test_a_broken_or_hostile_file_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=r"bad\.yaml"):
+        read_settings_file(file)
+
+
+def test_every_setting_belongs_to_one_group_and_has_help() -> None:
+    grouped = [name for _, group in GROUPS for name in group.model_fields]
+    assert sorted(grouped) == sorted(Settings.model_fields)
+    assert all(info.description for info in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("name", list_presets())
+def test_every_preset_can_be_used(name: str) -> None:
+    make_settings(read_preset(name))
+
+
+def test_the_defaults_validate() -> None:
+    make_settings(Settings().model_dump())

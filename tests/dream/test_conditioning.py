@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from dreamvid.dream.conditioning import normalise_bands, tilt_spectrum
+from dreamvid.dream.objective import spread_energy
+from dreamvid.dream.pyramid import octave_sizes, resize
+
+GRADIENT = torch.randn(1, 3, 60, 80, generator=torch.Generator().manual_seed(1))
+
+
+def wave(cycles: int) -> torch.Tensor:
+    x = torch.arange(80) / 80
+    return torch.sin(2 * math.pi * cycles * x).expand(1, 3, 60, 80)
+
+
+def test_octaves_run_from_coarse_to_the_full_size() -> None:
+    assert octave_sizes((360, 640), 4, 1.4) == [(131, 233), (184, 327), (257, 457), (360, 640)]
+    assert octave_sizes((1, 1), 3, 2.0) == [(1, 1)] * 3
+
+
+def test_resize_is_antialiased() -> None:
+    checkers = (torch.arange(64)[:, None] + torch.arange(64)) % 2
+    shrunk = resize(checkers.float().expand(1, 1, 64, 64), (16, 16))
+    assert float((shrunk[..., 2:-2, 2:-2] - 0.5).abs().max()) < 0.05
+
+
+def test_no_tilt_is_the_identity() -> None:
+    assert torch.equal(tilt_spectrum(GRADIENT, 0), GRADIENT)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_the_tilt_is_a_power_law(power: float) -> None:
+    ratio = tilt_spectrum(wave(16), power).std() / tilt_spectrum(wave(8), power).std()
+    assert float(ratio) == pytest.approx(0.5**power, rel=1e-3)
+
+
+def test_the_tilt_leaves_no_tint() -> None:
+    tilted = tilt_spectrum(GRADIENT + 5, 0.7)
+    assert float(tilted.mean(dim=(2, 3)).abs().max()) < 1e-4
+
+
+def test_bands_come_out_equally_strong() -> None:
+    loud_fine = wave(20) * 100 + wave(2)
+    before = float((loud_fine * wave(2)).mean() / (loud_fine * wave(20)).mean())
+    normal = normalise_bands(loud_fine, 5)
+    after = float((normal * wave(2)).mean() / (normal * wave(20)).mean())
+    assert before == pytest.approx(0.01, rel=0.01)
+    assert 0.3 < after < 3
+    assert torch.equal(normalise_bands(GRADIENT, 0), GRADIENT)
+
+
+def test_more_bands_than_the_picture_has_is_no_error() -> None:
+    assert normalise_bands(GRADIENT, 16).shape == GRADIENT.shape
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5, 1.0, 1.5])
+def test_spread_is_the_gradient_of_its_formula(spread: float) -> None:
+    activation = torch.rand(1, 6, 9, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    activation *= torch.tensor([1, 2, 2, 4, 4, 8], dtype=torch.float64)[:, None, None]
+    activation.requires_grad_(True)
+    objective = activation.square().sum(dim=(2, 3)).pow((2 - spread) / 2).sum()
+    (expected,) = torch.autograd.grad(objective, activation)
+    seed = spread_energy(activation, spread)
+    assert float(torch.cosine_similarity(seed.flatten(), expected.flatten(), dim=0)) > 0.999
+
+
+def test_spread_does_not_blow_up_a_dead_channel() -> None:
+    activation = torch.ones(1, 4, 5, 5)
+    activation[:, 0] = 1e-9
+    assert float(spread_energy(activation, 2.0)[:, 0].max()) < 1e-5

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from dreamvid.render.ahead import ReadAhead, WriteBehind
+
+
+class Counting:
+    """0, 1, 2, … and how many have been asked for."""
+
+    def __init__(self, count: int, fail_at: int | None = None) -> None:
+        self.count, self.fail_at, self.made = count, fail_at, 0
+
+    def __iter__(self) -> Iterator[int]:
+        for number in range(self.count):
+            if number == self.fail_at:
+                raise ValueError("broken source")
+            self.made += 1
+            yield number
+
+
+
+def test_read_ahead_keeps_order_and_ends() -> None:
+    with ReadAhead(range(50), 3) as items:
+        assert list(items) == list(range(50))
+
+
+def test_read_ahead_runs_ahead_but_not_further_than_its_depth() -> None:
+    source = Counting(100)
+    with ReadAhead(source, 4) as items:
+        first = next(iter(items))
+        time.sleep(0.3)
+        assert first == 0
+        assert 4 <= source.made <= 1 + 4 + 1
+
+
+def test_what_the_source_raises_arrives_in_its_turn() -> None:
+    seen = []
+    with pytest.raises(ValueError, match="broken source"), ReadAhead(Counting(9, fail_at=3), 8) as items:
+        seen.extend(items)
+    # `extend` takes what came before the error
+    assert seen == [0, 1, 2]
+
+
+def test_leaving_early_ends_the_thread() -> None:
+    before = threading.active_count()
+    with ReadAhead(Counting(10**9), 2) as items:
+        next(iter(items))
+    assert threading.active_count() == before
+
+
+def test_write_behind_writes_everything_in_order_before_it_is_left() -> None:
+    written: list[int] = []
+
+    def write(item: int) -> None:
+        time.sleep(0.01)
+        written.append(item)
+
+    with WriteBehind(write, 3) as output:
+        for number in range(10):
+            output.put(number)
+    assert written == list(range(10))
+
+
+def test_write_behind_lets_only_so_many_wait() -> None:
+    gate = threading.Event()
+    put = []
+    with WriteBehind(lambda item: gate.wait() and None, 2) as output:
+
+        def produce() -> None:
+            for number in range(10):
+                output.put(number)
+                put.append(number)
+
+        producer = threading.Thread(target=produce)
+        producer.start()
+        time.sleep(0.3)
+        waiting = len(put)
+        gate.set()
+        producer.join()
+    assert waiting <= 1 + 2
+
+
+@pytest.mark.parametrize("fails_at", [0, 5])
+def test_what_the_writer_raises_reaches_the_producer(fails_at: int) -> None:
+    def write(item: int) -> None:
+        if item == fails_at:
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"), WriteBehind(write, 1) as output:
+        for number in range(6):
+            output.put(number)
+
+
+def test_after_an_error_of_the_producer_what_waits_is_dropped() -> None:
+    gate = threading.Event()
+    written: list[int] = []
+
+    def write(item: int) -> None:
+        gate.wait()
+        written.append(item)
+
+    with pytest.raises(KeyboardInterrupt), WriteBehind(write, 5) as output:
+        for number in range(4):
+            output.put(number)
+        threading.Timer(0.2, gate.set).start()
+        raise KeyboardInterrupt
+    assert len(written) <= 1

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.tiny import TinyExtractor, noise
+
+from dreamvid.dream import Dreamer, Look
+from dreamvid.motion import Motion
+from dreamvid.render import FrameDone, ShotStarted
+from dreamvid.render.carry import Carry
+from dreamvid.render.film import dream_film, dream_still, to_frame, to_tensor
+from dreamvid.settings import make_settings
+
+LOOK = Look(octaves=2, iterations=(6,), jitter=4)
+
+
+class Frames:
+    """Stands in for a reader: the loop needs no more of one than this."""
+
+    rate = Fraction(24)
+
+    def __init__(self, frames: list[np.ndarray]) -> None:
+        self.frames = frames
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(self.frames)
+
+
+def drifting(count: int, seed: int = 0, shift: int = 2) -> list[np.ndarray]:
+    """A window that moves by `shift` px a frame over a large picture."""
+    scene = to_frame(noise(64, 96 + shift * count, seed, low=0.1, high=0.9))
+    return [np.ascontiguousarray(scene[:, shift * t : shift * t + 96]) for t in range(count)]
+
+
+def make_carry(extractor: TinyExtractor | None = None, blend: float = 0.95, strength: float = 1.0) -> Carry:
+    return Carry(Dreamer(extractor or TinyExtractor(), LOOK), blend, (2, 1), strength)
+
+
+def film(frames: list[np.ndarray], carry: Carry | None = None, **settings: Any) -> tuple[list[np.ndarray], list[Any]]:
+    pairs = list(dream_film(Frames(frames), carry or make_carry(), make_settings(settings)))
+    return [frame for frame, _ in pairs if frame is not None], [event for _, event in pairs]
+
+
+def test_one_frame_in_one_frame_out_same_index() -> None:
+    frames = drifting(7)
+    dreams, events = film(frames)
+    assert [event.frame for event in events if isinstance(event, FrameDone)] == list(range(7))
+    for index, dream in enumerate(dreams):
+        distances = [float(np.abs(dream - raw).mean()) for raw in frames]
+        assert int(np.argmin(distances)) == index
+
+
+def test_the_frames_that_were_read_are_not_written_into() -> None:
+    frames = drifting(4)
+    copies = [frame.copy() for frame in frames]
+    film(frames)
+    assert all(np.array_equal(frame, copy) for frame, copy in zip(frames, copies, strict=True))
+
+
+def test_a_cut_starts_a_shot_that_knows_nothing_of_the_one_before() -> None:
+    first, second = drifting(6), drifting(5, seed=11, shift=1)
+    dreams, events = film(first + second)
+    alone, _ = film(second)
+    assert [event.frame for event in events if isinstance(event, ShotStarted)] == [0, 6]
+    assert all(np.array_equal(a, b) for a, b in zip(dreams[6:], alone, strict=True))
+
+
+def test_without_cut_detection_it_is_one_shot() -> None:
+    _, events = film(drifting(4) + drifting(4, seed=11), cuts="none")
+    assert [event.frame for event in events if isinstance(event, ShotStarted)] == [0]
+
+
+def test_the_dream_moves_with_the_picture() -> None:
+    """Where the scene moves by 2 px a frame the residual does too, far better than it stays where it was."""
+    frames = drifting(8)
+    dreams, _ = film(frames)
+    residuals = [dream - raw for dream, raw in zip(dreams, frames, strict=True)]
+    inner = slice(12, -12)
+
+    def mean_change(shift: int) -> float:
+        pairs = list(zip(residuals[3:], residuals[4:], strict=False))
+        return float(np.mean([np.abs(np.roll(a, -shift, axis=1) - b)[inner, inner].mean() for a, b in pairs]))
+
+    magnitude = float(np.abs(np.stack(residuals[4:])).mean())
+    assert mean_change(2) < 0.4 * magnitude
+    assert mean_change(2) < 0.5 * mean_change(0)
+
+
+@pytest.mark.parametrize("blend", [0.95, 1.0])
+def test_a_still_shot_neither_brightens_nor_grows(blend: float) -> None:
+    frame = drifting(1)[0]
+    dreams, events = film([frame] * 80, make_carry(blend=blend), cuts="none")
+    energies = [event.energy for event in events if isinstance(event, FrameDone)]
+    assert max(energies[24:]) < 1.1 * energies[24]
+    assert min(energies[24:]) > 0.9 * energies[24]
+    assert float(dreams[-1].mean()) == pytest.approx(float(dreams[24].mean()), rel=0.02)
+    assert float(dreams[-1].mean()) == pytest.approx(float(frame.mean()), rel=0.05)
+    assert float(dreams[-1].std()) == pytest.approx(float(dreams[24].std()), rel=0.1)
+
+
+def test_strength_is_how_strong_the_dream_settles() -> None:
+    frame = drifting(1)[0]
+    settled = []
+    for strength in (0.5, 1.0):
+        _, events = film([frame] * 20, make_carry(strength=strength), cuts="none")
+        settled.append(events[-1].energy)
+    assert settled[0] == pytest.approx(0.5 * settled[1], rel=0.15)
+
+
+def test_a_shot_that_fades_in_from_black_comes_to_full_strength() -> None:
+    frame = drifting(1)[0]
+    fade = [frame * min(1.0, t / 12) for t in range(40)]
+    _, faded = film(fade, cuts="none")
+    _, plain = film([frame] * 40, cuts="none")
+    assert faded[-1].energy == pytest.approx(plain[-1].energy, rel=0.1)
+
+
+def test_iterations_are_spent_where_content_is_new() -> None:
+    """The extractor is called once a step: warm steps for a still, up to the cold number when all is new."""
+    still = np.zeros((64, 96, 2), np.float32)
+    raw = to_tensor(drifting(1)[0], torch.device("cpu"))
+    calls = []
+    for reliability in (1.0, 0.5, 0.0):
+        extractor = TinyExtractor()
+        carry = make_carry(extractor)
+        carry.begin(raw)
+        extractor.calls = 0
+        carry.follow(raw, Motion(still, np.full((64, 96), reliability, np.float32)))
+        calls.append(extractor.calls)
+    assert calls[0] == 2 + 1
+    assert calls[0] < calls[1] < calls[2] == 6 + 6
+
+
+def test_what_cannot_be_trusted_is_not_carried() -> None:
+    raw = to_tensor(drifting(1)[0], torch.device("cpu"))
+    carry = Carry(Dreamer(TinyExtractor(), Look(octaves=1, iterations=(8,))), 1.0, (0,), 1.0)
+    carry.begin(raw)
+    reliability = np.ones((64, 96), np.float32)
+    reliability[:, :40] = 0
+    coasted = carry.coast(raw, Motion(np.zeros((64, 96, 2), np.float32), reliability))
+    lost = (coasted - raw)[..., :20].abs().mean()
+    kept = (coasted - raw)[..., 60:].abs().mean()
+    assert float(lost) < 0.1 * float(kept)
+
+
+def test_every_second_frame_is_dreamed_and_all_carry_the_dream() -> None:
+    extractor = TinyExtractor()
+    carry = make_carry(extractor)
+    extractor.calls = 0
+    frames = [drifting(1)[0]] * 7
+    dreams, events = film(frames, carry, every=2, cuts="none")
+    cold, warm = 12, 3
+    assert extractor.calls == cold + 3 * warm  # frames 0 (cold), 2, 4 and 6
+    energies = [event.energy for event in events if isinstance(event, FrameDone)]
+    assert min(energies) > 0.7 * max(energies)
+    assert len(dreams) == 7
+
+
+def test_a_still_is_the_plain_dream() -> None:
+    frame = drifting(1)[0]
+    dreamer = Dreamer(TinyExtractor(), LOOK)
+    pairs = list(dream_still(Frames([frame]), dreamer))
+    expected = to_frame(dreamer.dream(to_tensor(frame, dreamer.device)))
+    assert [np.array_equal(dream, expected) for dream, _ in pairs if dream is not None] == [True]
+
+
+def test_an_error_while_reading_ends_the_film_with_it() -> None:
+    class Broken(Frames):
+        def __iter__(self) -> Iterator[np.ndarray]:
+            yield from self.frames
+            raise OSError("the drive is gone")
+
+    with pytest.raises(OSError, match="the drive is gone"):
+        list(dream_film(Broken(drifting(3)), make_carry(), make_settings({})))

@@ -1,0 +1,119 @@
+"""What the temporal carry promises, measured on real pictures with the embedded network."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from dreamvid.media import open_reader
+from dreamvid.models import load_network
+from dreamvid.motion import warp_backward
+from dreamvid.render.carry import Carry
+from dreamvid.render.film import dream_film
+from dreamvid.render.job import make_dreamer
+from dreamvid.render.machine import choose_machine
+from dreamvid.settings import make_settings
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+Film = npt.NDArray[np.float32]
+BORDER = 12  # px; the true flow says nothing of what comes in from outside
+
+
+@pytest.fixture(scope="module")
+def truth() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_samples", SAMPLES / "make_samples.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Still:
+    """The first frame of a clip, again and again."""
+
+    def __init__(self, frame: Film, count: int, rate: int = 24) -> None:
+        self.frame, self.count, self.rate = frame, count, rate
+
+    def __iter__(self):
+        return (self.frame for _ in range(self.count))
+
+
+def dream(reader, **options) -> Film:
+    settings = make_settings({"model": "dreamnet", "layer": "inception4d", **options})
+    network = load_network("dreamnet")
+    settings = settings.for_model(network.spec.look)
+    carry = Carry(
+        make_dreamer(network, settings, choose_machine(settings)),
+        settings.blend,
+        settings.warm_iterations,
+        settings.strength,
+    )
+    return np.stack([frame for frame, _ in dream_film(reader, carry, settings) if frame is not None])
+
+
+def read(name: str, frames: int | None = None) -> Film:
+    with open_reader(SAMPLES / name, frames=frames) as reader:
+        return np.stack(list(reader))
+
+
+def warped_error(raw: Film, dreams: Film, truth: ModuleType, first: int) -> float:
+    """Mean |residual moved by the true flow - next residual| over the mean |residual|, from frame `first` on."""
+    inner = (slice(BORDER, -BORDER), slice(BORDER, -BORDER))
+    errors, magnitudes = [], []
+    for t in range(first, len(raw)):
+        flow = torch.from_numpy(truth.true_flow("known_flow", t).transpose(2, 0, 1).astype(np.float32))[None]
+        before = torch.from_numpy((dreams[t - 1] - raw[t - 1]).transpose(2, 0, 1))[None]
+        moved = warp_backward(before, flow, mode="bilinear")[0].permute(1, 2, 0).numpy()
+        now = dreams[t] - raw[t]
+        errors.append(np.abs(moved - now)[inner].mean())
+        magnitudes.append(np.abs(now)[inner].mean())
+    return float(np.mean(errors) / np.mean(magnitudes))
+
+
+@pytest.fixture(scope="module")
+def moving() -> Film:
+    return read("known_flow.mp4")
+
+
+def test_the_dream_stays_on_what_moves(moving: Film, truth: ModuleType) -> None:
+    errors = {}
+    for flow in ("dis", "none"):
+        with open_reader(SAMPLES / "known_flow.mp4") as reader:
+            errors[flow] = warped_error(moving, dream(reader, flow=flow), truth, first=11)
+    print(f"\nwarped error over dream: dis {errors['dis']:.3f}, none {errors['none']:.3f}")
+    assert errors["dis"] <= 0.18
+    assert errors["dis"] <= 0.3 * errors["none"]
+
+
+@pytest.mark.slow
+def test_ten_seconds_of_a_still_shot_hold(moving: Film) -> None:
+    raw = moving[0]
+    dreams = dream(Still(raw, 240))
+    residuals = dreams - raw
+    energy = np.sqrt(np.square(residuals).mean(axis=(1, 2, 3)))
+    luma = (dreams @ np.array([0.2126, 0.7152, 0.0722], np.float32)).mean(axis=(1, 2))
+    change = np.abs(np.diff(dreams[24:], axis=0)).mean() / np.abs(residuals[24:]).mean()
+    print(
+        f"\nenergy {255 * energy[24]:.1f} -> {255 * energy[-1]:.1f} levels, luma {255 * luma[24]:.1f} -> "
+        f"{255 * luma[-1]:.1f}, frame to frame {change:.3f} of the dream"
+    )
+    assert np.abs(luma[24:] / luma[24] - 1).max() < 0.02
+    assert np.abs(energy[24:] / energy[24] - 1).max() < 0.1
+    assert change <= 0.08
+
+
+@pytest.mark.slow
+def test_the_first_frame_after_a_cut_shows_no_trace_of_the_shot_before(truth: ModuleType) -> None:
+    cut = truth.CUT_FRAME
+    with open_reader(SAMPLES / "journey.mp4", frames=cut + 3) as reader:
+        through = dream(reader)
+    with open_reader(SAMPLES / "journey.mp4", start=cut / reader.rate, frames=3) as reader:
+        alone = dream(reader)
+    assert np.array_equal(through[cut:], alone)

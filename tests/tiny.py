@@ -1,0 +1,34 @@
+"""A network small enough for tests: two fixed random convolutions with the interface of an extractor."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class TinyExtractor:
+    """Two taps, 8 channels each, strides 1 and 2. `scale` multiplies the first tap; `calls` counts the passes."""
+
+    minimum_side = 8
+
+    def __init__(self, taps: tuple[str, ...] = ("first",), scale: float = 1.0) -> None:
+        generator = torch.Generator().manual_seed(7)
+        self.taps = taps
+        self.scale = scale
+        self.calls = 0
+        self._first = torch.randn(8, 3, 5, 5, generator=generator) / 8
+        self._second = torch.randn(8, 8, 3, 3, generator=generator) / 8
+
+    def __call__(self, image: Tensor) -> list[Tensor]:
+        self.calls += 1
+        first = F.relu(F.conv2d(image - 0.5, self._first, padding=2))
+        second = F.relu(F.conv2d(first, self._second, stride=2, padding=1))
+        named = {"first": first * self.scale, "second": second}
+        return [named[tap] for tap in self.taps]
+
+
+def noise(height: int, width: int, seed: int = 0, low: float = 0.3, high: float = 0.7) -> Tensor:
+    """A smooth random picture, (1, 3, height, width) in [low, high]."""
+    small = torch.rand(1, 3, height // 4 + 2, width // 4 + 2, generator=torch.Generator().manual_seed(seed))
+    return low + (high - low) * F.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
