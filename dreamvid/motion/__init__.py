@@ -1,0 +1,25 @@
+"""How the picture moves: optical flow, warping, occlusion, and where one shot ends and another begins."""
+
+from __future__ import annotations
+
+from dreamvid.motion.cuts import CutDetector, mark_cuts
+from dreamvid.motion.estimate import Motion, MotionEstimator
+from dreamvid.motion.flow import FlowEstimator, FlowField, FlowMethod, make_flow_estimator, measure_flow
+from dreamvid.motion.occlusion import find_unreliable, points_outside, soften
+from dreamvid.motion.warp import warp_backward
+
+__all__ = [
+    "CutDetector",
+    "FlowEstimator",
+    "FlowField",
+    "FlowMethod",
+    "Motion",
+    "MotionEstimator",
+    "find_unreliable",
+    "make_flow_estimator",
+    "mark_cuts",
+    "measure_flow",
+    "points_outside",
+    "soften",
+    "warp_backward",
+]
