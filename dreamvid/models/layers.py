@@ -1,0 +1,330 @@
+"""The layers of a network: their names, shapes, and the part of the network that leads to some of them.
+
+A layer may be called by
+- its module path: `inception4d`, `inception4d.branch2`, `layer3.5`, `layer3.5.conv2`, `features.22`;
+- a name from a paper, Caffe, Keras or Lucid: `inception_4d/3x3`, `mixed4d`, `relu4_3`, `conv4_block6_out`;
+- the path of an operation inside a module: `layer3.5.relu_2`, `layer3.5.add`, or its torch.fx name `cat_4`;
+- `logits`: the scores of the classes, before any softmax.
+
+Letter case, `_` and `-` do not matter, `/` and `.` are the same, and a trailing `/output` is ignored.
+
+A layer's name followed by `/pre` (or `:pre`, `.pre`) means what goes into its last ReLU, where activations
+may be negative: `relu4_3/pre` equals `conv4_3`, and `inception4d/pre` is the stack of its four branches'
+responses before their ReLUs.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
+
+from dreamvid.errors import ModelError, did_you_mean
+from dreamvid.models.zoo import ModelSpec
+
+LOGITS = "logits"
+_PRE = "/pre"
+_PRE_SUFFIX = re.compile(r"[./:]pre$")
+_RELU_FUNCTIONS = (F.relu, torch.relu, "relu")
+
+_KINDS: dict[str, str] = {
+    "Conv2d": "conv",
+    "BatchNorm2d": "norm",
+    "ReLU": "relu",
+    "Linear": "linear",
+    "MaxPool2d": "pool",
+    "AvgPool2d": "pool",
+    "AdaptiveAvgPool2d": "pool",
+    "max_pool2d": "pool",
+    "avg_pool2d": "pool",
+    "adaptive_avg_pool2d": "pool",
+    "mean": "pool",
+}
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One place in a network that can be dreamed on.
+
+    Attributes:
+        name: the canonical name.
+        kind: `block` (a module of several operations), `conv`, `norm`, `relu`, `pool`, `linear`, `cat`,
+            `add`, `pre` (before the ReLUs) or `logits`.
+        channels: feature maps, or classes.
+        stride: pixels of the picture from one position to the next; `None` where no positions are left.
+        aliases: other spellings of the same place.
+    """
+
+    name: str
+    kind: str
+    channels: int
+    stride: int | None
+    aliases: tuple[str, ...]
+
+
+class LayerTable:
+    """The layers of one architecture, found by tracing it symbolically (torch.fx) once.
+
+    Args:
+        skeleton: the network on the meta device, in evaluation mode: shapes without numbers.
+        spec: whose spellings apply.
+    """
+
+    def __init__(self, skeleton: nn.Module, spec: ModelSpec) -> None:
+        self.skeleton = skeleton
+        self._model = spec.name
+        self.graph = _trace(skeleton)
+        self._paths = _operation_paths(self.graph)
+        self._modules = _module_outputs(self.graph)
+        self._names, self._aliases = self._name_nodes(spec)
+        self._exact, self._loose = self._index()
+
+    def resolve(self, text: str) -> str:
+        """Return the canonical name of the layer that `text` means. ModelError if there is none."""
+        return self._find(text)[0]
+
+    def info(self, text: str) -> LayerInfo:
+        """Return what is known about the layer that `text` means. ModelError if there is none."""
+        name, node = self._find(text)
+        info = self._info(node)
+        return replace(info, name=name, kind="pre", aliases=()) if name.endswith(_PRE) else info
+
+    def infos(self, *, detail: bool = False) -> list[LayerInfo]:
+        """List the layers in order of depth: those people call by name; with `detail` every operation."""
+        return [
+            self._info(node)
+            for node, name in self._names.items()
+            if detail or node in self._prominent or ("." not in name and name != "flatten")
+        ]
+
+    def subgraph(self, taps: Sequence[str]) -> fx.Graph:
+        """Return the part of the network that leads to `taps` (as `resolve` returns them), and no more.
+
+        The graph takes the normalised picture and returns the tuple of the taps' activations.
+        """
+        graph = copy.deepcopy(self.graph)
+        nodes = {node.name: node for node in graph.nodes}
+        output = next(node for node in graph.nodes if node.op == "output")
+        with graph.inserting_before(output):
+            tapped = []
+            for tap in taps:
+                name, node = self._find(tap)
+                node = nodes[node.name]
+                tapped.append(_before_relu(node) if name.endswith(_PRE) else node)
+        graph.erase_node(output)
+        graph.output(tuple(tapped))
+        graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
+        graph.lint()
+        return graph
+
+    def total_stride(self, graph: fx.Graph) -> int:
+        """Return the largest stride in a subgraph, in pixels."""
+        strides = (self._shapes[node.name][1] for node in graph.nodes if node.name in self._shapes)
+        return max((stride for stride in strides if stride is not None), default=1)
+
+    def _find(self, text: str) -> tuple[str, fx.Node]:
+        word = text.strip().lower().replace("/", ".")
+        stem = _PRE_SUFFIX.sub("", word).removesuffix(".output")
+        node = self._exact.get(stem) or self._loose.get(_squash(stem))
+        if node is None:
+            hint = did_you_mean(stem, self._exact)
+            raise ModelError(
+                f"{self._model} has no layer {text!r}{hint}; `dreamvid layers {self._model}` lists them"
+            )
+        name = self._names[node]
+        if word == stem or not _PRE_SUFFIX.search(word):
+            return name, node
+        if not _has_relu(node):
+            raise ModelError(
+                f"{self._model} has no {text!r}: {name} does not end in a ReLU; use {name!r} itself"
+            )
+        return name + _PRE, node
+
+    def _name_nodes(self, spec: ModelSpec) -> tuple[dict[fx.Node, str], dict[fx.Node, tuple[str, ...]]]:
+        """Find every node's canonical name, and all further names for it, in order of depth.
+
+        The canonical name is the first of: `logits`, the family's own name, the outermost module that ends
+        here, the operation's path.
+        """
+        spoken: dict[fx.Node, list[str]] = {node: [] for node in self._paths}
+        spoken[_returned(self.graph)].append(LOGITS)
+        self._prominent = set()
+        places = {path: node for node, path in self._paths.items()} | self._modules
+        for path, spellings in spec.layer_names.items():
+            spoken[places[path]] += spellings
+            self._prominent.add(places[path])
+        for path, node in self._modules.items():
+            spoken[node].append(path)
+        for node, path in self._paths.items():
+            spoken[node].append(path)
+        names = {node: names[0] for node, names in spoken.items()}
+        self._blocks = {
+            node
+            for path, node in self._modules.items()
+            if path in spec.layer_names or path == names[node]  # but not VGG's nameless `features`
+        }
+        return names, {node: tuple(dict.fromkeys(all_))[1:] for node, all_ in spoken.items()}
+
+    def _index(self) -> tuple[dict[str, fx.Node], dict[str, fx.Node]]:
+        """Tables from spelling to node, as written and with `_` and `-` squashed; canonical names first."""
+        exact: dict[str, fx.Node] = {}
+        for node, name in self._names.items():
+            exact.setdefault(_key(name), node)
+        for node, aliases in self._aliases.items():
+            for alias in aliases:
+                exact.setdefault(_key(alias), node)
+        loose: dict[str, fx.Node] = {}
+        for spelling, node in exact.items():
+            loose.setdefault(_squash(spelling), node)
+        for node in self._names:
+            exact.setdefault(node.name.lower(), node)
+        return exact, loose
+
+    def _info(self, node: fx.Node) -> LayerInfo:
+        channels, stride = self._shapes[node.name]
+        name = self._names[node]
+        aliases = tuple(alias for alias in self._aliases[node] if alias != self._paths[node])
+        return LayerInfo(name, self._kind(node), channels, stride, aliases)
+
+    def _kind(self, node: fx.Node) -> str:
+        if self._names[node] == LOGITS:
+            return LOGITS
+        if node in self._blocks:
+            return "block"
+        operation = _operation(node, self.skeleton)
+        return _KINDS.get(operation, operation)
+
+    @cached_property
+    def _shapes(self) -> dict[str, tuple[int, int | None]]:
+        """Channels and stride of every node, from two dry runs on the meta device.
+
+        Adding a multiple of a layer's stride to the picture adds exactly that many positions, whatever the
+        padding, so the stride is the ratio of the two growths.
+        """
+        small, large = (_run_shapes(self.skeleton, self.graph, side) for side in (512, 1024))
+        shapes: dict[str, tuple[int, int | None]] = {}
+        for name, shape in small.items():
+            growth = large[name][2] - shape[2] if len(shape) == 4 else 0
+            shapes[name] = (shape[1], 512 // growth if growth else None)
+        return shapes
+
+
+def smallest_side(skeleton: nn.Module, graph: fx.Graph, upper: int) -> int:
+    """Return the smallest picture, in pixels a side, for which every tap of `graph` has 1 x 1 positions.
+
+    Args:
+        skeleton: the network on the meta device.
+        graph: a subgraph of it.
+        upper: a side known to be large enough.
+    """
+    module = fx.GraphModule(skeleton, graph)
+
+    def fits(side: int) -> bool:
+        try:
+            taps = module(torch.empty(1, 3, side, side, device="meta"))
+        except RuntimeError:  # what torch raises when a kernel is larger than its padded input
+            return False
+        return all(tap.numel() for tap in taps)
+
+    lower = 1
+    while lower < upper:
+        middle = (lower + upper) // 2
+        lower, upper = (lower, middle) if fits(middle) else (middle + 1, upper)
+    return upper
+
+
+def _trace(skeleton: nn.Module) -> fx.Graph:
+    """Trace the network, without dropout and with no function working in place (as `build_skeleton`'s modules)."""
+    graph = fx.symbolic_trace(skeleton).graph
+    for node in list(graph.nodes):
+        if node.op == "call_module" and isinstance(skeleton.get_submodule(str(node.target)), nn.Dropout):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+        elif node.op == "call_function" and node.kwargs.get("inplace"):
+            node.kwargs = {**node.kwargs, "inplace": False}
+    return graph
+
+
+def _operations(graph: fx.Graph) -> Iterator[fx.Node]:
+    return (node for node in graph.nodes if node.op.startswith("call_"))
+
+
+def _operation_paths(graph: fx.Graph) -> dict[fx.Node, str]:
+    """Name every operation by its module's path: `layer3.5.relu_2` is the third ReLU of that block."""
+    seen: Counter[str] = Counter()
+    paths: dict[fx.Node, str] = {}
+    for node in _operations(graph):
+        stack = [str(path) for path, _ in node.meta.get("nn_module_stack", {}).values()]
+        path = stack[-1] if node.op == "call_module" else ".".join([*stack[-1:], _function_name(node)])
+        paths[node] = f"{path}_{seen[path]}" if seen[path] else path
+        seen[path] += 1
+    return paths
+
+
+def _module_outputs(graph: fx.Graph) -> dict[str, fx.Node]:
+    """Find the node that carries each compound module's output, outermost module first."""
+    outputs: dict[str, fx.Node] = {}
+    for node in _operations(graph):
+        stack = [str(path) for path, _ in node.meta.get("nn_module_stack", {}).values()]
+        outputs |= dict.fromkeys(stack[:-1] if node.op == "call_module" else stack, node)
+    return outputs
+
+
+def _returned(graph: fx.Graph) -> fx.Node:
+    output: fx.Node = next(node for node in graph.nodes if node.op == "output")
+    return output.all_input_nodes[0]
+
+
+def _function_name(node: fx.Node) -> str:
+    return node.target if isinstance(node.target, str) else str(getattr(node.target, "__name__", node.target))
+
+
+def _operation(node: fx.Node, module: nn.Module) -> str:
+    if node.op == "call_module":
+        return type(module.get_submodule(str(node.target))).__name__
+    return _function_name(node)
+
+
+def _is_relu(node: fx.Node) -> bool:
+    if node.op == "call_module":
+        return node.meta["nn_module_stack"][next(reversed(node.meta["nn_module_stack"]))][1] is nn.ReLU
+    return node.target in _RELU_FUNCTIONS
+
+
+def _has_relu(node: fx.Node) -> bool:
+    """Whether all that a node carries has just come out of ReLUs."""
+    if node.target is torch.cat:
+        return all(_has_relu(part) for part in node.all_input_nodes)
+    return _is_relu(node)
+
+
+def _before_relu(node: fx.Node) -> fx.Node:
+    """Return the node before a ReLU; for a stack of ReLUs add a new node that stacks what went into them."""
+    if _is_relu(node):
+        return node.all_input_nodes[0]
+    parts, *rest = node.args
+    assert isinstance(parts, (list, tuple))  # noqa: S101 (torch.cat takes nothing else)
+    before = [_before_relu(part) for part in parts if isinstance(part, fx.Node)]
+    return node.graph.call_function(torch.cat, (before, *rest), dict(node.kwargs))
+
+
+def _run_shapes(skeleton: nn.Module, graph: fx.Graph, side: int) -> dict[str, torch.Size]:
+    traced = fx.GraphModule(skeleton, copy.deepcopy(graph))
+    ShapeProp(traced).propagate(torch.empty(1, 3, side, side, device="meta"))
+    return {node.name: node.meta["tensor_meta"].shape for node in _operations(traced.graph)}
+
+
+def _key(spelling: str) -> str:
+    return spelling.lower().replace("/", ".")
+
+
+def _squash(spelling: str) -> str:
+    return re.sub("[-_ ]", "", spelling)

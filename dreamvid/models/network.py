@@ -1,0 +1,247 @@
+"""A loaded network, and the extractor that turns pictures into the activations of chosen layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, fx, nn
+from torch.fx.experimental.optimization import fuse
+
+from dreamvid.errors import ModelError
+from dreamvid.models.layers import LayerInfo, LayerTable, smallest_side
+from dreamvid.models.weights import (
+    Checkpoint,
+    Report,
+    build_module,
+    build_skeleton,
+    is_at_hand,
+    published_checkpoint,
+    random_checkpoint,
+    read_checkpoint,
+)
+from dreamvid.models.zoo import IMAGENET, MODELS, ModelSpec, Triple, find_model
+
+AUTO = "auto"
+_PREFERRED = "googlenet"
+_EMBEDDED = "dreamnet"
+
+
+class Extractor(nn.Module):
+    """The part of a network up to the deepest of some layers, made for gradients on the picture.
+
+    Only operations that lead to a tap are left; batch norms are folded into the convolutions before them, no
+    ReLU works in place, parameters are frozen, tensors are laid out channels-last.
+
+    Attributes:
+        taps: canonical names of the layers, in the order of the activations.
+        channels: feature maps of each tap.
+        stride: the largest stride on the way, in pixels.
+        minimum_side: the smallest side of a picture, in pixels, for which every tap has 1 x 1 positions.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        body: nn.Module,
+        layers: Sequence[LayerInfo],
+        *,
+        stride: int,
+        minimum_side: int,
+        mean: Triple,
+        std: Triple,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.body = body.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.taps = tuple(layer.name for layer in layers)
+        self.channels = tuple(layer.channels for layer in layers)
+        self.stride = stride
+        self.minimum_side = minimum_side
+        self.dtype = dtype
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the activations at each tap.
+
+        Args:
+            x: pictures, (N, 3, H, W) RGB in [0, 1], float32 (or float64), sides of at least `minimum_side`.
+
+        Returns:
+            One tensor per tap, of x's dtype whatever the network computes in: (N, C, h, w), or (N, C) for
+            scores. Gradients flow to x.
+
+        Raises:
+            ValueError: the picture is too small for a tap.
+        """
+        if min(x.shape[-2:]) < self.minimum_side:
+            height, width = x.shape[-2:]
+            need = f"{', '.join(self.taps)} need at least {self.minimum_side} px a side"
+            raise ValueError(f"{need}, not {width}x{height}")
+        normalised = ((x - self.mean) / self.std).to(self.dtype, memory_format=torch.channels_last)
+        return [tap.to(x.dtype) for tap in self.body(normalised)]
+
+
+class Network:
+    """A network with its weights.
+
+    Attributes:
+        spec: what is known about the architecture.
+        module: the network itself, from pictures normalised with `mean` and `std` to scores: evaluation mode,
+            parameters frozen, float32, on the CPU.
+        class_names: the classes in order of the scores, if they are known.
+        mean, std: of the pictures the weights were trained on, RGB in [0, 1].
+    """
+
+    def __init__(self, spec: ModelSpec, checkpoint: Checkpoint) -> None:
+        self.spec = spec
+        self.module = build_module(spec, checkpoint)
+        self.mean = checkpoint.triple("mean", spec.mean)
+        self.std = checkpoint.triple("std", spec.std)
+        classes = len(self.module.get_parameter(f"{spec.head}.weight"))
+        self.class_names = checkpoint.class_names or _published_classes(spec, classes)
+        if self.class_names is not None and len(self.class_names) != classes:
+            raise ModelError(
+                f"{checkpoint.source} names {len(self.class_names)} classes but tells {classes} apart; "
+                "mend its metadata 'classes'"
+            )
+        self._table = LayerTable(build_skeleton(spec, checkpoint.state, checkpoint.metadata), spec)
+
+    def layers(self, *, detail: bool = False) -> list[LayerInfo]:
+        """List the layers in order of depth: those people call by name; with `detail` every operation."""
+        return self._table.infos(detail=detail)
+
+    def layer(self, text: str) -> LayerInfo:
+        """Return what is known about the layer that `text` means (see `layers.py`). ModelError if none."""
+        return self._table.info(text)
+
+    def resolve(self, text: str) -> str:
+        """Return the canonical name of the layer that `text` means (see `layers.py`). ModelError if none."""
+        return self._table.resolve(text)
+
+    def extractor(
+        self, taps: Sequence[str], *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+    ) -> Extractor:
+        """Make the extractor of some layers; it shares no memory with this network.
+
+        Args:
+            taps: layers in any spelling, in the order the activations are wanted; at least one.
+            device: where it shall run.
+            dtype: what the network computes in; pictures, activations and gradients stay float32.
+
+        Raises:
+            ModelError: there is no such layer.
+        """
+        graph = self._table.subgraph(taps)
+        skeleton = self._table.skeleton
+        extractor = Extractor(
+            fuse(fx.GraphModule(self.module, graph)),
+            [self._table.info(tap) for tap in taps],
+            stride=self._table.total_stride(graph),
+            minimum_side=smallest_side(skeleton, graph, self.spec.minimum_side),
+            mean=self.mean,
+            std=self.std,
+            dtype=dtype,
+        )
+        return extractor.to(device).eval()
+
+
+def _silent(_: str) -> None:
+    return None
+
+
+def load_network(
+    name: str = AUTO,
+    *,
+    weights: Path | None = None,
+    report: Report = _silent,
+    allow_download: bool = True,
+    random_seed: int | None = None,
+) -> Network:
+    """Load a network.
+
+    Args:
+        name: a name of `MODELS`; or `auto`: GoogLeNet with ImageNet's weights where they are cached or can be
+            downloaded, otherwise the embedded dreamnet. A network asked for by name is that one or an error.
+        weights: one's own weights, `.safetensors` or a state dict; with `auto` the file's metadata must name
+            the architecture.
+        report: called with lines for people: downloads, and that `auto` fell back. While a download runs it
+            is called from another thread.
+        allow_download: whether the internet may be used.
+        random_seed: random weights from this seed instead of real ones, for tests.
+
+    Raises:
+        ModelError: there is no such network, or its weights cannot be had, read or fitted.
+    """
+    if weights is not None:
+        checkpoint = read_checkpoint(weights)
+        if name == AUTO and "architecture" not in checkpoint.metadata:
+            raise ModelError(f"{weights} does not say what network it is for; name it with --model NAME")
+        return Network(find_model(checkpoint.metadata["architecture"] if name == AUTO else name), checkpoint)
+    spec = MODELS[_PREFERRED] if name == AUTO else find_model(name)
+    if random_seed is not None:
+        return Network(spec, random_checkpoint(spec, random_seed))
+    try:
+        checkpoint = published_checkpoint(spec, report=report, allow_download=allow_download)
+    except ModelError as error:
+        if name != AUTO:
+            raise
+        report(f"dreaming with the embedded {_EMBEDDED}, because {error}")
+        spec = MODELS[_EMBEDDED]
+        checkpoint = published_checkpoint(spec, report=report)
+    return Network(spec, checkpoint)
+
+
+def _published_classes(spec: ModelSpec, classes: int) -> tuple[str, ...] | None:
+    """Return ImageNet's names for a network that was made for ImageNet and has as many classes."""
+    from torchvision.models import GoogLeNet_Weights
+
+    names = tuple(GoogLeNet_Weights.IMAGENET1K_V1.meta["categories"])
+    return names if spec.classes == IMAGENET and len(names) == classes else None
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One row of `dreamvid models`."""
+
+    name: str
+    parameters: int
+    megabytes: float
+    classes: str
+    licence: str
+    default_layer: str
+    at_hand: bool
+    description: str
+
+
+def describe_models() -> list[ModelInfo]:
+    """List all networks, reading no weights; `at_hand`: they are embedded or already in the cache."""
+    return [
+        ModelInfo(
+            spec.name,
+            spec.parameters,
+            spec.megabytes,
+            spec.classes,
+            spec.licence,
+            spec.default_layer,
+            is_at_hand(spec),
+            spec.description,
+        )
+        for spec in MODELS.values()
+    ]
+
+
+def describe_layers(name: str, *, detail: bool = False) -> list[LayerInfo]:
+    """List a network's layers in order of depth, without its weights. ModelError if there is no such network.
+
+    `auto` lists GoogLeNet's, which are dreamnet's too but for their sizes.
+    """
+    spec = find_model(_PREFERRED if name == AUTO else name)
+    if spec.resource is not None:  # its sizes stand in its weights, and those are small
+        return load_network(spec.name).layers(detail=detail)
+    return LayerTable(build_skeleton(spec), spec).infos(detail=detail)

@@ -1,0 +1,291 @@
+"""Where weights come from: torch's download cache, the network, a file of one's own, or this package.
+
+Nothing here runs code from a weights file: pickles are read with `weights_only=True`, safetensors hold none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import pickle
+import socket
+import tempfile
+import threading
+import urllib.error
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from dreamvid.errors import ModelError
+from dreamvid.models.zoo import ModelSpec, Triple
+
+Report = Callable[[str], None]
+
+TIMEOUT_S = 5.0
+"""How long a server may keep silent, at the connection and at every read after it."""
+PROGRESS_EVERY_S = 2.0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights as they lie in a file: float tensors by name, and what the file says about itself.
+
+    `.safetensors` files may carry these metadata, all optional: `architecture` (a name of `MODELS`),
+    `classes` (a JSON list of names), `mean` and `std` (three numbers, RGB in [0, 1]), `options` (a JSON
+    object for the network's builder).
+    """
+
+    state: Mapping[str, Tensor]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The classes' names in order, if the file tells. ModelError if they are not a JSON list."""
+        text = self.metadata.get("classes")
+        return None if text is None else tuple(map(str, self._list("classes", text)))
+
+    def triple(self, key: str, otherwise: Triple) -> Triple:
+        """Return the metadata's `mean` or `std`, or `otherwise`. ModelError if it is not three numbers."""
+        text = self.metadata.get(key)
+        if text is None:
+            return otherwise
+        try:
+            red, green, blue = map(float, self._list(key, f"[{text.strip(' []')}]"))
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"{self.source}: metadata {key!r} must be three numbers: {text!r}") from error
+        return red, green, blue
+
+    def _list(self, key: str, text: str) -> list[Any]:
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError:
+            values = None
+        if not isinstance(values, list):
+            raise ModelError(f"{self.source}: metadata {key!r} must be a JSON list, not {text[:40]!r}")
+        return values
+
+
+def cache_path(spec: ModelSpec) -> Path | None:
+    """Return where the downloaded weights lie or would lie (torch's hub cache, so TORCH_HOME counts)."""
+    return Path(torch.hub.get_dir(), "checkpoints", spec.file_name) if spec.file_name else None
+
+
+def is_at_hand(spec: ModelSpec) -> bool:
+    """Whether the network's own weights can be had without the internet."""
+    path = cache_path(spec)
+    return spec.resource is not None or (path is not None and path.is_file())
+
+
+def published_checkpoint(spec: ModelSpec, *, report: Report, allow_download: bool = True) -> Checkpoint:
+    """Return the weights published for `spec`: from this package, the cache, or downloaded into the cache.
+
+    A cached file that is not the published one (cut off, replaced) counts as missing.
+
+    Raises:
+        ModelError: the weights are not here and cannot be downloaded or must not be.
+    """
+    if spec.resource is not None:
+        with resources.as_file(resources.files("dreamvid.models") / "weights" / spec.resource) as embedded:
+            return read_checkpoint(embedded)
+    if (path := cache_path(spec)) is None:
+        raise ModelError(f"{spec.name} has no published weights; give your own with --weights FILE")
+    if not path.is_file() or not _has_digest(path, spec.sha256_prefix):
+        if not allow_download:
+            state = "damaged" if path.is_file() else "missing"
+            raise ModelError(f"the {spec.name} weights are {state}; {_remedy(path)}")
+        _download(spec, path, report)
+    return read_checkpoint(path)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a `.safetensors` file or a torch state dict (`.pth`, `.pt`), without running any code in it.
+
+    State dicts wrapped as `{"state_dict": …}` or `{"model": …}` or saved from `DataParallel` are unwrapped.
+
+    Raises:
+        ModelError: the file is not there, damaged, or holds anything but tensors.
+    """
+    if not path.is_file():
+        raise ModelError(f"there is no weights file {path}; give a .safetensors or .pth file")
+    try:
+        state, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_pickle(path), {})
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ModelError(
+            f"{path} cannot be read as weights: it is damaged, or holds more than tensors, which is never run; "
+            "save model.state_dict() alone, or .safetensors"
+        ) from error
+    if not state:
+        raise ModelError(f"{path} holds no weights; save model.state_dict() alone, or .safetensors")
+    return Checkpoint(state, metadata, source=str(path))
+
+
+def build_module(spec: ModelSpec, checkpoint: Checkpoint) -> nn.Module:
+    """Build the network around a checkpoint, whose number of classes may be any: evaluation mode, frozen, float32.
+
+    Raises:
+        ModelError: the checkpoint is another network's.
+    """
+    architecture = checkpoint.metadata.get("architecture", spec.name)
+    if architecture != spec.name:
+        raise ModelError(
+            f"{checkpoint.source} holds {architecture} weights, not {spec.name}; say --model {architecture}"
+        )
+    state = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in checkpoint.state.items()
+        if not name.startswith(spec.ignored)
+    }
+    try:
+        module = build_skeleton(spec, state, checkpoint.metadata)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError) as error:
+        raise ModelError(
+            f"{checkpoint.source} does not fit {spec.name} ({error}); name its network with --model NAME"
+        ) from error
+    expected = module.state_dict()
+    for name, tensor in expected.items():
+        if name.endswith("num_batches_tracked"):  # counts training steps; some exporters leave it out
+            state.setdefault(name, torch.zeros_like(tensor, device="cpu"))
+    wrong = [
+        name
+        for name in dict.fromkeys([*expected, *state])
+        if name not in expected or name not in state or expected[name].shape != state[name].shape
+    ]
+    if wrong:
+        raise ModelError(
+            f"{checkpoint.source} does not fit {spec.name}: {len(wrong)} of its {len(expected)} tensors are missing, "
+            f"unknown or of another shape (first: {wrong[0]}); name its network with --model NAME"
+        )
+    module.load_state_dict(state, assign=True)
+    return module.requires_grad_(False)
+
+
+def build_skeleton(
+    spec: ModelSpec, state: Mapping[str, Tensor] | None = None, metadata: Mapping[str, str] | None = None
+) -> nn.Module:
+    """Build the network on the meta device, shapes without numbers, in evaluation mode: quick, whatever its size.
+
+    No ReLU module works in place: it would overwrite the response before it, which is a layer of its own.
+    """
+    with torch.device("meta"):
+        module = spec.builder(state, metadata or {}).eval()
+    for part in module.modules():
+        if isinstance(part, nn.ReLU):
+            part.inplace = False
+    return module
+
+
+def random_checkpoint(spec: ModelSpec, seed: int) -> Checkpoint:
+    """Make random weights that keep activations in a sane range; batch norms get statistics of their own.
+
+    The numbers come from a generator of their own and are the same for the same seed.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, tensor in build_skeleton(spec).state_dict().items():
+        value = torch.zeros(tensor.shape, dtype=tensor.dtype)
+        if name.endswith("running_var") or (name.endswith("weight") and value.ndim == 1):
+            value.uniform_(0.5, 1.5, generator=generator)
+        elif value.ndim > 1:  # He et al. 2015: keeps the variance through ReLUs
+            value.normal_(0.0, (2 / value[0].numel()) ** 0.5, generator=generator)
+        elif value.is_floating_point():
+            value.normal_(0.0, 0.1, generator=generator)
+        state[name] = value
+    return Checkpoint(state, source="random weights")
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Detected pickle protocol")  # it can be read, or our own error follows
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ValueError("not a state dict")
+    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def _download(spec: ModelSpec, path: Path, report: Report) -> None:
+    """Download into the cache: the file appears there whole and checked, or not at all."""
+    assert spec.url is not None  # noqa: S101 (a path in the cache is made from the url)
+    report(f"downloading the {spec.name} weights ({spec.megabytes:.0f} MB) from {spec.url}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".dreamvid-") as folder:
+            part = Path(folder, path.name)
+            with _silence_limit(TIMEOUT_S), _progress(Path(folder), spec, report):
+                torch.hub.download_url_to_file(spec.url, str(part), spec.sha256_prefix, progress=False)
+            part.replace(path)
+    except (OSError, RuntimeError, http.client.HTTPException) as error:
+        raise ModelError(
+            f"the {spec.name} weights could not be downloaded from {spec.url}: {_reason(error)}; {_remedy(path)}"
+        ) from error
+    report(f"the {spec.name} weights are now in {path}")
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()  # it holds the connection
+        return f"{error.code} {error.reason}"
+    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
+        return _reason(error.reason)
+    if isinstance(error, TimeoutError):
+        return f"no answer within {TIMEOUT_S:g} s"
+    if isinstance(error, RuntimeError):  # torch.hub's word for a wrong hash
+        return "what arrived is not the published file (its SHA-256 differs)"
+    return str(error) or type(error).__name__
+
+
+def _remedy(path: Path) -> str:
+    return f"use --model dreamnet, or put the file at {path}, or give your own with --weights FILE"
+
+
+def _has_digest(path: Path, prefix: str | None) -> bool:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().startswith(prefix or "")
+
+
+@contextlib.contextmanager
+def _silence_limit(seconds: float) -> Iterator[None]:
+    """Limit how long sockets opened meanwhile may be silent: torch.hub has no argument for it."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@contextlib.contextmanager
+def _progress(folder: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
+    """Report every few seconds, from a thread of its own, how much has arrived in `folder`."""
+    finished = threading.Event()
+
+    def watch() -> None:
+        while not finished.wait(PROGRESS_EVERY_S):
+            with contextlib.suppress(FileNotFoundError):  # torch.hub has just given the file its final name
+                size = sum(file.stat().st_size for file in folder.iterdir())
+                report(f"downloading the {spec.name} weights: {size / 1e6:.0f} of {spec.megabytes:.0f} MB")
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        watcher.join()

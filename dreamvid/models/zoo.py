@@ -1,0 +1,299 @@
+"""The networks that dreamvid knows, as data: what each needs, where its weights come from, what to dream with.
+
+A further network is one more entry in `MODELS`. Nothing here imports torch until a network is built.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from dreamvid.errors import ModelError, did_you_mean
+from dreamvid.models import spellings
+from dreamvid.models.spellings import Spellings
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Triple = tuple[float, float, float]
+Builder = Callable[["Mapping[str, Tensor] | None", Mapping[str, str]], "nn.Module"]
+
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+HALF: Triple = (0.5, 0.5, 0.5)
+"""Mean and deviation of networks ported from TensorFlow.
+
+torchvision normalises with ImageNet's numbers and lets the network (`transform_input`) turn that into
+(x - 0.5) / 0.5; here the two steps are one.
+"""
+IMAGENET = "ImageNet-1k"
+_TORCHVISION_URL = "https://download.pytorch.org/models/"
+_TORCHVISION_LICENCE = "BSD-3-Clause (torchvision), trained on ImageNet"
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything that sets one network apart from the others.
+
+    Attributes:
+        name: what `--model` takes.
+        family: networks of one family share their layer names.
+        builder: makes the module: from the state dict it is to hold (the number of classes and the width are
+            read off its shapes) and the file's metadata; or, without a state dict, in its usual size.
+        head: the path of the last layer, the one that makes the scores.
+        parameters: how many numbers are learnt (without auxiliary heads).
+        classes: whose classes the weights tell apart.
+        licence: of code and weights, as far as their publishers say.
+        minimum_side: the smallest picture that passes through the whole network, in pixels.
+        default_layer: what to dream on when nobody says.
+        description: one line for people.
+        url: where the weights are; the end of the file name is the start of their SHA-256.
+        resource: the weights' file inside this package, for a network that needs no download.
+        megabytes: size of the weights' file.
+        mean, std: of the pictures the network was trained on, RGB in [0, 1].
+        ignored: weights beginning with these belong to parts that dreams do not need (auxiliary heads).
+        layer_names: what people call its layers.
+        look: settings of the look that suit this network better than the general defaults.
+    """
+
+    name: str
+    family: str
+    builder: Builder
+    head: str
+    parameters: int
+    classes: str
+    licence: str
+    minimum_side: int
+    default_layer: str
+    description: str
+    url: str | None = None
+    resource: str | None = None
+    megabytes: float = 0.0
+    mean: Triple = IMAGENET_MEAN
+    std: Triple = IMAGENET_STD
+    ignored: tuple[str, ...] = ()
+    layer_names: Spellings = field(default_factory=dict, repr=False)
+    look: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def file_name(self) -> str | None:
+        """The name of the downloaded weights, in torch's cache as at the source."""
+        return PurePosixPath(self.url).name if self.url else None
+
+    @property
+    def sha256_prefix(self) -> str | None:
+        """The first hexadecimal digits of the weights' SHA-256, by torch's convention in the file name."""
+        found = re.search(r"-([0-9a-f]{8,64})\.", self.file_name or "")
+        return found[1] if found else None
+
+
+def _torchvision_builder(name: str, head: str, **options: Any) -> Builder:
+    def build(state: Mapping[str, Tensor] | None, _metadata: Mapping[str, str]) -> nn.Module:
+        from torchvision.models import get_model
+
+        classes = 1000 if state is None else len(state[f"{head}.weight"])
+        module: nn.Module = get_model(name, weights=None, num_classes=classes, **options)
+        return module
+
+    return build
+
+
+def _build_dreamnet(state: Mapping[str, Tensor] | None, metadata: Mapping[str, str]) -> nn.Module:
+    from dreamvid.models.dreamnet import DreamNet
+
+    options: dict[str, bool] = json.loads(metadata.get("options", "{}"))
+    return DreamNet(**options) if state is None else DreamNet.matching(state, **options)
+
+
+def _torchvision(
+    name: str,
+    family: str,
+    file_name: str,
+    *,
+    head: str,
+    parameters: int,
+    megabytes: float,
+    minimum_side: int,
+    layer: str,
+    description: str,
+    names: Spellings,
+    half: bool = False,
+    ignored: Sequence[str] = (),
+    **options: Any,
+) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        family=family,
+        builder=_torchvision_builder(name, head, **options),
+        head=head,
+        parameters=parameters,
+        classes=IMAGENET,
+        licence=_TORCHVISION_LICENCE,
+        minimum_side=minimum_side,
+        default_layer=layer,
+        description=description,
+        url=_TORCHVISION_URL + file_name,
+        megabytes=megabytes,
+        mean=HALF if half else IMAGENET_MEAN,
+        std=HALF if half else IMAGENET_STD,
+        ignored=tuple(ignored),
+        layer_names=names,
+    )
+
+
+def _vgg(depth: str, digest: str, parameters: int, mb: float, convolutions: Sequence[int], layer: str) -> ModelSpec:
+    batch_norm = depth.endswith("_bn")
+    return _torchvision(
+        f"vgg{depth}",
+        "vgg",
+        f"vgg{depth}-{digest}.pth",
+        head="classifier.6",
+        parameters=parameters,
+        megabytes=mb,
+        minimum_side=32,
+        layer=layer,
+        description="broad strokes and rich textures; slow, large"
+        + ("; with batch normalisation" if batch_norm else ""),
+        names=spellings.vgg(convolutions, batch_norm=batch_norm),
+    )
+
+
+def _resnet(depth: int, digest: str, parameters: int, mb: float, blocks: Sequence[int]) -> ModelSpec:
+    # The first published weights: the newer recipe classifies better, by means that say nothing about dreams.
+    return _torchvision(
+        f"resnet{depth}",
+        "resnet",
+        f"resnet{depth}-{digest}.pth",
+        head="fc",
+        parameters=parameters,
+        megabytes=mb,
+        minimum_side=1,
+        layer="layer3",
+        description="sharp, busy patterns; residual network",
+        names=spellings.resnet(blocks),
+    )
+
+
+def _squeezenet(version: str, digest: str, parameters: int, mb: float, side: int, modules: str) -> ModelSpec:
+    return _torchvision(
+        f"squeezenet{version}",
+        "squeezenet",
+        f"squeezenet{version}-{digest}.pth",
+        head="classifier.1",
+        parameters=parameters,
+        megabytes=mb,
+        minimum_side=side,
+        layer="fire7",
+        description="a tiny download, quick, coarse patterns",
+        names=spellings.squeezenet(modules.split()),
+    )
+
+
+_SPECS = (
+    ModelSpec(
+        name="dreamnet",
+        family="googlenet",
+        builder=_build_dreamnet,
+        head="fc",
+        parameters=1_640_942,
+        classes="Tiny ImageNet, 126 classes",
+        licence="MIT (dreamvid), trained on Tiny ImageNet",
+        minimum_side=16,
+        default_layer="inception4b",
+        description="the embedded network: no download; strokes, eyes, faces",
+        resource="dreamnet.safetensors",
+        megabytes=3.3,
+        layer_names=spellings.googlenet(pools=()),
+    ),
+    _torchvision(
+        "googlenet",
+        "googlenet",
+        "googlenet-1378be20.pth",
+        head="fc",
+        parameters=6_624_904,
+        megabytes=49.7,
+        minimum_side=15,
+        layer="inception4d",
+        description="the classic: eyes, dogs, towers",
+        names=spellings.googlenet(("maxpool1", "maxpool2", "maxpool3", "maxpool4")),
+        half=True,
+        ignored=("aux1.", "aux2."),
+        aux_logits=False,
+        init_weights=False,
+    ),
+    _vgg("11", "8a719046", 132_863_336, 506.8, (1, 1, 2, 2, 2), "relu4_2"),
+    _vgg("13", "19584684", 133_047_848, 507.5, (2, 2, 2, 2, 2), "relu4_2"),
+    _vgg("16", "397923af", 138_357_544, 527.8, (2, 2, 3, 3, 3), "relu4_3"),
+    _vgg("19", "dcbb9e9d", 143_667_240, 548.1, (2, 2, 4, 4, 4), "relu4_4"),
+    _vgg("11_bn", "6002323d", 132_868_840, 506.9, (1, 1, 2, 2, 2), "relu4_2"),
+    _vgg("13_bn", "abd245e5", 133_053_736, 507.6, (2, 2, 2, 2, 2), "relu4_2"),
+    _vgg("16_bn", "6c64b313", 138_365_992, 527.9, (2, 2, 3, 3, 3), "relu4_3"),
+    _vgg("19_bn", "c79401a0", 143_678_248, 548.1, (2, 2, 4, 4, 4), "relu4_4"),
+    _resnet(18, "f37072fd", 11_689_512, 44.7, (2, 2, 2, 2)),
+    _resnet(34, "b627a593", 21_797_672, 83.3, (3, 4, 6, 3)),
+    _resnet(50, "0676ba61", 25_557_032, 97.8, (3, 4, 6, 3)),
+    _resnet(101, "63fe2227", 44_549_160, 170.5, (3, 4, 23, 3)),
+    _resnet(152, "394f9c45", 60_192_808, 230.4, (3, 8, 36, 3)),
+    _torchvision(
+        "alexnet",
+        "alexnet",
+        "alexnet-owt-7be5be79.pth",
+        head="classifier.6",
+        parameters=61_100_840,
+        megabytes=233.1,
+        minimum_side=63,
+        layer="relu4",
+        description="the oldest: coarse, bold, grainy",
+        names=spellings.alexnet(),
+    ),
+    _torchvision(
+        "inception_v3",
+        "inception_v3",
+        "inception_v3_google-0cc3c7bd.pth",
+        head="fc",
+        parameters=23_834_568,
+        megabytes=103.9,
+        minimum_side=75,
+        layer="Mixed_6c",
+        description="the network of the Keras tutorial: fine, ornate",
+        names=spellings.inception_v3(),
+        half=True,
+        ignored=("AuxLogits.",),
+        aux_logits=False,
+        init_weights=False,
+    ),
+    _squeezenet(
+        "1_0",
+        "b66bff10",
+        1_248_424,
+        4.8,
+        21,
+        "conv1 relu1 pool1 fire2 fire3 fire4 pool4 fire5 fire6 fire7 fire8 pool8 fire9",
+    ),
+    _squeezenet(
+        "1_1",
+        "b8a52dc0",
+        1_235_496,
+        4.7,
+        17,
+        "conv1 relu1 pool1 fire2 fire3 pool3 fire4 fire5 pool5 fire6 fire7 fire8 fire9",
+    ),
+)
+
+MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
+"""All networks by name, the embedded one first."""
+
+
+def find_model(name: str) -> ModelSpec:
+    """Return the network called `name`; letter case, `_`, `-`, `.` do not matter. ModelError if there is none."""
+    squashed = {re.sub("[-_.]", "", known): spec for known, spec in MODELS.items()}
+    spec = squashed.get(re.sub("[-_.]", "", name.strip().lower()))
+    if spec is None:
+        hint = did_you_mean(name, MODELS) or "; `dreamvid models` lists them"
+        raise ModelError(f"there is no model {name!r}{hint}")
+    return spec
