@@ -46,7 +46,7 @@ app.command("presets")(presets.presets)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit code. A polite kill is taken like Ctrl-C, so that nothing is left."""
+    """Run the command line and leave with its exit code; a polite kill is taken like Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(arguments))
 

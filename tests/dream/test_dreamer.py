@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.tiny import TinyExtractor, noise
 
 from dreamvid.dream import Dreamer, Look
 from dreamvid.errors import SettingsError
+from tests.tiny import TinyExtractor, noise
 
 PICTURE = noise(48, 64)
 QUICK = Look(octaves=2, iterations=(3,), jitter=4)

@@ -69,7 +69,7 @@ def test_write_behind_writes_everything_in_order_before_it_is_left() -> None:
 def test_write_behind_lets_only_so_many_wait() -> None:
     gate = threading.Event()
     put = []
-    with WriteBehind(lambda item: gate.wait() and None, 2) as output:
+    with WriteBehind(lambda _: gate.wait() and None, 2) as output:
 
         def produce() -> None:
             for number in range(10):

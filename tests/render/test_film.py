@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tests.tiny import TinyExtractor, noise
 
 from dreamvid.dream import Dreamer, Look
 from dreamvid.motion import Motion
@@ -15,6 +15,7 @@ from dreamvid.render import FrameDone, ShotStarted
 from dreamvid.render.carry import Carry
 from dreamvid.render.film import dream_film, dream_still, to_frame, to_tensor
 from dreamvid.settings import make_settings
+from tests.tiny import TinyExtractor, noise
 
 LOOK = Look(octaves=2, iterations=(6,), jitter=4)
 
@@ -83,7 +84,7 @@ def test_the_dream_moves_with_the_picture() -> None:
     inner = slice(12, -12)
 
     def mean_change(shift: int) -> float:
-        pairs = list(zip(residuals[3:], residuals[4:], strict=False))
+        pairs = list(pairwise(residuals[3:]))
         return float(np.mean([np.abs(np.roll(a, -shift, axis=1) - b)[inner, inner].mean() for a, b in pairs]))
 
     magnitude = float(np.abs(np.stack(residuals[4:])).mean())

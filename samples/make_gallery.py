@@ -1,0 +1,103 @@
+"""Make the README's two pictures: frames of a dreamed clip, and dreams by layer and picture.
+
+    uv run python samples/make_gallery.py
+
+Dreams with the embedded dreamnet, so that anyone gets the same pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from dreamvid.media import open_reader, read_image, resize_image
+from dreamvid.models import load_network
+from dreamvid.render.carry import Carry
+from dreamvid.render.film import dream_film, to_frame, to_tensor
+from dreamvid.render.job import make_dreamer
+from dreamvid.render.machine import choose_machine
+from dreamvid.settings import Settings, make_settings
+
+HERE = Path(__file__).parent
+PICTURES = ("sky", "landscape", "portrait")
+LAYERS = ("inception3a", "inception3b", "inception4a", "inception4b", "inception4c", "inception4d", "inception4e")
+LATE_LAYERS = ("inception5a", "inception5b")
+FRAMES = (0, 20, 51, 52, 72, 95)
+CELL = (320, 200)  # px, width and height
+Picture = npt.NDArray[np.float32]
+Cell = npt.NDArray[np.uint8]
+
+
+def settings_for(layer: str) -> Settings:
+    return make_settings({"model": "dreamnet", "layer": layer}).for_model(load_network("dreamnet").spec.look)
+
+
+def dream_picture(picture: Picture, layer: str) -> Picture:
+    settings = settings_for(layer)
+    machine = choose_machine(settings)
+    dreamer = make_dreamer(load_network("dreamnet"), settings, machine)
+    return to_frame(dreamer.dream(to_tensor(picture, machine.device)))
+
+
+def fill(picture: Picture) -> Picture:
+    """Scale and crop to a cell."""
+    height, width = picture.shape[:2]
+    scale = max(CELL[0] / width, CELL[1] / height)
+    scaled = resize_image(picture, round(width * scale), round(height * scale))
+    top, left = (scaled.shape[0] - CELL[1]) // 3, (scaled.shape[1] - CELL[0]) // 2
+    return np.ascontiguousarray(scaled[top : top + CELL[1], left : left + CELL[0]])
+
+
+def quantise(picture: Picture) -> Cell:
+    return np.round(picture * 255).astype(np.uint8)
+
+
+def label(picture: Picture, text: str) -> Cell:
+    marked = quantise(picture)
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(marked, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA)
+    return marked
+
+
+def make_layer_sheet() -> Cell:
+    sources = [fill(read_image(HERE / f"{name}.jpg")) for name in PICTURES]
+    rows = []
+    for layer in (*LAYERS, *LATE_LAYERS):
+        rows.append(np.concatenate([label(dream_picture(source, layer), layer) for source in sources], axis=1))
+        print(layer, flush=True)
+    rows.insert(0, np.concatenate([quantise(source) for source in sources], axis=1))
+    half = len(rows) // 2
+    return np.concatenate([np.concatenate(rows[:half]), np.concatenate(rows[half:])], axis=1)
+
+
+def make_film_sheet() -> Cell:
+    settings = settings_for("inception4d")
+    dreamer = make_dreamer(load_network("dreamnet"), settings, choose_machine(settings))
+    carry = Carry(dreamer, settings.blend, settings.warm_iterations, settings.strength)
+    with open_reader(HERE / "journey.mp4") as reader:
+        frames = [frame for frame, _ in dream_film(reader, carry, settings) if frame is not None]
+    cells = [label(resize_image(frames[index], 400, 225), f"frame {index}") for index in FRAMES]
+    return np.concatenate([np.concatenate(cells[:3], axis=1), np.concatenate(cells[3:], axis=1)])
+
+
+def save(path: Path, sheet: Cell) -> None:
+    cv2.imwrite(str(path), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", choices=("layers", "film"))
+    parser.add_argument("--to", type=Path, default=HERE, help="folder")
+    arguments = parser.parse_args()
+    if arguments.only != "film":
+        save(arguments.to / "layers.jpg", make_layer_sheet())
+    if arguments.only != "layers":
+        save(arguments.to / "dreamed.jpg", make_film_sheet())
+
+
+if __name__ == "__main__":
+    main()
