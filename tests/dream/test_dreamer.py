@@ -147,3 +147,24 @@ def test_the_nominal_energy_predicts_that_of_other_pictures() -> None:
         for picture in (noise(96, 128, seed=9), noise(120, 160, seed=8, low=0.1, high=0.9)):
             reached = float((dreamer.dream(picture) - picture).square().mean().sqrt())
             assert reached == pytest.approx(dreamer.nominal_energy, rel=0.35)
+
+
+def fine_grain(dreamed: torch.Tensor) -> float:
+    """How much of what was added is finer than 2 px."""
+    added = dreamed - PICTURE
+    smooth = torch.nn.functional.avg_pool2d(added, 3, 1, 1)
+    return float((added - smooth).square().mean() / added.square().mean())
+
+
+def test_conditioning_decides_how_grainy_the_dream_is() -> None:
+    def grain(**conditioning: float) -> float:
+        return fine_grain(Dreamer(TinyExtractor(), Look(octaves=1, **conditioning)).dream(PICTURE))
+
+    # Here the plain gradient has a tenth of its energy in the finest band; two bands of equal strength share it.
+    assert grain(spectrum=1.0) < 0.5 * grain() < 0.1 < 0.3 < grain(laplacian=2)
+
+
+def test_spread_reaches_the_dream() -> None:
+    plain = Dreamer(TinyExtractor(), Look(octaves=1)).dream(PICTURE)
+    spread = Dreamer(TinyExtractor(), Look(octaves=1, spread=2.0)).dream(PICTURE)
+    assert float((plain - spread).abs().mean()) > 1 / 255

@@ -104,6 +104,15 @@ def test_a_still_shot_neither_brightens_nor_grows(blend: float) -> None:
     assert float(dreams[-1].std()) == pytest.approx(float(dreams[24].std()), rel=0.1)
 
 
+def test_a_tint_does_not_stay() -> None:
+    raw = to_tensor(drifting(1)[0], torch.device("cpu"))
+    carry = make_carry(strength=10.0)
+    carry.residual = torch.full_like(raw, 0.1)
+    still = Motion(np.zeros((64, 96, 2), np.float32), np.ones((64, 96), np.float32))
+    tints = [float((carry.coast(raw, still) - raw).mean()) for _ in range(4)]
+    assert tints == pytest.approx([0.05, 0.025, 0.0125, 0.00625], rel=0.05)
+
+
 def test_strength_is_how_strong_the_dream_settles() -> None:
     frame = drifting(1)[0]
     settled = []

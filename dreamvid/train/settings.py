@@ -1,0 +1,150 @@
+"""What can be chosen about a training run: the one place of its defaults, bounds and help texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+TrainableModel = Literal[
+    "dreamnet", "googlenet", "resnet50", "resnet101", "resnet152", "vgg11", "vgg16", "vgg19"
+]  # fmt: skip
+
+
+class ModelDefaults(NamedTuple):
+    """What suits a network where the user does not say: for a batch of 128, from random weights."""
+
+    optimizer: Literal["sgd", "adam"]
+    lr: float
+    resolution: int
+
+
+MODEL_DEFAULTS: dict[str, ModelDefaults] = {
+    "dreamnet": ModelDefaults("sgd", 0.25, 64),
+    "googlenet": ModelDefaults("sgd", 0.1, 224),
+    # Without batch normalisation, VGG diverges at larger rates (Simonyan & Zisserman 2015 start at 0.01).
+    "vgg11": ModelDefaults("sgd", 0.01, 224),
+    "vgg16": ModelDefaults("sgd", 0.01, 224),
+    "vgg19": ModelDefaults("sgd", 0.01, 224),
+    "resnet50": ModelDefaults("adam", 0.001, 224),
+    "resnet101": ModelDefaults("adam", 0.001, 224),
+    "resnet152": ModelDefaults("adam", 0.001, 224),
+}
+
+
+class TrainSettings(BaseModel):
+    """A training run. The fields' descriptions are the help texts of `dreamvid train`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: list[Path] = Field(
+        min_length=1,
+        description="Pictures to learn: folders or zip files with one sub-folder per class, "
+        "or a folder of such zip files.",
+    )
+    output: Path = Field(
+        Path("network.safetensors"), description="Where the weights go; the run's folder lies beside it."
+    )
+    name: str | None = Field(None, description="Name of the data set, for the metadata; default: its folder's.")
+
+    model: TrainableModel = Field("dreamnet", description="Network to train, from random weights.")
+    width: float = Field(0.5, ge=0.125, le=2, description="dreamnet only: channels, as a share of GoogLeNet's.")
+    middle: float | None = Field(
+        0.75, ge=0.125, le=2, description="dreamnet only: the same share for inception4a to 4e."
+    )
+    resolution: int | None = Field(
+        None, ge=16, le=1024, description="Side of the training pictures in pixels; default: per model, 64 or 224."
+    )
+
+    val_split: float = Field(
+        0.2, ge=0, lt=1, description="Share of each class held out for validation, without --val or --val-list."
+    )
+    val: Path | None = Field(None, description="Folder or zip file of validation pictures, the same classes.")
+    train_list: Path | None = Field(
+        None, description="Text file: relative paths (class/picture.jpg) of the pictures to train on."
+    )
+    val_list: Path | None = Field(None, description="Text file: relative paths of the validation pictures.")
+
+    epochs: int = Field(20, ge=0, le=10_000, description="Passes over the pictures, before the robust ones.")
+    batch_size: int = Field(128, ge=2, le=8192, description="Pictures per step.")
+    optimizer: Literal["sgd", "adam"] | None = Field(
+        None, description="SGD with Nesterov momentum, or Adam; default: Adam for ResNet, SGD for the others."
+    )
+    lr: float | None = Field(None, gt=0, le=10, description="Peak learning rate; default: per model.")
+    schedule: Literal["onecycle", "cosine"] = Field(
+        "onecycle", description="Learning rate: up and down again, or down along a cosine."
+    )
+    weight_decay: float = Field(2e-4, ge=0, le=1, description="Pull of the convolutions' weights towards zero.")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target spread over all classes.")
+    ema: float = Field(
+        0.998, ge=0, lt=1, description="The weights kept are a running mean over about 1 / (1 - EMA) steps; 0: off."
+    )
+    growth: dict[float, Annotated[int, Field(ge=16)]] = Field(
+        default_factory=dict,
+        description="Begin with smaller pictures: share of the epochs until which this many pixels are used, "
+        "as 0.25:32,0.65:48.",
+    )
+    auxiliary: str | None = Field(
+        None, description="Layer that learns the classes through a head of its own too (GoogLeNet: inception4d)."
+    )
+    auxiliary_weight: float = Field(0.3, ge=0, le=1, description="How much that head's loss counts.")
+
+    crop_area: float = Field(0.5, gt=0, le=1, description="Smallest share of a picture that a random crop keeps.")
+    flip: bool = Field(True, description="Mirror half of the pictures.")
+    color: float = Field(
+        1.0, ge=0, le=2, description="Strength of the colour changes: hue, saturation, brightness, contrast."
+    )
+
+    robust: float = Field(
+        0, ge=0, le=32, description="Adversarial training at the end: budget per pixel in 8-bit levels; 0: none."
+    )
+    robust_epochs: int = Field(2, ge=0, le=1000, description="How many epochs of it follow the plain ones.")
+    robust_lr: float | None = Field(
+        None, gt=0, le=10, description="Peak learning rate of that phase; default: an eighth of --lr."
+    )
+
+    seed: int = Field(0, ge=0, lt=2**31, description="Split, weights, order and augmentation follow from it.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps.")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="bf16 where the hardware is fast at it.")
+    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; default: all cores.")
+    checkpoint_minutes: float = Field(5, ge=0, description="How often the run is saved, besides each epoch's end.")
+    keep_epochs: bool = Field(False, description="Keep the weights of every epoch in the run's folder.")
+    fresh: bool = Field(False, description="Start over, even where an interrupted run could be resumed.")
+
+    @field_validator("growth", mode="before")
+    @classmethod
+    def _parse_growth(cls, value: object) -> object:
+        """Take "0.25:32,0.65:48", as typed, for the mapping."""
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.split(":") for pair in value.split(",") if pair.strip()]
+        if any(len(pair) != 2 for pair in pairs):
+            raise ValueError(f"{value!r} is no list of SHARE:PIXELS, as 0.25:32,0.65:48")
+        return {share.strip(): size.strip() for share, size in pairs}
+
+    @model_validator(mode="after")
+    def _check(self) -> TrainSettings:
+        if self.val is not None and self.val_list is not None:
+            raise ValueError("val and val_list both say where validation pictures are; give one")
+        if self.train_list is not None and self.val_list is None and self.val is None and self.val_split == 0:
+            raise ValueError("train_list without validation pictures; give val_list, val or val_split")
+        if any(not 0 < share < 1 for share in self.growth):
+            raise ValueError("the shares of growth must lie between 0 and 1")
+        if self.epochs + (self.robust_epochs if self.robust else 0) == 0:
+            raise ValueError("nothing to do: epochs is 0 and there is no robust phase")
+        return self
+
+    def resolved(self) -> TrainSettings:
+        """Return the settings with the model's own defaults filled in."""
+        defaults = MODEL_DEFAULTS[self.model]
+        lr = self.lr or defaults.lr
+        return self.model_copy(
+            update={
+                "optimizer": self.optimizer or defaults.optimizer,
+                "lr": lr,
+                "robust_lr": self.robust_lr or lr / 8,
+                "resolution": self.resolution or defaults.resolution,
+                "name": self.name or self.data[0].resolve().stem,
+            }
+        )
