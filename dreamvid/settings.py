@@ -246,11 +246,16 @@ def make_settings(*layers: Mapping[str, Any], source: str = "settings") -> Setti
     try:
         return Settings(**merged)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = key_of(str(first["loc"][0]).replace("_", "-"))
-        reason = first["msg"].removeprefix("Value error, ")
-        shown = "" if first["type"] == "value_error" else f", not '{_shown(first['input'])}'"
-        raise SettingsError(f"--{key}: {reason[0].lower()}{reason[1:]}{shown}") from None
+        raise explain_fault(error) from None
+
+
+def explain_fault(error: ValidationError) -> SettingsError:
+    """What pydantic found first, in one line that names the flag."""
+    first = error.errors()[0]
+    reason = first["msg"].removeprefix("Value error, ")
+    shown = "" if first["type"] == "value_error" else f", not '{_shown(first['input'])}'"
+    flag = f"--{key_of(str(first['loc'][0]))}: " if first["loc"] else ""
+    return SettingsError(f"{flag}{reason[0].lower()}{reason[1:]}{shown}")
 
 
 def _shown(value: Any) -> str:

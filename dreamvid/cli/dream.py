@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from dreamvid.cli.options import with_settings
+from dreamvid.cli.options import with_options
 from dreamvid.cli.presets import read_preset
-from dreamvid.settings import make_settings, read_settings_file
+from dreamvid.settings import GROUPS, make_settings, read_settings_file
 
 
-@with_settings
+@with_options(GROUPS, repeatable=("layer",))
 def dream(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="Video, picture, sequence (frames/%05d.png) or folder of pictures")
@@ -34,7 +34,7 @@ def dream(
         Literal["rich", "json", "none"],
         typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
     ] = "rich",
-    given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_settings`
+    given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
     """Dream a video, a picture or a sequence."""
     settings = make_settings(

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli import dream, layers, models, presets
+from dreamvid.cli import dream, layers, models, presets, train
 from dreamvid.cli.app import DEFAULT, app
 from dreamvid.errors import DreamvidError
 
@@ -43,6 +43,7 @@ app.command(DEFAULT, hidden=True)(dream.dream)
 app.command("models")(models.models)
 app.command("layers")(layers.layers)
 app.command("presets")(presets.presets)
+app.command("train")(train.train)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,7 +65,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:  # typer reports Ctrl-C so
-        return _complain("interrupted; nothing was written", code)
+        return _complain("interrupted", code)
     return code if isinstance(code, int) else 0
 
 

@@ -1,56 +1,85 @@
-"""Command-line options made from the settings models, so that a setting is written down once."""
+"""Command-line options made from settings models, so that a setting is written down once."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Annotated, Any
+import types
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from dreamvid.settings import GROUPS, key_of
+from dreamvid.settings import key_of
 
-REPEATABLE = ("layer",)
+Command = Callable[..., None]
+_METAVARS = {int: "N", float: "X", Path: "FILE"}
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` one option per setting; those a person gave arrive as its last argument, `given`, a dict."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[:-1]
+def with_options(
+    groups: Iterable[tuple[str, type[BaseModel]]],
+    *,
+    without: Collection[str] = (),
+    repeatable: Collection[str] = (),
+) -> Callable[[Command], Command]:
+    """Give a command one option per field of some models, under their headings in `--help`.
+
+    Those that a person gave arrive as the command's last argument, `given`, a dict of text for the models to parse.
+    `without` names fields that the command takes in another way, `repeatable` those that may be given several times.
+    """
     options = [
-        _option(name, info, heading) for heading, group in GROUPS for name, info in group.model_fields.items()
+        _option(name, info, heading, name in repeatable)
+        for heading, group in groups
+        for name, info in group.model_fields.items()
+        if name not in without
     ]
-    names = [option.name for option in options]
 
-    @functools.wraps(command)
-    def wrapped(**arguments: Any) -> None:
-        given = {name: arguments.pop(name) for name in names}
-        command(**arguments, given={name: value for name, value in given.items() if value not in (None, [])})
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(**arguments: Any) -> None:
+            given = {option.name: arguments.pop(option.name) for option in options}
+            command(**arguments, given={name: value for name, value in given.items() if value not in (None, [])})
 
-    parameters = [*own, *options]
-    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return wrapped
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[:-1]
+        parameters = [*own, *options]
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return wrapped
+
+    return decorate
 
 
-def _option(name: str, info: FieldInfo, heading: str) -> inspect.Parameter:
-    """Every option takes text: the settings models parse it, here as in files, with the same messages."""
-    extra = info.json_schema_extra
+def _option(name: str, info: FieldInfo, heading: str, repeatable: bool) -> inspect.Parameter:
+    """An option that takes text, which the models parse, here as in files, with the same messages; or a switch."""
+    is_switch = info.annotation is bool
+    flag = f"--{key_of(name)}"
+    kind: Any = (bool if is_switch else list[str] if repeatable else str) | None
     option = typer.Option(
-        f"--{key_of(name)}",
+        f"{flag}/--no-{key_of(name)}" if is_switch and info.default else flag,
         help=_help_text(info),
-        metavar=str(extra["metavar"]) if isinstance(extra, dict) else None,
+        metavar=None if is_switch else _metavar(info),
         show_default=False,  # the option's own default is None, "not given"
         rich_help_panel=heading,
     )
-    kind: Any = list[str] | None if name in REPEATABLE else str | None
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option])
+
+
+def _metavar(info: FieldInfo) -> str:
+    """What the field says, or what its type tells."""
+    if isinstance(info.json_schema_extra, dict):
+        return str(info.json_schema_extra["metavar"])
+    kind: Any = info.annotation
+    if get_origin(kind) in (Union, types.UnionType):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    return "|".join(get_args(kind)) if get_origin(kind) is Literal else _METAVARS.get(kind, "TEXT")
 
 
 def _help_text(info: FieldInfo) -> str:
     text = (info.description or "").replace("[", r"\[")
-    if info.default is None:
+    if info.default is None or info.default is False or info.is_required() or info.default_factory:
         return text
     default = ",".join(map(str, info.default)) if isinstance(info.default, tuple) else info.default
     return rf"{text} [dim]\[default: {default}][/dim]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 
 import torch
@@ -46,7 +46,7 @@ def train(settings: TrainSettings, report: Callable[[Event], None] = lambda _: N
     raise AssertionError("a training run ends with Finished")
 
 
-def training_events(settings: TrainSettings) -> Iterator[Event]:
+def training_events(settings: TrainSettings) -> Generator[Event, None, None]:
     """Train as `train` does, but yield the events; closing the iterator saves the run and stops it."""
     settings = settings.resolved()
     run = _Run(settings)

@@ -1,0 +1,43 @@
+"""`dreamvid train DATA`: train a network to dream with on pictures of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dreamvid.cli.options import with_options
+from dreamvid.settings import explain_fault, read_settings_file
+from dreamvid.train.settings import TrainSettings
+
+
+@with_options([("Training", TrainSettings)], without=("data", "output"))
+def train(
+    data: Annotated[
+        list[Path], typer.Argument(metavar="DATA", help="Folders or zip files with one sub-folder of pictures per class")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Where the weights go; the run's folder is beside it")
+    ] = Path("network.safetensors"),
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
+    ] = None,
+    given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
+) -> None:
+    """Train a network on your own pictures: it will dream of what it has seen.
+
+    An interrupted run goes on where it was when the same command is given again.
+    """
+    from pydantic import ValidationError
+
+    from_file = {key.replace("-", "_"): value for key, value in read_settings_file(config).items()} if config else {}
+    try:
+        settings = TrainSettings(**from_file | given | {"data": data, "output": output})
+    except ValidationError as error:
+        raise explain_fault(error) from None
+
+    from dreamvid.cli.training_progress import show
+    from dreamvid.train.loop import training_events
+
+    show(training_events(settings))
