@@ -15,7 +15,7 @@ from dreamvid.train.settings import TrainSettings
 @with_options([("Training", TrainSettings)], without=("data", "output"))
 def train(
     data: Annotated[
-        list[Path], typer.Argument(metavar="DATA", help="Folders or zip files with one sub-folder of pictures per class")
+        list[Path], typer.Argument(metavar="DATA", help="Folders or zip files, one sub-folder of pictures per class")
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Where the weights go; the run's folder is beside it")

@@ -218,7 +218,7 @@ def test_a_click_stays_where_the_picture_starts_late(clips: dict[str, Path], tmp
 @pytest.mark.parametrize("name", ["x.mp4", "x.mkv", "x.png"])
 def test_an_exception_leaves_nothing(tmp_path: Path, error: type[BaseException], name: str) -> None:
     codec = "ffv1" if name.endswith("mkv") else "h264"
-    with pytest.raises(error), open_writer(  # noqa: PT012
+    with pytest.raises(error), open_writer(
         tmp_path / name, width=64, height=48, rate=Fraction(24), codec=codec
     ) as writer:
         writer.write(np.zeros((48, 64, 3), np.float32))
@@ -231,7 +231,7 @@ def test_an_exception_leaves_nothing(tmp_path: Path, error: type[BaseException],
 
 def test_an_exception_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "x.mp4").write_text("old")
-    with pytest.raises(ValueError, match="stop"), open_writer(  # noqa: PT012
+    with pytest.raises(ValueError, match="stop"), open_writer(
         tmp_path / "x.mp4", width=64, height=48, rate=Fraction(24), overwrite=True
     ) as writer:
         writer.write(np.zeros((48, 64, 3), np.float32))
@@ -316,7 +316,7 @@ def test_an_input_is_never_overwritten(clips: dict[str, Path], tmp_path: Path, m
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     for name in ("x.mp4", "x.png"):
-        with pytest.raises(MediaError, match="appeared"), open_writer(  # noqa: PT012
+        with pytest.raises(MediaError, match="appeared"), open_writer(
             tmp_path / name, width=64, height=48, rate=Fraction(24)
         ) as writer:
             writer.write(np.zeros((48, 64, 3), np.float32))
@@ -340,7 +340,7 @@ def _umask() -> int:
 
 
 def test_a_dying_ffmpeg_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="stopped after") as caught, open_writer(  # noqa: PT012
+    with pytest.raises(MediaError, match="stopped after") as caught, open_writer(
         tmp_path / "x.mp4", width=640, height=480, rate=Fraction(24)
     ) as writer:
         writer.write(np.zeros((480, 640, 3), np.float32))
@@ -358,7 +358,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).random((256, 256, 3), np.float32)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        with pytest.raises(MediaError, match=r"stopped after .* space on the disk"), writer:  # noqa: PT012
+        with pytest.raises(MediaError, match=r"stopped after .* space on the disk"), writer:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
             for _ in range(30):
                 writer.write(noise)
@@ -410,7 +410,7 @@ def test_a_sequence_is_numbered_and_reads_back(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_sequence_keeps_whole_frames_only(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), open_writer(  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), open_writer(
         tmp_path / "%03d.png", width=64, height=48, rate=None
     ) as writer:
         writer.write(np.zeros((48, 64, 3), np.float32))
@@ -421,7 +421,7 @@ def test_an_interrupted_sequence_keeps_whole_frames_only(tmp_path: Path) -> None
 
 def test_a_still_holds_one_frame(tmp_path: Path) -> None:
     frame = np.zeros((48, 64, 3), np.float32)
-    with pytest.raises(MediaError, match=r"one frame; use x\.%05d\.png"), open_writer(  # noqa: PT012
+    with pytest.raises(MediaError, match=r"one frame; use x\.%05d\.png"), open_writer(
         tmp_path / "x.png", width=64, height=48, rate=None
     ) as writer:
         writer.write(frame)
