@@ -43,7 +43,7 @@ class Carry:
     def begin(self, raw: Tensor) -> Tensor:
         """The dream of the first frame of a shot: nothing that came before enters it. (1, 3, H, W) in [0, 1]."""
         self.fresh = 1.0
-        return self._settle(raw, self._dreamer.dream(raw))
+        return self._settle(raw, self._dreamer.dream(raw) - raw)
 
     def follow(self, raw: Tensor, motion: Motion) -> Tensor:
         """The dream of the next frame, dreamed on from the carried residual; `motion` leads back from it.
@@ -54,18 +54,16 @@ class Carry:
         counts = [
             warm + max(0, round((cold - warm) * self.fresh)) for cold, warm in zip(self._cold, self._warm, strict=True)
         ]
+        carried = self._blend * self._warped(motion)
         dreamed = self._dreamer.dream(
-            raw,
-            iterations=counts,
-            carried=self._blend * self._warped(motion),
-            gain=1 + (_FRESH_GAIN - 1) * fresh,
+            raw, iterations=counts, carried=carried, gain=1 + (_FRESH_GAIN - 1) * fresh
         )
-        return self._settle(raw, dreamed)
+        return self._settle(raw, dreamed - raw + _clipped_off(raw, carried))
 
     def coast(self, raw: Tensor, motion: Motion) -> Tensor:
         """Move the dream along without dreaming: the frames between those of `--every N`."""
         self._measure_fresh(motion)
-        return self._settle(raw, (raw + self._warped(motion)).clamp(0, 1))
+        return self._settle(raw, self._warped(motion))
 
     def _measure_fresh(self, motion: Motion) -> Tensor:
         fresh = torch.from_numpy(1 - motion.reliability)[None, None].to(self.device)
@@ -79,15 +77,21 @@ class Carry:
         reliability = torch.from_numpy(motion.reliability)[None, None].to(self.device)
         return warp_backward(self.residual, flow) * reliability
 
-    def _settle(self, raw: Tensor, dreamed: Tensor) -> Tensor:
+    def _settle(self, raw: Tensor, residual: Tensor) -> Tensor:
         """The governor: take out the residual's low frequencies and cap its energy, then keep it."""
-        residual = dreamed - raw
         residual = residual - 0.5 * _low_pass(residual)
         energy = residual.square().mean().sqrt()
-        residual = residual * (self._energy_limit / energy.clamp_min(_TINY)).clamp_max(1)
-        settled = (raw + residual).clamp(0, 1)
-        self.residual = settled - raw
-        return settled
+        self.residual = residual * (self._energy_limit / energy.clamp_min(_TINY)).clamp_max(1)
+        return (raw + self.residual).clamp(0, 1)
+
+
+def _clipped_off(raw: Tensor, carried: Tensor) -> Tensor:
+    """What of the carried residual the display's range has no room for.
+
+    It is carried on unseen: else one white or black frame would cost half of the dream.
+    """
+    wished = raw + carried
+    return wished - wished.clamp(0, 1)
 
 
 def _low_pass(image: Tensor) -> Tensor:

@@ -130,6 +130,18 @@ def test_a_shot_that_fades_in_from_black_comes_to_full_strength() -> None:
     assert faded[-1].energy == pytest.approx(plain[-1].energy, rel=0.1)
 
 
+@pytest.mark.parametrize("light", [0.0, 1.0])
+def test_the_dream_survives_a_flash(light: float) -> None:
+    """A frame or two without room for half of the residual must not cost that half."""
+    frame = drifting(1)[0]
+    flash = np.full_like(frame, light)
+    dreams, events = film([frame] * 12 + [flash] * 2 + [frame] * 4)
+    assert [event.frame for event in events if isinstance(event, ShotStarted)] == [0]
+    before, after = dreams[11] - frame, dreams[14] - frame
+    assert float((before * after).sum() / np.sqrt((before**2).sum() * (after**2).sum())) > 0.9
+    assert float(np.abs(after).mean()) > 0.85 * float(np.abs(before).mean())
+
+
 def test_iterations_are_spent_where_content_is_new() -> None:
     """The extractor is called once a step: warm steps for a still, up to the cold number when all is new."""
     still = np.zeros((64, 96, 2), np.float32)
