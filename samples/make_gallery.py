@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader, read_image, resize_image
 from dreamvid.models import load_network
 from dreamvid.render.carry import Carry
 from dreamvid.render.film import dream_film, to_frame, to_tensor
 from dreamvid.render.job import make_dreamer
-from dreamvid.render.machine import choose_machine
 from dreamvid.settings import Settings, make_settings
 
 HERE = Path(__file__).parent
@@ -38,7 +38,7 @@ def settings_for(layer: str) -> Settings:
 
 def dream_picture(picture: Picture, layer: str) -> Picture:
     settings = settings_for(layer)
-    machine = choose_machine(settings)
+    machine = choose_machine()
     dreamer = make_dreamer(load_network("dreamnet"), settings, machine)
     return to_frame(dreamer.dream(to_tensor(picture, machine.device)))
 
@@ -76,7 +76,7 @@ def make_layer_sheet() -> Cell:
 
 def make_film_sheet() -> Cell:
     settings = settings_for("inception4d")
-    dreamer = make_dreamer(load_network("dreamnet"), settings, choose_machine(settings))
+    dreamer = make_dreamer(load_network("dreamnet"), settings, choose_machine())
     carry = Carry(dreamer, settings.blend, settings.warm_iterations, settings.strength)
     with open_reader(HERE / "journey.mp4") as reader:
         frames = [frame for frame, _ in dream_film(reader, carry, settings) if frame is not None]

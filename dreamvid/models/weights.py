@@ -10,7 +10,6 @@ import hashlib
 import http.client
 import json
 import pickle
-import socket
 import tempfile
 import threading
 import urllib.error
@@ -25,6 +24,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from dreamvid.downloads import silence_limit
 from dreamvid.errors import ModelError
 from dreamvid.models.zoo import ModelSpec, Triple
 
@@ -228,7 +228,7 @@ def _download(spec: ModelSpec, path: Path, report: Report) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".dreamvid-") as folder:
             part = Path(folder, path.name)
-            with _silence_limit(TIMEOUT_S), _progress(Path(folder), spec, report):
+            with silence_limit(TIMEOUT_S), _progress(Path(folder), spec, report):
                 torch.hub.download_url_to_file(spec.url, str(part), spec.sha256_prefix, progress=False)
             part.replace(path)
     except (OSError, RuntimeError, http.client.HTTPException) as error:
@@ -258,17 +258,6 @@ def _remedy(path: Path) -> str:
 def _has_digest(path: Path, prefix: str | None) -> bool:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest().startswith(prefix or "")
-
-
-@contextlib.contextmanager
-def _silence_limit(seconds: float) -> Iterator[None]:
-    """Limit how long sockets opened meanwhile may be silent: torch.hub has no argument for it."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 @contextlib.contextmanager

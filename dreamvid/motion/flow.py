@@ -23,9 +23,6 @@ Local histogram equalisation changed nothing (.043, .37, .13 with MEDIUM). Stret
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,6 +30,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from dreamvid.downloads import silence_limit
 from dreamvid.errors import ModelError, SettingsError, did_you_mean
 
 if TYPE_CHECKING:
@@ -216,7 +214,7 @@ def _fetch(entry: Any) -> dict[str, torch.Tensor]:
 
     name = entry.url.rsplit("/", 1)[-1]
     try:
-        with _socket_timeout(DOWNLOAD_TIMEOUT_S):
+        with silence_limit(DOWNLOAD_TIMEOUT_S):
             state: dict[str, torch.Tensor] = entry.get_state_dict(
                 progress=True, check_hash=True, weights_only=True, map_location="cpu"
             )
@@ -228,14 +226,3 @@ def _fetch(entry: Any) -> dict[str, torch.Tensor]:
             "or use --flow dis"
         ) from error
     return state
-
-
-@contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    """torch.hub gives no timeout of its own and would wait for minutes behind a firewall."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from dreamvid.dream import Dreamer, Look
 from dreamvid.errors import MediaError
+from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import Reader, SoundTrack, default_output, open_reader, open_writer
 from dreamvid.models import Network, load_network
 from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.carry import Carry
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.film import dream_film, dream_still
-from dreamvid.render.machine import Machine, choose_machine
 from dreamvid.settings import LayerTarget, Settings
 
 _ENCODED_BEHIND = 4  # frames
@@ -70,7 +70,7 @@ def render(job: Job) -> Iterator[Event]:
             overwrite=job.overwrite,
             protected=[job.source, *([] if sound is None else [sound.path])],
         ) as writer:
-            machine = choose_machine(settings)
+            machine = choose_machine(settings.device, settings.precision, settings.threads)
             notices: list[str] = []
             network = load_network(settings.model, weights=settings.weights, report=notices.append)
             yield from map(Notice, notices)

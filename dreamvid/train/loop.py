@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamvid.errors import MediaError, ModelError, SettingsError
+from dreamvid.machine import choose_machine
 from dreamvid.train.augment import random_colors, random_crops
 from dreamvid.train.checkpoint import RunFolder, export_weights
 from dreamvid.train.curve import write_curve
 from dreamvid.train.data import PictureStore, stored_side
 from dreamvid.train.events import EpochDone, Event, Finished, Prepared, StepDone
-from dreamvid.train.hardware import chosen_device, is_bf16_fast
 from dreamvid.train.networks import Normalised, new_network
 from dreamvid.train.pictures import choose_pictures
 from dreamvid.train.plan import Plan, Step, generator_for
@@ -63,13 +63,10 @@ class _Run:
     """The state of one training run."""
 
     def __init__(self, settings: TrainSettings) -> None:
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
         self.settings = settings
-        self.device = chosen_device(settings.device)
-        self.bf16 = settings.precision == "bf16" or (
-            settings.precision == "auto" and is_bf16_fast(self.device)
-        )
+        machine = choose_machine(settings.device, settings.precision, settings.threads)
+        self.device = machine.device
+        self.bf16 = machine.precision == "bf16"
         self.folder = RunFolder(settings)
         pictures = choose_pictures(
             settings.data,

@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader
 from dreamvid.models import load_network
 from dreamvid.motion import warp_backward
 from dreamvid.render.carry import Carry
 from dreamvid.render.film import dream_film
 from dreamvid.render.job import make_dreamer
-from dreamvid.render.machine import choose_machine
 from dreamvid.settings import make_settings
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -52,7 +52,7 @@ def dream(reader, **options) -> Film:
     network = load_network("dreamnet")
     settings = settings.for_model(network.spec.look)
     carry = Carry(
-        make_dreamer(network, settings, choose_machine(settings)),
+        make_dreamer(network, settings, choose_machine()),
         settings.blend,
         settings.warm_iterations,
         settings.strength,

@@ -1,4 +1,4 @@
-"""On what a render runs: device, arithmetic and threads, from what the settings ask and the machine has."""
+"""On what networks run: device, arithmetic and threads, from what is asked for and what the machine has."""
 
 from __future__ import annotations
 
@@ -7,35 +7,34 @@ from dataclasses import dataclass
 import torch
 
 from dreamvid.errors import SettingsError
-from dreamvid.settings import RunSettings
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A torch device and the dtype of the arithmetic inside the network; pictures stay float32."""
+    """A torch device, and the arithmetic inside the network, `fp32` or `bf16`; pictures stay float32."""
 
     device: torch.device
-    dtype: torch.dtype
+    precision: str
 
     @property
-    def precision(self) -> str:
-        """The name of the dtype as the settings spell it."""
-        return _PRECISIONS[self.dtype]
+    def dtype(self) -> torch.dtype:
+        """The precision as torch names it."""
+        return _DTYPES[self.precision]
 
 
-_PRECISIONS = {torch.float32: "fp32", torch.bfloat16: "bf16"}
-
-
-def choose_machine(settings: RunSettings) -> Machine:
-    """The machine for `settings`; sets torch's thread count where they ask for one.
+def choose_machine(device: str = "auto", precision: str = "auto", threads: int | None = None) -> Machine:
+    """The machine for what the settings of these names ask; sets torch's thread count where they ask for one.
 
     Raises `SettingsError` for a device that is unknown or not there.
     """
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
-    device = _choose_device(settings.device)
-    fast = settings.precision == "bf16" or (settings.precision == "auto" and _has_fast_bfloat16(device))
-    return Machine(device, torch.bfloat16 if fast else torch.float32)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    chosen = _choose_device(device)
+    if precision == "auto":
+        precision = "bf16" if _has_fast_bfloat16(chosen) else "fp32"
+    return Machine(chosen, precision)
 
 
 def _choose_device(name: str) -> torch.device:
@@ -58,9 +57,10 @@ def _choose_device(name: str) -> torch.device:
 
 
 def _has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether bf16 convolutions are done in hardware. Emulated ones, as on older processors, are slower than fp32."""
+    """Whether bf16 is done in hardware. Imitated, as on older processors, it is slower than fp32."""
     if device.type == "cuda":
-        return bool(torch.cuda.get_device_capability(device) >= (8, 0))
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return False
