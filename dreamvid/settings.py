@@ -134,7 +134,7 @@ class LookSettings(_Group):
     """How the dream looks."""
 
     strength: float = _setting(
-        1.0, "How strong the dream settles on video; 1 is as strong as on a still", "X", gt=0, le=10
+        1.0, "How strong the dream is, or on video settles to be: 0.5 half as strong, 2 twice", "X", gt=0, le=10
     )
     octaves: int = _setting(4, "How many sizes the picture is dreamed at", "N", ge=1, le=32)
     octave_scale: float = _setting(1.4, "Size of each octave over the next coarser one", "X", gt=1, le=4)

@@ -76,13 +76,13 @@ def dream_film(reader: Reader, carry: Carry, settings: MotionSettings) -> Dreams
                 clock = now
 
 
-def dream_still(reader: Reader, dreamer: Dreamer) -> Dreams:
-    """Dream a single picture; nothing is carried and nothing governed."""
+def dream_still(reader: Reader, dreamer: Dreamer, strength: float) -> Dreams:
+    """Dream a single picture; nothing is carried and nothing governed, what was added is multiplied by `strength`."""
     clock = time.perf_counter()
     for index, raw_frame in enumerate(reader):
         raw = to_tensor(raw_frame, dreamer.device)
         yield None, ShotStarted(index, index)
-        dream = dreamer.dream(raw)
+        dream = torch.lerp(raw, dreamer.dream(raw), strength).clamp(0, 1)
         frame = to_frame(dream)
         energy = float((dream - raw).square().mean().sqrt())
         yield frame, FrameDone(index, index, energy, 1.0, time.perf_counter() - clock)

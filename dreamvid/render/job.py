@@ -90,7 +90,7 @@ def render(job: Job) -> Iterator[Event]:
                 precision=machine.precision,
             )
             if reader.rate is None:
-                frames = dream_still(reader, dreamer)
+                frames = dream_still(reader, dreamer, settings.strength)
             else:
                 carry = Carry(dreamer, settings.blend, settings.warm_iterations, settings.strength)
                 frames = dream_film(reader, carry, settings)

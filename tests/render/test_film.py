@@ -186,9 +186,10 @@ def test_every_second_frame_is_dreamed_and_all_carry_the_dream() -> None:
 def test_a_still_is_the_plain_dream() -> None:
     frame = drifting(1)[0]
     dreamer = Dreamer(TinyExtractor(), LOOK)
-    pairs = list(dream_still(Frames([frame]), dreamer))
     expected = to_frame(dreamer.dream(to_tensor(frame, dreamer.device)))
-    assert [np.array_equal(dream, expected) for dream, _ in pairs if dream is not None] == [True]
+    for strength, wanted in ((1.0, expected), (0.5, (frame + expected) / 2)):
+        (dreamed,) = [dream for dream, _ in dream_still(Frames([frame]), dreamer, strength) if dream is not None]
+        assert np.allclose(dreamed, wanted, atol=1e-6)
 
 
 def test_an_error_while_reading_ends_the_film_with_it() -> None:
