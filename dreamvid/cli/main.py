@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a dreamvid error, 2 usage, 130 interrupted.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,9 @@ app.command("train")(train.train)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code; a polite kill is taken like Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Read when torch is loaded. Threads that spin while they wait for each other cost nothing on an idle machine, and
+    # beside one other busy process made a film take five times as long and more.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run(arguments))
 
 
