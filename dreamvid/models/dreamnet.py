@@ -81,17 +81,10 @@ class PooledUnit(ConvUnit):
 class BlurPool(nn.Module):
     """Halve the size through the binomial filter [1 2 1] / 4 in both directions; n becomes ceil(n / 2).
 
-    Written as two box filters of two pixels, which is what the binomial is. With `peaks` a 3x3 maximum at
-    stride 1 goes before the filter (Zhang 2019): the first weights were trained so.
+    Written as two box filters of two pixels, which is what the binomial is.
     """
 
-    def __init__(self, *, peaks: bool = False) -> None:
-        super().__init__()
-        self.peaks = peaks
-
     def forward(self, x: Tensor) -> Tensor:
-        if self.peaks:
-            x = F.max_pool2d(x, 3, stride=1, padding=1)
         return F.avg_pool2d(F.avg_pool2d(x, 2, stride=1, padding=1, count_include_pad=False), 2)
 
 
@@ -124,15 +117,12 @@ class DreamNet(nn.Module):
         width: GoogLeNet's channel numbers are multiplied by this, and rounded to eights.
         classes: how many scores come out.
         middle: the same factor for inception4a to 4e alone; `None`: as `width`.
-        peaks: a maximum before each blur, as the first weights have it; see `BlurPool`.
 
     Total strides: conv1 to conv3 2, inception3a and 3b 4, inception4a to 4e 8, inception5a and 5b 16.
     Any picture of at least 16 x 16 pixels will do.
     """
 
-    def __init__(
-        self, width: float = 0.5, classes: int = 126, *, middle: float | None = None, peaks: bool = False
-    ) -> None:
+    def __init__(self, width: float = 0.5, classes: int = 126, *, middle: float | None = None) -> None:
         super().__init__()
         middle = width if middle is None else middle
 
@@ -144,16 +134,16 @@ class DreamNet(nn.Module):
         self.conv1 = ConvUnit(3, stem, 6, stride=2, padding=2)
         self.conv2 = ConvUnit(stem, stem, 1)
         self.conv3 = ConvUnit(stem, _scaled(_CONV3_CHANNELS, width), 3, padding=1)
-        self.pool3 = BlurPool(peaks=peaks)
+        self.pool3 = BlurPool()
         self.inception3a = block("inception3a", _scaled(_CONV3_CHANNELS, width))
         self.inception3b = block("inception3b", self.inception3a.channels)
-        self.pool4 = BlurPool(peaks=peaks)
+        self.pool4 = BlurPool()
         self.inception4a = block("inception4a", self.inception3b.channels)
         self.inception4b = block("inception4b", self.inception4a.channels)
         self.inception4c = block("inception4c", self.inception4b.channels)
         self.inception4d = block("inception4d", self.inception4c.channels)
         self.inception4e = block("inception4e", self.inception4d.channels)
-        self.pool5 = BlurPool(peaks=peaks)
+        self.pool5 = BlurPool()
         self.inception5a = block("inception5a", self.inception4e.channels)
         self.inception5b = block("inception5b", self.inception5a.channels)
         self.dropout = nn.Dropout(0.1)
@@ -163,13 +153,12 @@ class DreamNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     @classmethod
-    def matching(cls, state: Mapping[str, Tensor], *, peaks: bool = False) -> Self:
+    def matching(cls, state: Mapping[str, Tensor]) -> Self:
         """Return an untrained network of the size that a state dict was saved from, read off its shapes."""
         return cls(
             width=len(state["conv1.conv.weight"]) / _STEM_CHANNELS,
             middle=len(state["inception4e.branch1.conv.weight"]) / _BLOCKS["inception4e"].one,
             classes=len(state["fc.weight"]),
-            peaks=peaks,
         )
 
     def forward(self, x: Tensor) -> Tensor:

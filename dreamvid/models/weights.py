@@ -40,8 +40,7 @@ class Checkpoint:
     """Weights as they lie in a file: float tensors by name, and what the file says about itself.
 
     `.safetensors` files may carry these metadata, all optional: `architecture` (a name of `MODELS`),
-    `classes` (a JSON list of names), `mean` and `std` (three numbers, RGB in [0, 1]), `options` (a JSON
-    object for the network's builder).
+    `classes` (a JSON list of names), `mean` and `std` (three numbers, RGB in [0, 1]).
     """
 
     state: Mapping[str, Tensor]

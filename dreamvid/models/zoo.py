@@ -5,7 +5,6 @@ A further network is one more entry in `MODELS`. Nothing here imports torch unti
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,11 +102,10 @@ def _torchvision_builder(name: str, head: str, **options: Any) -> Builder:
     return build
 
 
-def _build_dreamnet(state: Mapping[str, Tensor] | None, metadata: Mapping[str, str]) -> nn.Module:
+def _build_dreamnet(state: Mapping[str, Tensor] | None, _metadata: Mapping[str, str]) -> nn.Module:
     from dreamvid.models.dreamnet import DreamNet
 
-    options: dict[str, bool] = json.loads(metadata.get("options", "{}"))
-    return DreamNet(**options) if state is None else DreamNet.matching(state, **options)
+    return DreamNet(middle=0.75) if state is None else DreamNet.matching(state)
 
 
 def _torchvision(
@@ -200,14 +198,14 @@ _SPECS = (
         family="googlenet",
         builder=_build_dreamnet,
         head="fc",
-        parameters=1_640_942,
+        parameters=2_576_302,
         classes="Tiny ImageNet, 126 classes",
         licence="MIT (dreamvid), trained on Tiny ImageNet",
         minimum_side=16,
-        default_layer="inception4b",
-        description="the embedded network: no download; strokes, eyes, faces",
+        default_layer="inception4d",
+        description="the embedded network: no download; strokes, eyes, dogs, arches",
         resource="dreamnet.safetensors",
-        megabytes=3.3,
+        megabytes=5.2,
         layer_names=spellings.googlenet(pools=()),
     ),
     _torchvision(

@@ -59,12 +59,6 @@ def test_blur_pool_is_the_binomial_filter_at_half_the_size() -> None:
     assert BlurPool()(stripes)[..., 1:-1].std() < 1e-6
 
 
-def test_peaks_let_one_spot_feed_its_neighbours() -> None:
-    spot = torch.zeros(1, 1, 16, 16)
-    spot[..., 7, 7] = 1
-    assert BlurPool(peaks=True)(spot).sum() > 2 * BlurPool()(spot).sum()
-
-
 def test_pooling_after_the_convolution_is_pooling_before_it() -> None:
     unit = PooledUnit(5, 8).eval()
     x = torch.rand(1, 5, 9, 9)
