@@ -50,8 +50,8 @@ app.command("train")(train.train)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code; a polite kill is taken like Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Read when torch is loaded. Threads that spin while they wait for each other cost nothing on an idle machine, and
-    # beside one other busy process made a film take five times as long and more.
+    # Read when torch is loaded. Threads that sleep while they wait for each other make a film take a sixth longer on an
+    # idle machine of two cores; threads that spin, five times as long and more beside one other busy process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run(arguments))
 
