@@ -1,8 +1,8 @@
 """DeepDream for video: dreams that follow the motion of the picture.
 
-    from dreamvid import Job, Settings, render
+    from dreamvid import Job, Settings, render_job
 
-    for event in render(Job(Path("clip.mp4"), settings=Settings(layer="inception4d"))):
+    for event in render_job(Job(Path("clip.mp4"), settings=Settings(layer="inception4d"))):
         print(event)
 
 Names are loaded when they are first used: `import dreamvid` itself costs nothing.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dreamvid.errors import DreamvidError, MediaError, ModelError, SettingsError
-    from dreamvid.render import Event, Finished, FrameDone, Job, Notice, ShotStarted, Started, render
+    from dreamvid.render import Event, Finished, FrameDone, Job, Notice, ShotStarted, Started, render_job
     from dreamvid.settings import Settings
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "SettingsError",
     "ShotStarted",
     "Started",
-    "render",
+    "render_job",
 ]
 
 _HOMES = {

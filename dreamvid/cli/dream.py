@@ -45,7 +45,7 @@ def dream(
 
     # The network's libraries take seconds to load: only once it is sure that they are needed.
     from dreamvid.cli.progress import show
-    from dreamvid.render import Job, render
+    from dreamvid.render import Job, render_job
 
     target = Path(output) if output else None
-    show(render(Job(Path(source), target, settings, overwrite)), progress)
+    show(render_job(Job(Path(source), target, settings, overwrite)), progress)

@@ -36,7 +36,7 @@ class Job:
     overwrite: bool = False
 
 
-def render(job: Job) -> Iterator[Event]:
+def render_job(job: Job) -> Iterator[Event]:
     """Render `job`, yielding events as it goes; the work is done by iterating to the end.
 
     A film's frames come out one for one, at the same index and rate. If the iteration is broken off, by an error or
