@@ -7,94 +7,19 @@ Precedence, weakest first: defaults, the model's own look, preset, configuration
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dreamvid.errors import SettingsError, did_you_mean
+from dreamvid.values import Channels, Classes, FramesPerSecond, Iterations, Layers, OctaveSizes, Seconds, Side, Size
 
 
-class LayerTarget(NamedTuple):
-    """A layer to dream on and how much it counts beside the others."""
-
-    name: str
-    weight: float = 1.0
-
-    def __str__(self) -> str:
-        return self.name if self.weight == 1 else f"{self.name}:{self.weight:g}"
-
-
-def _parse_layer(value: Any) -> LayerTarget:
-    if not isinstance(value, str):
-        return LayerTarget(*value)
-    name, colon, weight = value.rpartition(":")
-    if not colon:
-        return LayerTarget(value.strip())
-    try:
-        number = float(weight)
-    except ValueError:
-        # A name may hold a colon of its own, as in `inception4d:pre`.
-        return LayerTarget(value.strip())
-    if not name or not 0 < abs(number) < float("inf"):
-        raise ValueError(f"'{value}' is not NAME or NAME:WEIGHT with a weight other than 0")
-    return LayerTarget(name.strip(), number)
-
-
-def _parse_layers(value: Any) -> Any:
-    items = [value] if isinstance(value, str) else value
-    return tuple(_parse_layer(item) for item in items)
-
-
-def _parse_integers(value: Any) -> Any:
-    if isinstance(value, int):
-        return (value,)
-    if isinstance(value, str):
-        try:
-            return tuple(int(part) for part in value.split(","))
-        except ValueError:
-            raise ValueError(f"'{value}' is not a whole number or a list of them such as 28,16,6,2") from None
-    return value
-
-
-def _parse_seconds(value: Any) -> Any:
-    """Seconds, exactly: `2.5`, `2.5s`, `1:02.5`, `1:00:00`, `1001/24000`."""
-    if not isinstance(value, str):
-        return Fraction(str(value)) if isinstance(value, (int, float)) else value
-    try:
-        *larger, last = value.strip().removesuffix("s").split(":")
-        seconds = Fraction(last)
-        for power, part in enumerate(reversed(larger), start=1):
-            seconds += int(part) * 60**power
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"'{value}' is not a time such as 2.5, 2.5s or 1:02.5") from None
-    if seconds < 0:
-        raise ValueError(f"'{value}' lies before the start of the clip")
-    return seconds
-
-
-def _parse_size(value: Any) -> Any:
-    if isinstance(value, str):
-        found = re.fullmatch(r"\s*(\d+)\s*[x×]\s*(\d+)\s*", value)  # noqa: RUF001 - people paste it
-        if not found:
-            raise ValueError(f"'{value}' is not WIDTHxHEIGHT such as 640x360")
-        return int(found[1]), int(found[2])
-    return value
-
-
-Layers = Annotated[tuple[LayerTarget, ...], BeforeValidator(_parse_layers), Field(min_length=1)]
-Iterations = Annotated[
-    tuple[Annotated[int, Field(ge=0, le=10_000)], ...],
-    BeforeValidator(_parse_integers),
-    Field(min_length=1, max_length=32),
-]
-Seconds = Annotated[Fraction, BeforeValidator(_parse_seconds)]
-FramesPerSecond = Annotated[Fraction, BeforeValidator(_parse_seconds), Field(gt=0, le=1000)]
-Side = Annotated[int, Field(ge=1, le=32768)]
-Size = Annotated[tuple[Side, Side], BeforeValidator(_parse_size)]
+def key_of(name: str) -> str:
+    """The spelling on the command line and in files: `octave_scale` -> `octave-scale`, `class_` -> `class`."""
+    return name.rstrip("_").replace("_", "-")
 
 
 def _setting(default: Any, text: str, metavar: str, **bounds: Any) -> Any:
@@ -107,7 +32,7 @@ class _Group(BaseModel):
         extra="forbid",
         frozen=True,
         allow_inf_nan=False,
-        alias_generator=lambda name: name.replace("_", "-"),
+        alias_generator=key_of,
         populate_by_name=True,
         protected_namespaces=(),
         defer_build=True,  # `--help` needs the fields, not the validators
@@ -125,8 +50,31 @@ class NetworkSettings(_Group):
     weights: Path | None = _setting(None, "Your own weights for that model (.safetensors or .pth)", "FILE")
     layer: Layers | None = _setting(
         None,
-        "Layer to dream on; `dreamvid layers MODEL` lists them. Repeat for several, each with a weight",
+        "Layer to dream on; `dreamvid layers MODEL` lists them. Repeat for several, each with a weight and with "
+        "channels of its own; vgg16/relu4_3 is another network's",
+        "NAME[:WEIGHT][@CHANNELS]",
+    )
+
+
+class ObjectiveSettings(_Group):
+    """What the dream climbs towards."""
+
+    channels: Channels | None = _setting(
+        None, "Only these feature maps of the layers; `dreamvid explore --rank` helps to choose", "LIST"
+    )
+    class_: Classes | None = _setting(
+        None,
+        "Dream of a class, by name or number: \"school bus\". Repeat for several. Without --layer, of nothing else",
         "NAME[:WEIGHT]",
+    )
+    guide: Path | None = _setting(
+        None, "Dream of what is in this picture or video: the layer's features are drawn to its best matches", "FILE"
+    )
+    guide_size: int = _setting(
+        384, "Longer side at which the guide is looked at: it decides how large its things grow", "PX", ge=16, le=4096
+    )
+    reverse: bool = _setting(
+        False, "Descend: take out what the layer sees; with a layer such as inception4d/pre, on to its negative", ""
     )
 
 
@@ -138,21 +86,52 @@ class LookSettings(_Group):
     )
     octaves: int = _setting(4, "How many sizes the picture is dreamed at", "N", ge=1, le=32)
     octave_scale: float = _setting(1.4, "Size of each octave over the next coarser one", "X", gt=1, le=4)
+    octave_sizes: OctaveSizes | None = _setting(
+        None,
+        "Octaves by their short side, instead of the two above: a small preview then predicts the large render. "
+        "full is the picture's own size",
+        "PX,PX,…",
+    )
     iterations: Iterations = _setting(
         (28, 16, 6, 2), "Steps per octave, coarse to fine, on a shot's first frame; one number serves all", "N[,N…]"
     )
     step: float = _setting(1.5, "How far one step moves a pixel on average, in 8-bit levels", "LEVELS", gt=0, le=255)
+    step_decay: float = _setting(
+        1.0, "Length of an octave's last step over its first: below 1 the dream settles gently", "X", gt=0, le=1
+    )
     jitter: int = _setting(32, "Reach of the random shift before each step", "PX", ge=0, le=4096)
+    spread: float = _setting(
+        1.5, "Spread the dream over a layer's channels: 0 the strongest takes all (2015), 2 all equal", "X", ge=0, le=2
+    )
+    seed: int = _setting(0, "Seed of the jitter; the same seed gives the same film", "N", ge=0)
+
+
+class ConditioningSettings(_Group):
+    """What a step is made of, and where it may fall."""
+
     spectrum: float = _setting(
         0.7, "Weigh the gradient's frequencies by 1/f^X: 0 fine grain (2015), 1 large soft shapes", "X", ge=0, le=3
     )
     laplacian: int = _setting(
         0, "Split the gradient into so many bands of equal strength; 0 is off", "LEVELS", ge=0, le=16
     )
-    spread: float = _setting(
-        1.5, "Spread the dream over a layer's channels: 0 the strongest takes all (2015), 2 all equal", "X", ge=0, le=2
+    smooth: float = _setting(
+        0.0, "Blur the gradient by this sigma, then restore its length; 0 is off", "PX", ge=0, le=100
     )
-    seed: int = _setting(0, "Seed of the jitter; the same seed gives the same film", "N", ge=0)
+    tv: float = _setting(
+        0.0,
+        "Total variation: flatten the picture as it dreams. 1 pulls about as hard as the dream pushes",
+        "WEIGHT",
+        ge=0,
+        le=100,
+    )
+    l2: float = _setting(
+        0.0, "Pull back to the source: 0.1 holds a pixel that has moved by 10 levels", "WEIGHT", ge=0, le=100
+    )
+    keep_color: bool = _setting(False, "Dream in brightness only and keep the source's colours", "")
+    mask: Path | None = _setting(
+        None, "Picture or video, as large as the source: white dreams, black is left alone, grey is in between", "FILE"
+    )
 
 
 class MotionSettings(_Group):
@@ -204,7 +183,16 @@ class RunSettings(_Group):
     threads: int | None = _setting(None, "Processor threads for the network", "N", ge=1, le=1024)
 
 
-class Settings(NetworkSettings, LookSettings, MotionSettings, PartSettings, OutputSettings, RunSettings):
+class Settings(
+    NetworkSettings,
+    ObjectiveSettings,
+    LookSettings,
+    ConditioningSettings,
+    MotionSettings,
+    PartSettings,
+    OutputSettings,
+    RunSettings,
+):
     """All settings of a render, flat, as in a configuration file."""
 
     def for_model(self, look: Mapping[str, Any]) -> Settings:
@@ -216,7 +204,9 @@ class Settings(NetworkSettings, LookSettings, MotionSettings, PartSettings, Outp
 
 GROUPS: tuple[tuple[str, type[_Group]], ...] = (
     ("Network", NetworkSettings),
+    ("Objective", ObjectiveSettings),
     ("Look", LookSettings),
+    ("Conditioning", ConditioningSettings),
     ("Motion", MotionSettings),
     ("Part and size", PartSettings),
     ("Output", OutputSettings),
@@ -225,24 +215,19 @@ GROUPS: tuple[tuple[str, type[_Group]], ...] = (
 """The groups in the order of `--help`, with their headings."""
 
 
-def key_of(name: str) -> str:
-    """The spelling of a setting on the command line and in files: `octave_scale` -> `octave-scale`."""
-    return name.replace("_", "-")
-
-
 def make_settings(*layers: Mapping[str, Any], source: str = "settings") -> Settings:
     """Settings from mappings of values, later ones winning; keys with `-` or `_`.
 
     Raises `SettingsError` that names the first key at fault and, for an unknown one, those nearest to it.
     """
+    known = {key_of(name): name for _, group in GROUPS for name in group.model_fields}
     merged: dict[str, Any] = {}
     for layer in layers:
-        merged.update({str(key).replace("-", "_"): value for key, value in layer.items()})
-    known = [name for _, group in GROUPS for name in group.model_fields]
-    for key in merged:
-        if key not in known:
-            suggestion = did_you_mean(key_of(key), [key_of(name) for name in known])
-            raise SettingsError(f"{source}: there is no setting '{key_of(key)}'{suggestion}")
+        for text, value in layer.items():
+            key = key_of(str(text))
+            if key not in known:
+                raise SettingsError(f"{source}: there is no setting '{key}'{did_you_mean(key, known)}")
+            merged[known[key]] = value
     try:
         return Settings(**merged)
     except ValidationError as error:

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader, read_image, resize_image
 from dreamvid.models import load_network
-from dreamvid.render.carry import Carry
-from dreamvid.render.film import dream_film, to_frame, to_tensor
-from dreamvid.render.job import make_dreamer
+from dreamvid.render.dreamers import load_aims, make_dreamer
+from dreamvid.render.film import dream_film
+from dreamvid.render.frames import to_frame, to_tensor
+from dreamvid.render.plan import Planner
 from dreamvid.settings import Settings, make_settings
 
 HERE = Path(__file__).parent
@@ -39,7 +40,7 @@ def settings_for(layer: str) -> Settings:
 def dream_picture(picture: Picture, layer: str) -> Picture:
     settings = settings_for(layer)
     machine = choose_machine()
-    dreamer = make_dreamer(load_network("dreamnet"), settings, machine)
+    dreamer = make_dreamer(load_aims(settings), settings, machine)
     return to_frame(dreamer.dream(to_tensor(picture, machine.device)))
 
 
@@ -76,10 +77,11 @@ def make_layer_sheet() -> Cell:
 
 def make_film_sheet() -> Cell:
     settings = settings_for("inception4d")
-    dreamer = make_dreamer(load_network("dreamnet"), settings, choose_machine())
-    carry = Carry(dreamer, settings.blend, settings.warm_iterations, settings.strength)
+    machine = choose_machine()
+    planner = Planner(make_dreamer(load_aims(settings), settings, machine), settings)
     with open_reader(HERE / "journey.mp4") as reader:
-        frames = [frame for frame, _ in dream_film(reader, carry, settings) if frame is not None]
+        pairs = dream_film(reader, planner, settings, machine.device)
+        frames = [frame for frame, _ in pairs if frame is not None]
     cells = [label(resize_image(frames[index], 400, 225), f"frame {index}") for index in FRAMES]
     return np.concatenate([np.concatenate(cells[:3], axis=1), np.concatenate(cells[3:], axis=1)])
 

@@ -22,8 +22,8 @@ class TinyExtractor:
 
     def __call__(self, image: Tensor) -> list[Tensor]:
         self.calls += 1
-        first = F.relu(F.conv2d(image - 0.5, self._first, padding=2))
-        second = F.relu(F.conv2d(first, self._second, stride=2, padding=1))
+        first = F.relu(F.conv2d(image - 0.5, self._first.to(image), padding=2))
+        second = F.relu(F.conv2d(first, self._second.to(image), stride=2, padding=1))
         named = {"first": first * self.scale, "second": second}
         return [named[tap] for tap in self.taps]
 

@@ -12,7 +12,7 @@ from dreamvid.cli.presets import read_preset
 from dreamvid.settings import GROUPS, make_settings, read_settings_file
 
 
-@with_options(GROUPS, repeatable=("layer",))
+@with_options(GROUPS, repeatable=("layer", "class_"))
 def dream(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="Video, picture, sequence (frames/%05d.png) or folder of pictures")

@@ -10,13 +10,18 @@ import typer
 def layers(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A network of `dreamvid models`")],
     every: Annotated[bool, typer.Option("--all", help="Every operation, not only the layers with a name")] = False,
+    classes: Annotated[bool, typer.Option("--classes", help="The classes instead, which --class takes")] = False,
 ) -> None:
     """List the layers of a network that --layer takes, from coarse paint to whole objects."""
     from rich.console import Console
     from rich.table import Table
 
-    from dreamvid.models import describe_layers
+    from dreamvid.models import class_label, describe_classes, describe_layers
 
+    if classes:
+        for number, name in enumerate(describe_classes(model)):
+            typer.echo(f"{number:4} {class_label(name)}")
+        return
     table = Table("layer", "channels", "stride", "kind", "also called", box=None, pad_edge=False)
     for row in describe_layers(model, detail=every):
         table.add_row(row.name, str(row.channels), str(row.stride), row.kind, ", ".join(row.aliases))

@@ -7,8 +7,10 @@ natural pictures build large connected shapes instead. Every function keeps the 
 from __future__ import annotations
 
 import functools
+import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from dreamvid.dream.pyramid import Size, resize
@@ -44,6 +46,22 @@ def tilt_spectrum(gradient: Tensor, power: float) -> Tensor:
     gain = _spectral_gain(size, power, gradient.device)
     tilted: Tensor = torch.fft.irfft2(torch.fft.rfft2(gradient) * gain, s=size)
     return tilted
+
+
+def blur(gradient: Tensor, sigma: float) -> Tensor:
+    """Convolve with a Gaussian of `sigma` pixels, mirrored at the borders; 0 leaves the gradient alone."""
+    if sigma == 0:
+        return gradient
+    channels, height, width = gradient.shape[-3:]
+    for axis, length in ((2, height), (3, width)):
+        radius = min(math.ceil(3 * sigma), length - 1)
+        offsets = torch.arange(-radius, radius + 1, device=gradient.device, dtype=gradient.dtype)
+        kernel = (-0.5 * (offsets / sigma).square()).exp()
+        kernel = (kernel / kernel.sum()).view(1, 1, -1, 1) if axis == 2 else (kernel / kernel.sum()).view(1, 1, 1, -1)
+        margins = (0, 0, radius, radius) if axis == 2 else (radius, radius, 0, 0)
+        padded = F.pad(gradient, margins, mode="reflect")
+        gradient = F.conv2d(padded, kernel.expand(channels, 1, -1, -1), groups=channels)
+    return gradient
 
 
 def normalise_bands(gradient: Tensor, levels: int) -> Tensor:

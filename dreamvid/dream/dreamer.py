@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import functools
+import copy
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from dreamvid.dream.conditioning import normalise_bands, tilt_spectrum
-from dreamvid.dream.objective import spread_energy
-from dreamvid.dream.pyramid import Size, octave_sizes, resize
+from dreamvid.dream.compose import compose
+from dreamvid.dream.conditioning import blur, normalise_bands, tilt_spectrum
+from dreamvid.dream.look import Look
+from dreamvid.dream.objective import ascent_direction
+from dreamvid.dream.priors import source_pull, total_variation_gradient
+from dreamvid.dream.pyramid import Size, resize
 from dreamvid.errors import SettingsError
 
 _TINY = 1e-12
-_LEVEL = 1.0 / 255.0
 _CALIBRATION_SIDE = 160
 
 
@@ -29,31 +30,6 @@ class Extractor(Protocol):
     minimum_side: int
 
     def __call__(self, image: Tensor) -> list[Tensor]: ...
-
-
-@dataclass(frozen=True)
-class Look:
-    """The numbers that shape a dream; `dreamvid.settings` says what each means and where it is bounded."""
-
-    weights: tuple[float, ...] = (1.0,)
-    octaves: int = 4
-    octave_scale: float = 1.4
-    iterations: tuple[int, ...] = (10,)
-    step: float = 1.5
-    jitter: int = 32
-    spectrum: float = 0.0
-    laplacian: int = 0
-    spread: float = 0.0
-    seed: int = 0
-
-    def iterations_per_octave(self, iterations: Sequence[int]) -> list[int]:
-        """`iterations` for every octave, coarse to fine.
-
-        The numbers belong to the finest octaves: where there are more octaves the first number serves all the coarser
-        ones, where there are fewer the first numbers fall away.
-        """
-        missing = max(0, self.octaves - len(iterations))
-        return [iterations[0]] * missing + list(iterations)[-(self.octaves - missing) :]
 
 
 def calibration_picture(side: int) -> Tensor:
@@ -70,39 +46,70 @@ def calibration_picture(side: int) -> Tensor:
 
 
 class Dreamer:
-    """Dreams on pictures (1, 3, H, W), float32 RGB in [0, 1], with one network and one look.
+    """Dreams on pictures (1, 3, H, W), float32 RGB in [0, 1], with one network, one look and perhaps a guide.
 
     Mordvintsev, Olah & Tyka 2015 ("Inceptionism") for octaves, jitter and the mean-|g| step. The same
-    inputs give the same bytes on the same CPU.
+    inputs give the same bytes on the same CPU. Nothing is kept from picture to picture.
     """
 
     def __init__(self, extractor: Extractor, look: Look, device: torch.device | str = "cpu") -> None:
         self.extractor = extractor
         self.look = look
         self.device = torch.device(device)
+        self._guide: tuple[Tensor | None, ...] = (None,) * len(extractor.taps)
+        self._nominal_energies: dict[Look, float] = {}  # shared by all copies
+
+    def with_look(self, look: Look) -> Dreamer:
+        """The same dreamer with another look."""
+        other = copy.copy(self)
+        other.look = look
+        return other
+
+    def guided_by(self, picture: Tensor) -> Dreamer:
+        """A dreamer that draws what it sees to the features of `picture`, (1, 3, H, W) in [0, 1] of any size.
+
+        Raises `SettingsError` where `picture` is too small for the network.
+        """
+        self._check_side((picture.shape[-2], picture.shape[-1]), "the guide is")
+        with torch.no_grad():
+            features = self.extractor(picture)
+        other = copy.copy(self)
+        other._guide = tuple(tap[0].flatten(1) if tap.ndim == 4 else None for tap in features)
+        return other
 
     def check_size(self, size: Size) -> None:
         """Raise `SettingsError` if the coarsest octave of a picture of `size` is too small for the network."""
-        coarsest = octave_sizes(size, self.look.octaves, self.look.octave_scale)[0]
-        needed = self.extractor.minimum_side
-        if min(coarsest) < needed:
-            raise SettingsError(
-                f"{size[1]}x{size[0]} is too small: its coarsest octave is {coarsest[1]}x{coarsest[0]} and "
-                f"{', '.join(self.extractor.taps)} needs {needed} pixels a side; "
-                "use fewer --octaves or a larger picture"
-            )
+        self._check_side(
+            self.look.sizes(size)[0],
+            f"{size[1]}x{size[0]} is too small: its coarsest octave is",
+            "use fewer --octaves or a larger picture",
+        )
 
-    @functools.cached_property
+    def _check_side(self, size: Size, what: str, remedy: str = "use a larger one") -> None:
+        needed = self.extractor.minimum_side
+        if min(size) < needed:
+            taps = ", ".join(self.extractor.taps)
+            raise SettingsError(f"{what} {size[1]}x{size[0]} and {taps} needs {needed} pixels a side; {remedy}")
+
+    @property
     def nominal_energy(self) -> float:
         """The RMS, in [0, 1], of what this look adds to a fixed calibration picture when it dreams it from nothing.
 
         Pictures of all kinds come within about 15 % of it, black and grey ones included, because of the mean-|g| step:
-        a yardstick for "as strong as on a still" that needs no look at any particular frame.
+        a yardstick for "as strong as on a still" that needs no look at any particular frame, nor at the guide.
         """
+        if self.look not in self._nominal_energies:
+            plain = Dreamer(self.extractor, self.look, self.device)
+            picture = calibration_picture(self._calibration_side()).to(self.device)
+            self._nominal_energies[self.look] = float((plain.dream(picture) - picture).square().mean().sqrt())
+        return self._nominal_energies[self.look]
+
+    def _calibration_side(self) -> int:
+        """Large enough for the network at the coarsest octave, and for all octaves that have a size of their own."""
+        if self.look.octave_sizes is not None:
+            return max(_CALIBRATION_SIDE, self.extractor.minimum_side, *self.look.octave_sizes)
         coarsest = self.extractor.minimum_side * self.look.octave_scale ** (self.look.octaves - 1)
-        side = max(_CALIBRATION_SIDE, math.ceil(coarsest) + 1)
-        picture = calibration_picture(side).to(self.device)
-        return float((self.dream(picture) - picture).square().mean().sqrt())
+        return max(_CALIBRATION_SIDE, math.ceil(coarsest) + 1)
 
     def dream(
         self,
@@ -125,25 +132,41 @@ class Dreamer:
         counts = self.look.iterations_per_octave(self.look.iterations if iterations is None else iterations)
         added: Tensor | None = None
         image = picture
-        for octave, octave_size in enumerate(octave_sizes(size, self.look.octaves, self.look.octave_scale)):
+        for octave, octave_size in enumerate(self.look.sizes(size)):
             base = resize(picture, octave_size).clamp(0, 1)
             start = base if carried is None else base + resize(carried, octave_size)
             image = start if added is None else start + resize(added, octave_size)
             local_gain = None if gain is None else resize(gain, octave_size).clamp_min(0)
-            image = self._ascend(image.clamp(0, 1), counts[octave], octave, local_gain)
+            image = self._ascend(image.clamp(0, 1), base, counts[octave], octave, local_gain)
             added = image - start
-        return image
+        if image.shape == picture.shape or added is None:
+            return image
+        start = picture if carried is None else picture + carried
+        return (start + resize(added, size)).clamp(0, 1)
 
-    def _ascend(self, image: Tensor, iterations: int, octave: int, gain: Tensor | None) -> Tensor:
+    def _ascend(self, image: Tensor, base: Tensor, iterations: int, octave: int, gain: Tensor | None) -> Tensor:
         for iteration in range(iterations):
             dy, dx = self._jitter_offset(octave, iteration)
             rolled = torch.roll(image, (dy, dx), dims=(2, 3))
             gradient = torch.roll(self._gradient(rolled), (-dy, -dx), dims=(2, 3))
-            gradient = tilt_spectrum(gradient, self.look.spectrum)
-            gradient = normalise_bands(gradient, self.look.laplacian)
-            update = gradient * (self.look.step * _LEVEL / gradient.abs().mean().clamp_min(_TINY))
-            image = (image + (update if gain is None else update * gain)).clamp(0, 1)
+            update = self._push(gradient, image, base) * self.look.step_at(iteration, iterations)
+            image = compose(image, update if gain is None else update * gain, keep_color=self.look.keep_color)
         return image
+
+    def _push(self, gradient: Tensor, image: Tensor, base: Tensor) -> Tensor:
+        """What a step is made of: the conditioned gradient with a mean |g| of 1, less the pull of the priors."""
+        look = self.look
+        gradient = tilt_spectrum(gradient, look.spectrum)
+        gradient = normalise_bands(gradient, look.laplacian)
+        gradient = blur(gradient, look.smooth)
+        if look.keep_color:  # the steepest way that moves red, green and blue alike
+            gradient = gradient.mean(1, keepdim=True).expand_as(gradient)
+        push = gradient / gradient.abs().mean().clamp_min(_TINY)
+        if look.tv:
+            push = push - look.tv * total_variation_gradient(image)
+        if look.l2:
+            push = push - look.l2 * source_pull(image, base)
+        return push
 
     def _jitter_offset(self, octave: int, iteration: int) -> tuple[int, int]:
         """The same for every frame: a sequence that went on from frame to frame would itself be flicker."""
@@ -158,14 +181,13 @@ class Dreamer:
         image = image.detach().requires_grad_(True)
         activations = self.extractor(image)
         total: Tensor | None = None
-        for index, (activation, weight) in enumerate(zip(activations, self.look.weights, strict=True)):
+        aims = zip(activations, self.look.targets, self._guide, strict=True)
+        for index, (activation, target, guide) in enumerate(aims):
+            direction = ascent_direction(activation, target, spread=self.look.spread, guide=guide)
             (gradient,) = torch.autograd.grad(
-                activation,
-                image,
-                spread_energy(activation, self.look.spread),
-                retain_graph=index + 1 < len(activations),
+                activation, image, direction, retain_graph=index + 1 < len(activations)
             )
-            normal = gradient * (weight / gradient.abs().mean().clamp_min(_TINY))
+            normal = gradient * (target.weight / gradient.abs().mean().clamp_min(_TINY))
             total = normal if total is None else total + normal
         if total is None:
             raise ValueError("an extractor has at least one tap")

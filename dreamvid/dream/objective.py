@@ -2,22 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import torch
 from torch import Tensor
 
 _TINY = 1e-12
+_LARGEST_PRODUCT = 1 << 24  # correlations held at a time: 64 MiB of float32, whatever the sizes
 
 
-def spread_energy(activation: Tensor, spread: float) -> Tensor:
-    """The ascent direction at a layer, (N, C, H, W) like `activation`.
+@dataclass(frozen=True)
+class Target:
+    """What is climbed at one tap.
 
-    It is the gradient of  L = sum_c ||F_c||^(2 - spread)  up to factors, where F_c is channel c over the whole
-    picture. `spread` 0 is the classic ½||F||², whose gradient is the activation itself: whichever channel
-    is strong grows strongest, until one of them has covered the picture. At 1 each channel counts by its norm, at 2 by
-    the norm's logarithm: those that are weak here catch up, and the picture fills with different things.
+    Attributes:
+        weight: how much this tap counts beside the others; negative: away from it.
+        channels: the feature maps that count; None: all.
+        linear: climb the responses themselves (a class's score) instead of their energy.
+        reverse: descend.
     """
-    seed = activation.detach()
+
+    weight: float = 1.0
+    channels: tuple[int, ...] | None = None
+    linear: bool = False
+    reverse: bool = False
+
+
+def ascent_direction(
+    activation: Tensor, target: Target, *, spread: float = 0.0, guide: Tensor | None = None
+) -> Tensor:
+    """Return the direction of ascent at a tap, shaped like `activation`: (N, C, h, w), or (N, C) for scores.
+
+    With F the activation, over the chosen channels:
+    - plain: the gradient of  sum_c ||F_c||^(2 - spread)  up to a factor, see `spread_channels`;
+    - guided, Y the guide's columns (C, M): at each position the column with the largest dot product, then spread;
+    - linear: the gradient of the sum of F, which is 1;
+    - reversed: the negative of these; plain, that of  sum F |F|,  so that responses before a ReLU are not only
+      brought to zero but driven on, below it. After a ReLU this is the plain descent.
+
+    Guides act on taps with positions only. Mordvintsev, Olah & Tyka 2015 for the plain and the guided dream.
+    """
+    features = activation.detach()
+    if target.channels is not None:
+        features = features[:, list(target.channels)]
+    if target.linear:
+        wanted = torch.ones_like(features)
+    else:
+        if guide is not None and features.ndim == 4:
+            columns = guide if target.channels is None else guide[list(target.channels)]
+            wanted = torch.stack([match_columns(picture, columns) for picture in features])
+        else:
+            wanted = features.abs() if target.reverse else features
+        wanted = spread_channels(wanted, spread)
+    if target.reverse:
+        wanted = -wanted
+    if target.channels is None:
+        return wanted
+    direction = torch.zeros_like(activation)
+    direction[:, list(target.channels)] = wanted
+    return direction
+
+
+def spread_channels(features: Tensor, spread: float) -> Tensor:
+    """Weigh the channels of `features`, (N, C, ...), by their RMS to the power of -`spread`.
+
+    Where `features` is the activation F this gives the gradient of  L = sum_c ||F_c||^(2 - spread)  up to factors,
+    where F_c is channel c over the whole picture. `spread` 0 is the classic ½||F||², whose gradient is the activation
+    itself: whichever channel is strong grows strongest, until one of them has covered the picture. At 1 each channel
+    counts by its norm, at 2 by the norm's logarithm: those that are weak here catch up, and the picture fills with
+    different things.
+    """
     if spread == 0:
-        return seed
-    energy = seed.square().mean(dim=(2, 3), keepdim=True)
+        return features
+    energy = features.square().flatten(2).mean(2) if features.ndim > 2 else features.square()
     floor = energy.mean(dim=1, keepdim=True) * 1e-3 + _TINY  # a dead channel must not be blown up
-    return seed * (energy + floor).pow(-spread / 2)
+    gain = (energy + floor).pow(-spread / 2)
+    return features * gain.reshape(gain.shape + (1,) * (features.ndim - 2))
+
+
+def match_columns(features: Tensor, columns: Tensor) -> Tensor:
+    """At each position of `features` (C, h, w), the column of `columns` (C, M) with the largest dot product.
+
+    Returns (C, h, w). The correlations are made in pieces: memory does not grow with h · w · M.
+    """
+    channels, height, width = features.shape
+    positions = features.reshape(channels, -1)
+    piece = max(1, _LARGEST_PRODUCT // columns.shape[1])
+    best = torch.cat([(part.T @ columns).argmax(1) for part in torch.split(positions, piece, dim=1)])
+    return columns[:, best].reshape(channels, height, width)

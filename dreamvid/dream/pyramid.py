@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,6 +22,21 @@ def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:
         (max(1, round(height / scale**k)), max(1, round(width / scale**k)))
         for k in reversed(range(octaves))
     ]
+
+
+def absolute_octave_sizes(size: Size, short_sides: Sequence[int]) -> list[Size]:
+    """The sizes whose short side is each of `short_sides` (rising; 0: `size` itself), coarse to fine.
+
+    Those as large as the picture or larger are one: the picture's own size. So a small picture is dreamed at the
+    first of the octaves that a large one is dreamed at, and a large one at no more than these.
+    """
+    sizes: list[Size] = []
+    for side in short_sides:
+        if side == 0 or side >= min(size):
+            return [*sizes, size]
+        factor = side / min(size)
+        sizes.append((max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
+    return sizes
 
 
 def resize(image: Tensor, size: Size) -> Tensor:

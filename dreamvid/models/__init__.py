@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dreamvid.models.classes import class_label
+from dreamvid.models.ensemble import Ensemble
 from dreamvid.models.layers import LOGITS, LayerInfo
 from dreamvid.models.network import (
     AUTO,
     Extractor,
     ModelInfo,
     Network,
+    describe_classes,
     describe_layers,
     describe_models,
     load_network,
@@ -18,11 +21,14 @@ __all__ = [
     "AUTO",
     "LOGITS",
     "MODELS",
+    "Ensemble",
     "Extractor",
     "LayerInfo",
     "ModelInfo",
     "ModelSpec",
     "Network",
+    "class_label",
+    "describe_classes",
     "describe_layers",
     "describe_models",
     "find_model",

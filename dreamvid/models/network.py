@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse
 
 from dreamvid.errors import ModelError
+from dreamvid.models.classes import find_class
 from dreamvid.models.layers import LayerInfo, LayerTable, smallest_side
 from dreamvid.models.weights import (
     Checkpoint,
@@ -124,6 +125,11 @@ class Network:
         """Return the canonical name of the layer that `text` means (see `layers.py`). ModelError if none."""
         return self._table.resolve(text)
 
+    def class_number(self, text: str) -> int:
+        """Return the number of the class that `text` means (see `find_class`). ModelError if there is none."""
+        classes = len(self.module.get_parameter(f"{self.spec.head}.weight"))
+        return find_class(self.class_names, classes, text, self.spec.name)
+
     def extractor(
         self, taps: Sequence[str], *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
     ) -> Extractor:
@@ -199,10 +205,14 @@ def load_network(
 
 def _published_classes(spec: ModelSpec, classes: int) -> tuple[str, ...] | None:
     """Return ImageNet's names for a network that was made for ImageNet and has as many classes."""
+    names = _imagenet_classes()
+    return names if spec.classes == IMAGENET and len(names) == classes else None
+
+
+def _imagenet_classes() -> tuple[str, ...]:
     from torchvision.models import GoogLeNet_Weights
 
-    names = tuple(GoogLeNet_Weights.IMAGENET1K_V1.meta["categories"])
-    return names if spec.classes == IMAGENET and len(names) == classes else None
+    return tuple(GoogLeNet_Weights.IMAGENET1K_V1.meta["categories"])
 
 
 @dataclass(frozen=True)
@@ -245,3 +255,17 @@ def describe_layers(name: str, *, detail: bool = False) -> list[LayerInfo]:
     if spec.resource is not None:  # its sizes stand in its weights, and those are small
         return load_network(spec.name).layers(detail=detail)
     return LayerTable(build_skeleton(spec), spec).infos(detail=detail)
+
+
+def describe_classes(name: str) -> tuple[str, ...]:
+    """List a network's classes in the order of their numbers, without its weights if it can be done.
+
+    `auto` lists GoogLeNet's. ModelError if there is no such network or its classes have no names.
+    """
+    spec = find_model(_PREFERRED if name == AUTO else name)
+    names = _published_classes(spec, len(_imagenet_classes()))
+    if names is None and spec.resource is not None:
+        names = load_network(spec.name).class_names
+    if names is None:
+        raise ModelError(f"the classes of {spec.name} ({spec.classes}) have no names; give --class a number")
+    return names

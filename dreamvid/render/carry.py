@@ -7,15 +7,13 @@ on with few iterations; a governor keeps the result where it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamvid.dream import Dreamer
 from dreamvid.motion import Motion, warp_backward
+from dreamvid.render.plan import FramePlan
 
 _TINY = 1e-12
 _LOW_PASS_SHARE = 1 / 8  # of the short side: what is smoother than this is tint and brightness, not a dream
@@ -23,66 +21,60 @@ _FRESH_GAIN = 3.0  # how much longer the steps are where content was just uncove
 
 
 class Carry:
-    """The state of one shot: its carried residual, (1, 3, H, W) float32 on the dreamer's device, or None at its start.
+    """The state of one shot: its carried residual, (1, 3, H, W) float32, or None at its start.
 
     The energy that the residual may reach is the RMS that the same look gives a fixed calibration picture, times
     `strength`: it depends on nothing that came before, so shots and chunks of shots agree in any order.
     """
 
-    def __init__(self, dreamer: Dreamer, blend: float, warm_iterations: Sequence[int], strength: float) -> None:
-        """`blend` in [0, 1] is how much of the warped residual enters the next frame; `warm_iterations` per octave."""
+    def __init__(self) -> None:
         self.residual: Tensor | None = None
         self.fresh = 1.0  # share of the last picture that could not be carried
-        self.device = dreamer.device
-        self._dreamer = dreamer
-        self._blend = blend
-        self._energy_limit = strength * dreamer.nominal_energy
-        self._cold = dreamer.look.iterations_per_octave(dreamer.look.iterations)
-        self._warm = dreamer.look.iterations_per_octave(warm_iterations)
 
-    def begin(self, raw: Tensor) -> Tensor:
-        """The dream of the first frame of a shot: nothing that came before enters it. (1, 3, H, W) in [0, 1]."""
+    def begin(self, raw: Tensor, plan: FramePlan) -> Tensor:
+        """The residual of a shot's first frame `raw`, (1, 3, H, W) in [0, 1]: nothing that came before enters it."""
         self.fresh = 1.0
-        return self._settle(raw, self._dreamer.dream(raw) - raw)
+        return self._settle(plan.dreamer.dream(raw) - raw, plan)
 
-    def follow(self, raw: Tensor, motion: Motion) -> Tensor:
-        """The dream of the next frame, dreamed on from the carried residual; `motion` leads back from it.
+    def follow(self, raw: Tensor, motion: Motion, plan: FramePlan) -> Tensor:
+        """The residual of the next frame, dreamed on from the carried one; `motion` leads back from it.
 
         More iterations are spent the more of the picture is new, and longer steps just there.
         """
-        fresh = self._measure_fresh(motion)
-        counts = [
-            warm + max(0, round((cold - warm) * self.fresh)) for cold, warm in zip(self._cold, self._warm, strict=True)
-        ]
-        carried = self._blend * self._warped(motion)
-        dreamed = self._dreamer.dream(
+        fresh = self._measure_fresh(motion, raw.device)
+        look = plan.dreamer.look
+        cold, warm = map(look.iterations_per_octave, (look.iterations, plan.warm_iterations))
+        counts = [w + max(0, round((c - w) * self.fresh)) for c, w in zip(cold, warm, strict=True)]
+        carried = plan.blend * self._warped(motion, raw.device)
+        dreamed = plan.dreamer.dream(
             raw, iterations=counts, carried=carried, gain=1 + (_FRESH_GAIN - 1) * fresh
         )
-        return self._settle(raw, dreamed - raw + _clipped_off(raw, carried))
+        return self._settle(dreamed - raw + _clipped_off(raw, carried), plan)
 
-    def coast(self, raw: Tensor, motion: Motion) -> Tensor:
-        """Move the dream along without dreaming: the frames between those of `--every N`."""
-        self._measure_fresh(motion)
-        return self._settle(raw, self._warped(motion))
+    def coast(self, raw: Tensor, motion: Motion, plan: FramePlan) -> Tensor:
+        """Move the residual along without dreaming: the frames between those of `--every N`."""
+        self._measure_fresh(motion, raw.device)
+        return self._settle(self._warped(motion, raw.device), plan)
 
-    def _measure_fresh(self, motion: Motion) -> Tensor:
-        fresh = torch.from_numpy(1 - motion.reliability)[None, None].to(self.device)
+    def _measure_fresh(self, motion: Motion, device: torch.device) -> Tensor:
+        fresh = torch.from_numpy(1 - motion.reliability)[None, None].to(device)
         self.fresh = float(fresh.mean())
         return fresh
 
-    def _warped(self, motion: Motion) -> Tensor:
+    def _warped(self, motion: Motion, device: torch.device) -> Tensor:
         if self.residual is None:
             raise RuntimeError("a shot begins with `begin`")
-        flow = torch.from_numpy(np.ascontiguousarray(motion.backward.transpose(2, 0, 1)))[None].to(self.device)
-        reliability = torch.from_numpy(motion.reliability)[None, None].to(self.device)
+        flow = torch.from_numpy(np.ascontiguousarray(motion.backward.transpose(2, 0, 1)))[None].to(device)
+        reliability = torch.from_numpy(motion.reliability)[None, None].to(device)
         return warp_backward(self.residual, flow) * reliability
 
-    def _settle(self, raw: Tensor, residual: Tensor) -> Tensor:
+    def _settle(self, residual: Tensor, plan: FramePlan) -> Tensor:
         """The governor: take out the residual's low frequencies and cap its energy, then keep it."""
         residual = residual - 0.5 * _low_pass(residual)
         energy = residual.square().mean().sqrt()
-        self.residual = residual * (self._energy_limit / energy.clamp_min(_TINY)).clamp_max(1)
-        return (raw + self.residual).clamp(0, 1)
+        limit = plan.strength * plan.dreamer.nominal_energy
+        self.residual = residual * (limit / energy.clamp_min(_TINY)).clamp_max(1)
+        return self.residual
 
 
 def _clipped_off(raw: Tensor, carried: Tensor) -> Tensor:

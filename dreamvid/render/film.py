@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dreamvid.dream import Dreamer
+from dreamvid.dream import compose
 from dreamvid.media import Reader
 from dreamvid.motion import Motion, MotionEstimator, mark_cuts
 from dreamvid.render.ahead import ReadAhead
 from dreamvid.render.carry import Carry
 from dreamvid.render.events import Event, FrameDone, ShotStarted
+from dreamvid.render.frames import Frame, to_frame, to_tensor
+from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.settings import MotionSettings
 
-Frame = npt.NDArray[np.float32]
 Dreams = Generator[tuple[Frame | None, Event], None, None]
 _FRAMES_AHEAD = 4  # decoded; with the look-ahead of the cut detection, about 8 frames are in memory at a time
 _MOTIONS_AHEAD = 3
@@ -43,56 +43,52 @@ def follow_motion(frames: Iterable[Frame], rate: float, settings: MotionSettings
         previous = frame
 
 
-def dream_film(reader: Reader, carry: Carry, settings: MotionSettings) -> Dreams:
+def dream_film(reader: Reader, planner: Planner, settings: MotionSettings, device: torch.device) -> Dreams:
     """Dream all frames of `reader`: each comes with its `FrameDone`; a `ShotStarted` comes before, with no frame.
 
     Decoding and motion run ahead in threads of their own while this one dreams.
     """
     if reader.rate is None:
         raise ValueError("a film has a frame rate")
+    carry = Carry()
     shot = -1
     since_dreamed = 0
     clock = time.perf_counter()
     with ReadAhead(reader, _FRAMES_AHEAD) as frames:
-        steps = follow_motion(frames, float(reader.rate), settings, str(carry.device))
+        steps = follow_motion(frames, float(reader.rate), settings, str(device))
         with ReadAhead(steps, _MOTIONS_AHEAD) as ready:
             for index, step in enumerate(ready):
-                raw = to_tensor(step.raw, carry.device)
+                raw = to_tensor(step.raw, device)
+                plan = planner.at((reader.first_index + index) / reader.rate)
                 if step.motion is None:
                     shot += 1
                     yield None, ShotStarted(shot, index)
-                    dream = carry.begin(raw)
+                    residual = carry.begin(raw, plan)
                     since_dreamed = 0
                 elif since_dreamed + 1 < settings.every:
-                    dream = carry.coast(raw, step.motion)
+                    residual = carry.coast(raw, step.motion, plan)
                     since_dreamed += 1
                 else:
-                    dream = carry.follow(raw, step.motion)
+                    residual = carry.follow(raw, step.motion, plan)
                     since_dreamed = 0
-                frame = to_frame(dream)
-                energy = float((dream - raw).square().mean().sqrt())
+                frame, energy = _show(raw, residual, plan)
                 now = time.perf_counter()
                 yield frame, FrameDone(index, shot, energy, carry.fresh, now - clock)
                 clock = now
 
 
-def dream_still(reader: Reader, dreamer: Dreamer, strength: float) -> Dreams:
-    """Dream a single picture; nothing is carried and nothing governed, what was added is multiplied by `strength`."""
+def dream_still(reader: Reader, planner: Planner, device: torch.device) -> Dreams:
+    """Dream a single picture; nothing is carried and nothing governed, what was added is multiplied by the strength."""
     clock = time.perf_counter()
     for index, raw_frame in enumerate(reader):
-        raw = to_tensor(raw_frame, dreamer.device)
+        raw = to_tensor(raw_frame, device)
+        plan = planner.at(Fraction(0))
         yield None, ShotStarted(index, index)
-        dream = torch.lerp(raw, dreamer.dream(raw), strength).clamp(0, 1)
-        frame = to_frame(dream)
-        energy = float((dream - raw).square().mean().sqrt())
+        frame, energy = _show(raw, plan.strength * (plan.dreamer.dream(raw) - raw), plan)
         yield frame, FrameDone(index, index, energy, 1.0, time.perf_counter() - clock)
 
 
-def to_tensor(frame: Frame, device: torch.device) -> Tensor:
-    """(H, W, 3) array to (1, 3, H, W) tensor on `device`."""
-    return torch.from_numpy(frame).permute(2, 0, 1)[None].to(device, memory_format=torch.contiguous_format)
-
-
-def to_frame(picture: Tensor) -> Frame:
-    """(1, 3, H, W) tensor to (H, W, 3) array."""
-    return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+def _show(raw: Tensor, residual: Tensor, plan: FramePlan) -> tuple[Frame, float]:
+    """The finished frame, and the RMS of what was added to it."""
+    shown = compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
+    return to_frame(shown), float((shown - raw).square().mean().sqrt())

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dreamvid.dream import Dreamer, Look
 from dreamvid.errors import MediaError
-from dreamvid.machine import Machine, choose_machine
+from dreamvid.machine import choose_machine
 from dreamvid.media import Reader, SoundTrack, default_output, open_reader, open_writer
-from dreamvid.models import Network, load_network
 from dreamvid.render.ahead import WriteBehind
-from dreamvid.render.carry import Carry
+from dreamvid.render.companion import Companion, check_mask
+from dreamvid.render.dreamers import load_aims, make_dreamer
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.film import dream_film, dream_still
-from dreamvid.settings import LayerTarget, Settings
+from dreamvid.render.plan import Planner
+from dreamvid.settings import Settings
 
 _ENCODED_BEHIND = 4  # frames
 
@@ -48,15 +48,18 @@ def render_job(job: Job) -> Iterator[Event]:
     began = time.perf_counter()
     settings = job.settings
     target = job.target or default_output(job.source)
-    with open_reader(
-        job.source,
-        start=settings.start,
-        end=settings.end,
-        frames=settings.frames,
-        size=settings.size,
-        max_size=settings.max_size,
-        rate=settings.rate,
-    ) as reader:
+    with (
+        contextlib.ExitStack() as closing,
+        open_reader(
+            job.source,
+            start=settings.start,
+            end=settings.end,
+            frames=settings.frames,
+            size=settings.size,
+            max_size=settings.max_size,
+            rate=settings.rate,
+        ) as reader,
+    ):
         sound = _choose_sound(settings.audio, job.source, reader)
         with open_writer(
             target,
@@ -68,15 +71,17 @@ def render_job(job: Job) -> Iterator[Event]:
             sound=sound,
             sample_aspect=reader.info.sample_aspect,
             overwrite=job.overwrite,
-            protected=[job.source, *([] if sound is None else [sound.path])],
+            protected=[path for path in (job.source, sound and sound.path, settings.guide, settings.mask) if path],
         ) as writer:
+            guide, mask = _open_companions(settings, reader, closing)
             machine = choose_machine(settings.device, settings.precision, settings.threads)
             notices: list[str] = []
-            network = load_network(settings.model, weights=settings.weights, report=notices.append)
+            aims = load_aims(settings, report=notices.append)
             yield from map(Notice, notices)
-            settings = settings.for_model(network.spec.look)
-            dreamer = make_dreamer(network, settings, machine)
+            settings = settings.for_model(aims[0].network.spec.look)
+            dreamer = make_dreamer(aims, settings, machine)
             dreamer.check_size((reader.height, reader.width))
+            planner = Planner(dreamer, settings, guide=guide, mask=mask)
             yield Started(
                 source=job.source,
                 target=target,
@@ -84,16 +89,15 @@ def render_job(job: Job) -> Iterator[Event]:
                 width=reader.width,
                 height=reader.height,
                 rate=reader.rate,
-                model=network.spec.name,
+                model=" + ".join(dict.fromkeys(aim.network.spec.name for aim in aims)),
                 layers=dreamer.extractor.taps,
                 device=str(machine.device),
                 precision=machine.precision,
             )
             if reader.rate is None:
-                frames = dream_still(reader, dreamer, settings.strength)
+                frames = dream_still(reader, planner, machine.device)
             else:
-                carry = Carry(dreamer, settings.blend, settings.warm_iterations, settings.strength)
-                frames = dream_film(reader, carry, settings)
+                frames = dream_film(reader, planner, settings, machine.device)
             with contextlib.closing(frames), WriteBehind(writer.write, _ENCODED_BEHIND) as output:
                 for frame, event in frames:
                     if frame is not None:
@@ -103,27 +107,17 @@ def render_job(job: Job) -> Iterator[Event]:
     yield Finished(target, writer.frame_count, time.perf_counter() - began)
 
 
-def make_dreamer(network: Network, settings: Settings, machine: Machine) -> Dreamer:
-    """The dream core for `settings` on `machine`; the network's own default layer where none is named."""
-    targets = settings.layer or (LayerTarget(network.spec.default_layer),)
-    extractor = network.extractor([target.name for target in targets], device=machine.device, dtype=machine.dtype)
-    return Dreamer(extractor, make_look(settings, [target.weight for target in targets]), machine.device)
-
-
-def make_look(settings: Settings, weights: Iterable[float]) -> Look:
-    """The numbers of the dream core out of `settings`, with one weight per layer."""
-    return Look(
-        weights=tuple(weights),
-        octaves=settings.octaves,
-        octave_scale=settings.octave_scale,
-        iterations=settings.iterations,
-        step=settings.step,
-        jitter=settings.jitter,
-        spectrum=settings.spectrum,
-        laplacian=settings.laplacian,
-        spread=settings.spread,
-        seed=settings.seed,
-    )
+def _open_companions(
+    settings: Settings, reader: Reader, closing: contextlib.ExitStack
+) -> tuple[Companion | None, Companion | None]:
+    """The guide and the mask, where they are asked for."""
+    guide = mask = None
+    if settings.guide is not None:
+        guide = closing.enter_context(Companion(settings.guide, max_size=settings.guide_size, loop=True))
+    if settings.mask is not None:
+        mask = closing.enter_context(Companion(settings.mask, size=(reader.width, reader.height)))
+        check_mask(mask, reader)
+    return guide, mask
 
 
 def _choose_sound(audio: str, source: Path, reader: Reader) -> SoundTrack | None:

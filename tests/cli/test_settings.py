@@ -7,7 +7,8 @@ import pytest
 
 from dreamvid.cli.presets import list_presets, read_preset
 from dreamvid.errors import SettingsError
-from dreamvid.settings import GROUPS, LayerTarget, Settings, make_settings, read_settings_file
+from dreamvid.settings import GROUPS, Settings, make_settings, read_settings_file
+from dreamvid.values import LayerTarget
 
 
 def test_text_means_what_a_person_would_mean() -> None:

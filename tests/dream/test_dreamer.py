@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dreamvid.dream import Dreamer, Look
+from dreamvid.dream import Dreamer, Look, Target
 from dreamvid.errors import SettingsError
 from tests.tiny import TinyExtractor, noise
 
@@ -71,17 +71,18 @@ def test_the_result_stays_in_range() -> None:
 
 def test_a_layers_weight_counts_against_normalised_gradients() -> None:
     taps = ("first", "second")
-    look = Look(octaves=1, iterations=(2,), jitter=0, weights=(1.0, 0.5))
+    look = Look(octaves=1, iterations=(2,), jitter=0, targets=(Target(1.0), Target(0.5)))
     plain = Dreamer(TinyExtractor(taps), look).dream(PICTURE)
     loud = Dreamer(TinyExtractor(taps, scale=1000.0), look).dream(PICTURE)
-    even = Dreamer(TinyExtractor(taps), Look(octaves=1, iterations=(2,), jitter=0, weights=(1.0, 1.0))).dream(PICTURE)
+    equal = Look(octaves=1, iterations=(2,), jitter=0, targets=(Target(), Target()))
+    even = Dreamer(TinyExtractor(taps), equal).dream(PICTURE)
     assert torch.allclose(plain, loud, atol=1e-5)
     assert not torch.allclose(plain, even, atol=1e-3)
 
 
 def test_a_negative_weight_descends() -> None:
     extractor = TinyExtractor()
-    dreamed = Dreamer(extractor, Look(octaves=1, iterations=(3,), weights=(-1.0,))).dream(PICTURE)
+    dreamed = Dreamer(extractor, Look(octaves=1, iterations=(3,), targets=(Target(-1.0),))).dream(PICTURE)
     assert energy(extractor, dreamed) < energy(extractor, PICTURE)
 
 

@@ -13,8 +13,10 @@ from dreamvid.dream import Dreamer, Look
 from dreamvid.motion import Motion
 from dreamvid.render import FrameDone, ShotStarted
 from dreamvid.render.carry import Carry
-from dreamvid.render.film import dream_film, dream_still, to_frame, to_tensor
-from dreamvid.settings import make_settings
+from dreamvid.render.film import dream_film, dream_still
+from dreamvid.render.frames import to_frame, to_tensor
+from dreamvid.render.plan import FramePlan, Planner
+from dreamvid.settings import Settings, make_settings
 from tests.tiny import TinyExtractor, noise
 
 LOOK = Look(octaves=2, iterations=(6,), jitter=4)
@@ -24,6 +26,7 @@ class Frames:
     """Stands in for a reader: the loop needs no more of one than this."""
 
     rate = Fraction(24)
+    first_index = 0
 
     def __init__(self, frames: list[np.ndarray]) -> None:
         self.frames = frames
@@ -38,12 +41,16 @@ def drifting(count: int, seed: int = 0, shift: int = 2) -> list[np.ndarray]:
     return [np.ascontiguousarray(scene[:, shift * t : shift * t + 96]) for t in range(count)]
 
 
-def make_carry(extractor: TinyExtractor | None = None, blend: float = 0.95, strength: float = 1.0) -> Carry:
-    return Carry(Dreamer(extractor or TinyExtractor(), LOOK), blend, (2, 1), strength)
+def make_plan(extractor: TinyExtractor | None = None, strength: float = 1.0) -> FramePlan:
+    return FramePlan(Dreamer(extractor or TinyExtractor(), LOOK), strength, 0.95, (2, 1))
 
 
-def film(frames: list[np.ndarray], carry: Carry | None = None, **settings: Any) -> tuple[list[np.ndarray], list[Any]]:
-    pairs = list(dream_film(Frames(frames), carry or make_carry(), make_settings(settings)))
+def film(
+    frames: list[np.ndarray], extractor: TinyExtractor | None = None, **settings: Any
+) -> tuple[list[np.ndarray], list[Any]]:
+    values = make_settings({"warm_iterations": (2, 1)}, settings)
+    planner = Planner(Dreamer(extractor or TinyExtractor(), LOOK), values)
+    pairs = list(dream_film(Frames(frames), planner, values, torch.device("cpu")))
     return [frame for frame, _ in pairs if frame is not None], [event for _, event in pairs]
 
 
@@ -95,7 +102,7 @@ def test_the_dream_moves_with_the_picture() -> None:
 @pytest.mark.parametrize("blend", [0.95, 1.0])
 def test_a_still_shot_neither_brightens_nor_grows(blend: float) -> None:
     frame = drifting(1)[0]
-    dreams, events = film([frame] * 80, make_carry(blend=blend), cuts="none")
+    dreams, events = film([frame] * 80, blend=blend, cuts="none")
     energies = [event.energy for event in events if isinstance(event, FrameDone)]
     assert max(energies[24:]) < 1.1 * energies[24]
     assert min(energies[24:]) > 0.9 * energies[24]
@@ -106,10 +113,10 @@ def test_a_still_shot_neither_brightens_nor_grows(blend: float) -> None:
 
 def test_a_tint_does_not_stay() -> None:
     raw = to_tensor(drifting(1)[0], torch.device("cpu"))
-    carry = make_carry(strength=10.0)
+    carry = Carry()
     carry.residual = torch.full_like(raw, 0.1)
     still = Motion(np.zeros((64, 96, 2), np.float32), np.ones((64, 96), np.float32))
-    tints = [float((carry.coast(raw, still) - raw).mean()) for _ in range(4)]
+    tints = [float(carry.coast(raw, still, make_plan(strength=10.0)).mean()) for _ in range(4)]
     assert tints == pytest.approx([0.05, 0.025, 0.0125, 0.00625], rel=0.05)
 
 
@@ -117,7 +124,7 @@ def test_strength_is_how_strong_the_dream_settles() -> None:
     frame = drifting(1)[0]
     settled = []
     for strength in (0.5, 1.0):
-        _, events = film([frame] * 20, make_carry(strength=strength), cuts="none")
+        _, events = film([frame] * 20, strength=strength, cuts="none")
         settled.append(events[-1].energy)
     assert settled[0] == pytest.approx(0.5 * settled[1], rel=0.15)
 
@@ -149,10 +156,10 @@ def test_iterations_are_spent_where_content_is_new() -> None:
     calls = []
     for reliability in (1.0, 0.5, 0.0):
         extractor = TinyExtractor()
-        carry = make_carry(extractor)
-        carry.begin(raw)
+        carry, plan = Carry(), make_plan(extractor)
+        carry.begin(raw, plan)
         extractor.calls = 0
-        carry.follow(raw, Motion(still, np.full((64, 96), reliability, np.float32)))
+        carry.follow(raw, Motion(still, np.full((64, 96), reliability, np.float32)), plan)
         calls.append(extractor.calls)
     assert calls[0] == 2 + 1
     assert calls[0] < calls[1] < calls[2] == 6 + 6
@@ -160,24 +167,23 @@ def test_iterations_are_spent_where_content_is_new() -> None:
 
 def test_what_cannot_be_trusted_is_not_carried() -> None:
     raw = to_tensor(drifting(1)[0], torch.device("cpu"))
-    carry = Carry(Dreamer(TinyExtractor(), Look(octaves=1, iterations=(8,))), 1.0, (0,), 1.0)
-    carry.begin(raw)
+    plan = FramePlan(Dreamer(TinyExtractor(), Look(octaves=1, iterations=(8,))), 1.0, 1.0, (0,))
+    carry = Carry()
+    carry.begin(raw, plan)
     reliability = np.ones((64, 96), np.float32)
     reliability[:, :40] = 0
-    coasted = carry.coast(raw, Motion(np.zeros((64, 96, 2), np.float32), reliability))
-    lost = (coasted - raw)[..., :20].abs().mean()
-    kept = (coasted - raw)[..., 60:].abs().mean()
+    coasted = carry.coast(raw, Motion(np.zeros((64, 96, 2), np.float32), reliability), plan)
+    lost = coasted[..., :20].abs().mean()
+    kept = coasted[..., 60:].abs().mean()
     assert float(lost) < 0.1 * float(kept)
 
 
 def test_every_second_frame_is_dreamed_and_all_carry_the_dream() -> None:
     extractor = TinyExtractor()
-    carry = make_carry(extractor)
-    extractor.calls = 0
     frames = [drifting(1)[0]] * 7
-    dreams, events = film(frames, carry, every=2, cuts="none")
-    cold, warm = 12, 3
-    assert extractor.calls == cold + 3 * warm  # frames 0 (cold), 2, 4 and 6
+    dreams, events = film(frames, extractor, every=2, cuts="none")
+    cold, warm, yardstick = 12, 3, 12
+    assert extractor.calls == yardstick + cold + 3 * warm  # frames 0 (cold), 2, 4 and 6
     energies = [event.energy for event in events if isinstance(event, FrameDone)]
     assert min(energies) > 0.7 * max(energies)
     assert len(dreams) == 7
@@ -188,7 +194,9 @@ def test_a_still_is_the_plain_dream() -> None:
     dreamer = Dreamer(TinyExtractor(), LOOK)
     expected = to_frame(dreamer.dream(to_tensor(frame, dreamer.device)))
     for strength, wanted in ((1.0, expected), (0.5, (frame + expected) / 2)):
-        (dreamed,) = [dream for dream, _ in dream_still(Frames([frame]), dreamer, strength) if dream is not None]
+        planner = Planner(dreamer, make_settings({"strength": strength}))
+        pairs = dream_still(Frames([frame]), planner, dreamer.device)
+        (dreamed,) = [dream for dream, _ in pairs if dream is not None]
         assert np.allclose(dreamed, wanted, atol=1e-6)
 
 
@@ -199,4 +207,5 @@ def test_an_error_while_reading_ends_the_film_with_it() -> None:
             raise OSError("the drive is gone")
 
     with pytest.raises(OSError, match="the drive is gone"):
-        list(dream_film(Broken(drifting(3)), make_carry(), make_settings({})))
+        planner = Planner(Dreamer(TinyExtractor(), LOOK), Settings())
+        list(dream_film(Broken(drifting(3)), planner, Settings(), torch.device("cpu")))

@@ -14,11 +14,10 @@ import torch
 
 from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader
-from dreamvid.models import load_network
 from dreamvid.motion import warp_backward
-from dreamvid.render.carry import Carry
+from dreamvid.render.dreamers import load_aims, make_dreamer
 from dreamvid.render.film import dream_film
-from dreamvid.render.job import make_dreamer
+from dreamvid.render.plan import Planner
 from dreamvid.settings import make_settings
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -40,6 +39,8 @@ def truth() -> ModuleType:
 class Still:
     """The first frame of a clip, again and again."""
 
+    first_index = 0
+
     def __init__(self, frame: Film, count: int, rate: int = 24) -> None:
         self.frame, self.count, self.rate = frame, count, rate
 
@@ -49,15 +50,12 @@ class Still:
 
 def dream(reader, **options) -> Film:
     settings = make_settings({"model": "dreamnet", "layer": "inception4d", **options})
-    network = load_network("dreamnet")
-    settings = settings.for_model(network.spec.look)
-    carry = Carry(
-        make_dreamer(network, settings, choose_machine()),
-        settings.blend,
-        settings.warm_iterations,
-        settings.strength,
-    )
-    return np.stack([frame for frame, _ in dream_film(reader, carry, settings) if frame is not None])
+    aims = load_aims(settings)
+    settings = settings.for_model(aims[0].network.spec.look)
+    machine = choose_machine()
+    planner = Planner(make_dreamer(aims, settings, machine), settings)
+    pairs = dream_film(reader, planner, settings, machine.device)
+    return np.stack([frame for frame, _ in pairs if frame is not None])
 
 
 def read(name: str, frames: int | None = None) -> Film:

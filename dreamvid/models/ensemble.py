@@ -1,0 +1,31 @@
+"""Several networks looking at one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from dreamvid.models.network import Extractor
+
+
+class Ensemble(nn.Module):
+    """Extractors side by side, as one: all their taps, in their order.
+
+    Attributes:
+        taps: names of the layers, each as `network/layer`.
+        channels: feature maps of each tap.
+        minimum_side: the smallest side of a picture, in pixels, that suits them all.
+    """
+
+    def __init__(self, parts: Sequence[tuple[str, Extractor]]) -> None:
+        """`parts` are networks' names and their extractors; each normalises the picture in its own way."""
+        super().__init__()
+        self.parts = nn.ModuleList(part for _, part in parts)
+        self.taps = tuple(f"{name}/{tap}" for name, part in parts for tap in part.taps)
+        self.channels = tuple(channels for _, part in parts for channels in part.channels)
+        self.minimum_side = max(part.minimum_side for _, part in parts)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the activations at each tap; see `Extractor.forward`."""
+        return [tap for part in self.parts for tap in part(x)]

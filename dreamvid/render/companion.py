@@ -1,0 +1,87 @@
+"""A picture or video that goes along with the film: a guide or a mask."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from pathlib import Path
+
+from dreamvid.errors import SettingsError
+from dreamvid.media import Reader, open_reader, read_image
+from dreamvid.render.frames import Frame
+
+_SHAPE_TOLERANCE = 0.02  # of the aspect ratio
+_NEARLY_BLACK = 3 / 255
+
+
+class Companion:
+    """A still, or a film of its own rate, asked for by the main film's time; one frame is in memory at a time.
+
+    A context manager.
+    """
+
+    def __init__(
+        self, path: Path, *, size: tuple[int, int] | None = None, max_size: int | None = None, loop: bool = False
+    ) -> None:
+        """Open `path` at an exact (width, height) or shrunk to a longer side of `max_size`.
+
+        After its last frame a film begins again, with `loop`, or stays there. Raises `MediaError` where it is
+        missing or unreadable.
+        """
+        self.path = path
+        self._size = size
+        self._max_size = max_size
+        self._loop = loop
+        self._reader = self._open(None)
+        self.width, self.height = self._reader.width, self._reader.height
+        self.rate = self._reader.rate
+        self.info = self._reader.info
+        self._length = self._reader.frame_count
+        self._entered = False
+        self._index: int | None = None  # of the frame that was given last
+
+    def __enter__(self) -> Companion:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+    def at(self, seconds: Fraction) -> Frame | None:
+        """The frame shown at a time from the beginning; None where it is still the one that was given last."""
+        wanted = 0 if self.rate is None else math.floor(seconds * self.rate)
+        wanted = wanted % self._length if self._loop else min(wanted, self._length - 1)
+        if wanted == self._index:
+            return None
+        if not self._entered or self._index is None or wanted < self._index:
+            self._reopen(wanted)
+        frame: Frame | None = None
+        while self._index is None or self._index < wanted:
+            following = next(self._reader, None)
+            if following is None:  # cut short: its last frame stays, or it begins again
+                self._length = (self._index or 0) + 1
+                return frame
+            frame = following
+            self._index = wanted if self._index is None else self._index + 1
+        return frame
+
+    def _open(self, start: Fraction | None) -> Reader:
+        return open_reader(self.path, size=self._size, max_size=self._max_size, start=start)
+
+    def _reopen(self, index: int) -> None:
+        self._reader.close()
+        self._reader = self._open(None if self.rate is None else index / self.rate)
+        self._reader.__enter__()
+        self._entered = True
+        self._index = None
+
+
+def check_mask(mask: Companion, reader: Reader) -> None:
+    """Raise `SettingsError` for a mask of another shape than the film's, or a picture that is black everywhere."""
+    shape, needed = (mask.info.width, mask.info.height), (reader.info.width, reader.info.height)
+    if abs(shape[0] * needed[1] / (shape[1] * needed[0]) - 1) > _SHAPE_TOLERANCE:
+        raise SettingsError(
+            f"--mask: {mask.path} is {shape[0]}x{shape[1]}, the source {needed[0]}x{needed[1]}; "
+            "make the mask the same shape"
+        )
+    if mask.rate is None and float(read_image(mask.path).max()) < _NEARLY_BLACK:
+        raise SettingsError(f"--mask: {mask.path} is black everywhere: nothing would be dreamed; white is what dreams")

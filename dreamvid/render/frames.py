@@ -1,0 +1,21 @@
+"""Between files and networks: (H, W, 3) arrays of the media room and (1, 3, H, W) tensors of the dream core."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Frame = npt.NDArray[np.float32]
+"""(H, W, 3) RGB in [0, 1]."""
+
+
+def to_tensor(frame: Frame, device: torch.device) -> Tensor:
+    """(H, W, 3) array to (1, 3, H, W) tensor on `device`."""
+    return torch.from_numpy(frame).permute(2, 0, 1)[None].to(device, memory_format=torch.contiguous_format)
+
+
+def to_frame(picture: Tensor) -> Frame:
+    """(1, 3, H, W) tensor to (H, W, 3) array."""
+    return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dreamvid.errors import SettingsError
+from dreamvid.media import open_reader, open_writer
+from dreamvid.render.companion import Companion, check_mask
+
+HEIGHT, WIDTH = 24, 32
+
+
+def grey_film(path: Path, levels: list[int], rate: int = 4) -> Path:
+    """A lossless film whose frames are grey, each of its own level."""
+    with open_writer(path, width=WIDTH, height=HEIGHT, rate=Fraction(rate), codec="ffv1") as writer:
+        for level in levels:
+            writer.write(np.full((HEIGHT, WIDTH, 3), level / 255, np.float32))
+    return path
+
+
+def levels_at(companion: Companion, times: list[Fraction | float]) -> list[int | None]:
+    frames = [companion.at(Fraction(time)) for time in times]
+    return [None if frame is None else round(float(frame.mean()) * 255) for frame in frames]
+
+
+def test_a_film_is_asked_by_time_and_gives_each_frame_once(tmp_path: Path) -> None:
+    path = grey_film(tmp_path / "a.mkv", [10, 20, 30, 40])
+    with Companion(path) as companion:
+        assert levels_at(companion, [0, 0.125, 0.25, 0.75, 0.875]) == [10, None, 20, 40, None]
+
+
+def test_it_can_begin_anywhere(tmp_path: Path) -> None:
+    path = grey_film(tmp_path / "a.mkv", list(range(10, 90, 10)))
+    with Companion(path) as companion:
+        assert levels_at(companion, [1.25, 1.5]) == [60, 70]
+
+
+def test_a_guide_begins_again_and_a_mask_stays(tmp_path: Path) -> None:
+    path = grey_film(tmp_path / "a.mkv", [10, 20, 30])
+    times = [Fraction(index, 4) for index in range(8)]
+    with Companion(path, loop=True) as guide:
+        assert levels_at(guide, times) == [10, 20, 30, 10, 20, 30, 10, 20]
+    with Companion(path) as mask:
+        assert levels_at(mask, times) == [10, 20, 30, *[None] * 5]
+
+
+def test_a_film_of_one_frame_and_a_still_are_given_once(tmp_path: Path) -> None:
+    film = grey_film(tmp_path / "a.mkv", [50])
+    still = tmp_path / "a.png"
+    cv2.imwrite(str(still), np.full((HEIGHT, WIDTH), 50, np.uint8))
+    for path in (film, still):
+        with Companion(path, loop=True) as companion:
+            assert levels_at(companion, [0, 1, 2, 50]) == [50, None, None, None]
+
+
+def mask_fault(tmp_path: Path, mask: np.ndarray) -> None:
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    film = tmp_path / "film.mkv"
+    if not film.exists():
+        grey_film(film, [10])
+    with open_reader(film) as reader, Companion(tmp_path / "mask.png", size=(WIDTH, HEIGHT)) as mask_:
+        check_mask(mask_, reader)
+
+
+def test_a_mask_may_have_another_size_but_not_another_shape(tmp_path: Path) -> None:
+    mask_fault(tmp_path, np.full((HEIGHT * 3, WIDTH * 3), 255, np.uint8))
+    with pytest.raises(SettingsError, match=r"mask.png is 24x32, the source 32x24; make the mask the same shape"):
+        mask_fault(tmp_path, np.full((WIDTH, HEIGHT), 255, np.uint8))
+
+
+def test_an_empty_mask_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"mask.png is black everywhere"):
+        mask_fault(tmp_path, np.zeros((HEIGHT, WIDTH), np.uint8))
+    mask_fault(tmp_path, np.full((HEIGHT, WIDTH), 40, np.uint8))

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from dreamvid.dream import Target
+from dreamvid.errors import ModelError, SettingsError
+from dreamvid.machine import Machine
+from dreamvid.models import load_network
+from dreamvid.render import dreamers
+from dreamvid.render.dreamers import load_aims, make_dreamer, make_look
+from dreamvid.settings import ConditioningSettings, LookSettings, Settings, make_settings
+from tests.tiny import noise
+
+CPU = Machine(torch.device("cpu"), "fp32")
+
+
+def aims(**values: Any) -> list[tuple[str, str, Target]]:
+    settings = make_settings({"model": "dreamnet", **values})
+    return [(aim.network.spec.name, aim.tap, aim.target) for aim in load_aims(settings)]
+
+
+def test_nothing_said_is_the_networks_own_layer() -> None:
+    assert aims() == [("dreamnet", "inception4d", Target())]
+
+
+def test_layers_have_weights_and_channels() -> None:
+    assert aims(layer=["inception4c:0.5@3-5", "mixed4d"], channels="7,9") == [
+        ("dreamnet", "inception4c", Target(0.5, (3, 4, 5))),
+        ("dreamnet", "inception4d", Target(1.0, (7, 9))),
+    ]
+
+
+def test_a_class_alone_is_all_that_is_climbed_and_beside_layers_one_target_more() -> None:
+    number = load_network("dreamnet").class_number("school bus")
+    wanted = ("dreamnet", "logits", Target(0.5, (number,), linear=True))
+    assert aims(class_=["school bus:0.5"]) == [wanted]
+    assert aims(**{"class": ["school bus:0.5"], "layer": "inception4a"}) == [
+        ("dreamnet", "inception4a", Target()),
+        wanted,
+    ]
+
+
+def test_reverse_turns_every_target() -> None:
+    assert all(target.reverse for _, _, target in aims(layer="inception4a/pre", class_="3", reverse=True))
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ({"layer": "inception4d@999"}, SettingsError, r"inception4d of dreamnet has \d+ channels, .* no channel 999"),
+        ({"channels": "0-5000"}, SettingsError, r"no channel 5000"),
+        ({"class_": "scool bus"}, ModelError, r"did you mean school bus"),
+        ({"layer": "dreamnet/inception9"}, ModelError, r"dreamnet has no layer 'inception9'; did you mean"),
+        ({"layer": "vgg61/relu4_3"}, ModelError, r"dreamnet has no layer"),
+    ],
+)
+def test_what_is_not_there_is_one_clear_line(values: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        aims(**values)
+
+
+def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(name: str, **_: Any) -> Any:
+        return load_network(name, random_seed=None if name == "dreamnet" else 5)
+
+    monkeypatch.setattr(dreamers, "load_network", offline)
+    settings = make_settings(
+        {
+            "model": "vgg16",  # not among the layers, so it is not loaded
+            "layer": ["dreamnet/inception4c", "squeezenet1_1/fire3:0.5", "dreamnet/inception_3a/output"],
+            "octaves": 1,
+            "iterations": 1,
+            "jitter": 0,
+        }
+    )
+    found = load_aims(settings)
+    assert [(aim.network.spec.name, aim.tap) for aim in found][:2] == [
+        ("dreamnet", "inception4c"),
+        ("dreamnet", "inception3a"),
+    ]
+    dreamer = make_dreamer(found, settings, CPU)
+    picture = noise(64, 80)
+    mixed = dreamer._gradient(picture)
+    dreamnet, squeezenet = (aim.network for aim in (found[0], found[2]))
+    expected = torch.zeros_like(picture)
+    parts = [(dreamnet, "inception4c", 1.0), (dreamnet, "inception3a", 1.0), (squeezenet, "fire3", 0.5)]
+    for network, tap, weight in parts:
+        alone = make_dreamer([dreamers.Aim(network, tap, Target(weight))], settings, CPU)
+        expected += alone._gradient(picture)
+    assert torch.allclose(mixed, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_every_setting_of_the_look_reaches_the_dream_core() -> None:
+    """Each is given a value that is not its default; a field that is forgotten keeps its own."""
+    values = {
+        "octaves": 3, "octave_scale": 1.7, "octave_sizes": (100, 0), "iterations": (4,), "step": 2.5,
+        "step_decay": 0.5, "jitter": 7, "spectrum": 0.3, "laplacian": 2, "smooth": 1.5, "tv": 0.25, "l2": 0.125,
+        "keep_color": True, "spread": 0.75, "seed": 11,
+    }  # fmt: skip
+    elsewhere = {"strength", "mask"}  # in the plan of a frame
+    assert set(values) | elsewhere == set(LookSettings.model_fields) | set(ConditioningSettings.model_fields)
+    look = make_look(Settings(**values), [Target()])
+    assert {name: getattr(look, name) for name in values} == values
