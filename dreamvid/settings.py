@@ -8,13 +8,15 @@ Precedence, weakest first: defaults, the model's own look, preset, configuration
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dreamvid.errors import SettingsError, did_you_mean
 from dreamvid.values import Channels, Classes, FramesPerSecond, Iterations, Layers, OctaveSizes, Seconds, Side, Size
+from dreamvid.varying import Varying
 
 
 def key_of(name: str) -> str:
@@ -22,9 +24,9 @@ def key_of(name: str) -> str:
     return name.rstrip("_").replace("_", "-")
 
 
-def _setting(default: Any, text: str, metavar: str, **bounds: Any) -> Any:
-    """A field that is also a flag: `metavar` names its value in `--help`."""
-    return Field(default, description=text, json_schema_extra={"metavar": metavar}, **bounds)
+def _setting(default: Any, text: str, metavar: str, *, varies: bool = False, **bounds: Any) -> Any:
+    """A field that is also a flag: `metavar` names its value in `--help`; it may change over time if it `varies`."""
+    return Field(default, description=text, json_schema_extra={"metavar": metavar, "varies": varies}, **bounds)
 
 
 class _Group(BaseModel):
@@ -64,7 +66,7 @@ class ObjectiveSettings(_Group):
     )
     class_: Classes | None = _setting(
         None,
-        "Dream of a class, by name or number: \"school bus\". Repeat for several. Without --layer, of nothing else",
+        'Dream of a class, by name or number: "school bus". Repeat for several. Without --layer, of nothing else',
         "NAME[:WEIGHT]",
     )
     guide: Path | None = _setting(
@@ -82,10 +84,15 @@ class LookSettings(_Group):
     """How the dream looks."""
 
     strength: float = _setting(
-        1.0, "How strong the dream is, or on video settles to be: 0.5 half as strong, 2 twice", "X", gt=0, le=10
+        1.0,
+        "How strong the dream is, or on video settles to be: 0.5 half as strong, 2 twice",
+        "X",
+        ge=0,
+        le=10,
+        varies=True,
     )
-    octaves: int = _setting(4, "How many sizes the picture is dreamed at", "N", ge=1, le=32)
-    octave_scale: float = _setting(1.4, "Size of each octave over the next coarser one", "X", gt=1, le=4)
+    octaves: int = _setting(4, "How many sizes the picture is dreamed at", "N", ge=1, le=32, varies=True)
+    octave_scale: float = _setting(1.4, "Size of each octave over the next coarser one", "X", gt=1, le=4, varies=True)
     octave_sizes: OctaveSizes | None = _setting(
         None,
         "Octaves by their short side, instead of the two above: a small preview then predicts the large render. "
@@ -95,13 +102,25 @@ class LookSettings(_Group):
     iterations: Iterations = _setting(
         (28, 16, 6, 2), "Steps per octave, coarse to fine, on a shot's first frame; one number serves all", "N[,N…]"
     )
-    step: float = _setting(1.5, "How far one step moves a pixel on average, in 8-bit levels", "LEVELS", gt=0, le=255)
-    step_decay: float = _setting(
-        1.0, "Length of an octave's last step over its first: below 1 the dream settles gently", "X", gt=0, le=1
+    step: float = _setting(
+        1.5, "How far one step moves a pixel on average, in 8-bit levels", "LEVELS", ge=0, le=255, varies=True
     )
-    jitter: int = _setting(32, "Reach of the random shift before each step", "PX", ge=0, le=4096)
+    step_decay: float = _setting(
+        1.0,
+        "Length of an octave's last step over its first: below 1 the dream settles gently",
+        "X",
+        gt=0,
+        le=1,
+        varies=True,
+    )
+    jitter: int = _setting(32, "Reach of the random shift before each step", "PX", ge=0, le=4096, varies=True)
     spread: float = _setting(
-        1.5, "Spread the dream over a layer's channels: 0 the strongest takes all (2015), 2 all equal", "X", ge=0, le=2
+        1.5,
+        "Spread the dream over a layer's channels: 0 the strongest takes all (2015), 2 all equal",
+        "X",
+        ge=0,
+        le=2,
+        varies=True,
     )
     seed: int = _setting(0, "Seed of the jitter; the same seed gives the same film", "N", ge=0)
 
@@ -110,13 +129,18 @@ class ConditioningSettings(_Group):
     """What a step is made of, and where it may fall."""
 
     spectrum: float = _setting(
-        0.7, "Weigh the gradient's frequencies by 1/f^X: 0 fine grain (2015), 1 large soft shapes", "X", ge=0, le=3
+        0.7,
+        "Weigh the gradient's frequencies by 1/f^X: 0 fine grain (2015), 1 large soft shapes",
+        "X",
+        ge=0,
+        le=3,
+        varies=True,
     )
     laplacian: int = _setting(
-        0, "Split the gradient into so many bands of equal strength; 0 is off", "LEVELS", ge=0, le=16
+        0, "Split the gradient into so many bands of equal strength; 0 is off", "LEVELS", ge=0, le=16, varies=True
     )
     smooth: float = _setting(
-        0.0, "Blur the gradient by this sigma, then restore its length; 0 is off", "PX", ge=0, le=100
+        0.0, "Blur the gradient by this sigma, then restore its length; 0 is off", "PX", ge=0, le=100, varies=True
     )
     tv: float = _setting(
         0.0,
@@ -124,9 +148,15 @@ class ConditioningSettings(_Group):
         "WEIGHT",
         ge=0,
         le=100,
+        varies=True,
     )
     l2: float = _setting(
-        0.0, "Pull back to the source: 0.1 holds a pixel that has moved by 10 levels", "WEIGHT", ge=0, le=100
+        0.0,
+        "Pull back to the source: 0.1 holds a pixel that has moved by 10 levels",
+        "WEIGHT",
+        ge=0,
+        le=100,
+        varies=True,
     )
     keep_color: bool = _setting(False, "Dream in brightness only and keep the source's colours", "")
     mask: Path | None = _setting(
@@ -137,7 +167,9 @@ class ConditioningSettings(_Group):
 class MotionSettings(_Group):
     """How the dream follows the picture."""
 
-    blend: float = _setting(0.95, "How much of the carried dream enters the next frame", "0..1", ge=0, le=1)
+    blend: float = _setting(
+        0.95, "How much of the carried dream enters the next frame", "0..1", ge=0, le=1, varies=True
+    )
     warm_iterations: Iterations = _setting(
         (2, 2, 1, 1), "Steps per octave where the dream was carried; uncovered places get more", "N[,N…]"
     )
@@ -148,6 +180,47 @@ class MotionSettings(_Group):
     cuts: Literal["auto", "none"] = _setting(
         "auto", "auto: find the cuts and start each shot anew; none: treat all as one shot", "HOW"
     )
+
+
+class CameraSettings(_Group):
+    """How a zoom moves, and what it begins with."""
+
+    duration: Seconds = _setting(Fraction(10), "How long the film is", "TIME")
+    fps: FramesPerSecond = _setting(Fraction(24), "Frames per second; the film is the same at any", "FPS")
+    size: Size | None = _setting(None, "Size of the film; the input's own, or 640x360 for noise", "WxH")
+    max_size: Side | None = _setting(None, "Shrink so that the longer side has at most so many pixels", "PX")
+    zoom: float = _setting(
+        1.25, "Magnification per second: 2 doubles, 0.5 halves, 1 stays", "X", gt=0.001, le=1000, varies=True
+    )
+    rotate: float = _setting(0.0, "Turn, clockwise", "DEG/S", ge=-36000, le=36000, varies=True)
+    pan_x: float = _setting(0.0, "Move to the right, in picture widths per second", "X", ge=-100, le=100, varies=True)
+    pan_y: float = _setting(0.0, "Move down, in picture heights per second", "X", ge=-100, le=100, varies=True)
+    center_x: float = _setting(0.5, "Where the zoom goes to: 0 left, 1 right", "0..1", ge=-10, le=10, varies=True)
+    center_y: float = _setting(0.5, "Where the zoom goes to: 0 top, 1 bottom", "0..1", ge=-10, le=10, varies=True)
+    warm_iterations: Iterations = _setting((2, 2, 1, 1), "Steps per octave on each frame after the first", "N[,N…]")
+    every: int = _setting(1, "Dream each Nth frame of 24 a second; those between are moved exactly", "N", ge=1, le=1000)
+    feed: float = _setting(
+        0.1,
+        "With a video as input: how much of its frame enters the dream each 24th of a second",
+        "0..1",
+        ge=0,
+        le=1,
+        varies=True,
+    )
+    settle: Seconds = _setting(Fraction(0), "Dream so long before the first frame is shown", "TIME")
+    loop: bool = _setting(False, "Let the end lead into the beginning, so that the film repeats without a jump", "")
+
+
+class SoundSettings(_Group):
+    """How sound moves what changes over time."""
+
+    react: Path | None = _setting(
+        None, "Song or film whose sound drives rms, bass, mid, high, onset and beat; it becomes the sound", "FILE"
+    )
+    attack: float = _setting(0.01, "Seconds in which an envelope rises", "S", ge=0, le=60)
+    release: float = _setting(0.2, "Seconds in which an envelope falls", "S", ge=0, le=60)
+    offset: float = _setting(0.0, "React so many seconds later", "S", ge=-3600, le=3600)
+    bpm: float | None = _setting(None, "Beats per minute, where they are found wrongly", "N", ge=20, le=400)
 
 
 class PartSettings(_Group):
@@ -180,26 +253,36 @@ class RunSettings(_Group):
     precision: Literal["auto", "fp32", "bf16"] = _setting(
         "auto", "Arithmetic inside the network; auto takes bf16 where the processor has it", "auto|fp32|bf16"
     )
+    save_every: float = _setting(
+        2.0, "Save the state every so many seconds: what a power cut costs", "SECONDS", ge=0, le=86400
+    )
     threads: int | None = _setting(None, "Processor threads for the network", "N", ge=1, le=1024)
 
 
-class Settings(
+class DreamSettings(
+    Varying,
     NetworkSettings,
     ObjectiveSettings,
     LookSettings,
     ConditioningSettings,
-    MotionSettings,
-    PartSettings,
+    SoundSettings,
     OutputSettings,
     RunSettings,
 ):
-    """All settings of a render, flat, as in a configuration file."""
+    """What all renders have in common, flat, as in a configuration file."""
 
-    def for_model(self, look: Mapping[str, Any]) -> Settings:
+    def for_model(self, look: Mapping[str, Any]) -> Self:
         """These settings with a model's own `look` in place of the defaults that nobody has set."""
-        own = {name: value for name, value in look.items() if name not in self.model_fields_set}
-        kept = {name: getattr(self, name) for name in self.model_fields_set}
-        return make_settings(own | kept)
+        chosen = self.model_fields_set | self.schedules.keys()
+        return self.model_copy(update={name: value for name, value in look.items() if name not in chosen})
+
+
+class Settings(DreamSettings, MotionSettings, PartSettings):
+    """All settings of a film or a still."""
+
+
+class ZoomSettings(DreamSettings, CameraSettings):
+    """All settings of a zoom."""
 
 
 GROUPS: tuple[tuple[str, type[_Group]], ...] = (
@@ -208,19 +291,33 @@ GROUPS: tuple[tuple[str, type[_Group]], ...] = (
     ("Look", LookSettings),
     ("Conditioning", ConditioningSettings),
     ("Motion", MotionSettings),
+    ("Music", SoundSettings),
     ("Part and size", PartSettings),
     ("Output", OutputSettings),
     ("Running", RunSettings),
 )
-"""The groups in the order of `--help`, with their headings."""
+"""The groups of a film in the order of `--help`, with their headings."""
+
+ZOOM_GROUPS: tuple[tuple[str, type[_Group]], ...] = (
+    ("Camera", CameraSettings),
+    *(group for group in GROUPS if group[1] not in (MotionSettings, PartSettings)),
+)
+"""The same of a zoom."""
+
+AnySettings = TypeVar("AnySettings", bound=DreamSettings)
 
 
 def make_settings(*layers: Mapping[str, Any], source: str = "settings") -> Settings:
+    """Settings of a film or still; see `build_settings`."""
+    return build_settings(Settings, *layers, source=source)
+
+
+def build_settings(kind: type[AnySettings], *layers: Mapping[str, Any], source: str = "settings") -> AnySettings:
     """Settings from mappings of values, later ones winning; keys with `-` or `_`.
 
     Raises `SettingsError` that names the first key at fault and, for an unknown one, those nearest to it.
     """
-    known = {key_of(name): name for _, group in GROUPS for name in group.model_fields}
+    known = {key_of(name): name for name in kind.model_fields if name not in Varying.model_fields}
     merged: dict[str, Any] = {}
     for layer in layers:
         for text, value in layer.items():
@@ -229,7 +326,7 @@ def make_settings(*layers: Mapping[str, Any], source: str = "settings") -> Setti
                 raise SettingsError(f"{source}: there is no setting '{key}'{did_you_mean(key, known)}")
             merged[known[key]] = value
     try:
-        return Settings(**merged)
+        return kind(**merged)
     except ValidationError as error:
         raise explain_fault(error) from None
 
@@ -265,5 +362,6 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: a configuration file holds lines such as `octaves: 4`")
-    values.pop("about", None)  # a preset's own description
+    for word in ("about", "for"):  # a preset's own description
+        values.pop(word, None)
     return {str(key): value for key, value in values.items()}

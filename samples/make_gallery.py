@@ -8,6 +8,7 @@ Dreams with the embedded dreamnet, so that anyone gets the same pictures.
 from __future__ import annotations
 
 import argparse
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -18,9 +19,9 @@ from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader, read_image, resize_image
 from dreamvid.models import load_network
 from dreamvid.render.dreamers import load_aims, make_dreamer
-from dreamvid.render.film import dream_film
+from dreamvid.render.film import Film
 from dreamvid.render.frames import to_frame, to_tensor
-from dreamvid.render.plan import Planner
+from dreamvid.render.plan import Clock, Planner
 from dreamvid.settings import Settings, make_settings
 
 HERE = Path(__file__).parent
@@ -78,9 +79,9 @@ def make_layer_sheet() -> Cell:
 def make_film_sheet() -> Cell:
     settings = settings_for("inception4d")
     machine = choose_machine()
-    planner = Planner(make_dreamer(load_aims(settings), settings, machine), settings)
     with open_reader(HERE / "journey.mp4") as reader:
-        pairs = dream_film(reader, planner, settings, machine.device)
+        planner = Planner(make_dreamer(load_aims(settings), settings, machine), settings, Clock(Fraction(reader.rate)))
+        pairs = Film(planner, machine.device).dream(reader)
         frames = [frame for frame, _ in pairs if frame is not None]
     cells = [label(resize_image(frames[index], 400, 225), f"frame {index}") for index in FRAMES]
     return np.concatenate([np.concatenate(cells[:3], axis=1), np.concatenate(cells[3:], axis=1)])

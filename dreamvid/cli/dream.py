@@ -24,6 +24,9 @@ def dream(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, where an interrupted render could be gone on with")
+    ] = False,
     preset: Annotated[
         str | None, typer.Option("--preset", metavar="NAME", help="A named look; `dreamvid presets` lists them")
     ] = None,
@@ -38,7 +41,7 @@ def dream(
 ) -> None:
     """Dream a video, a picture or a sequence."""
     settings = make_settings(
-        read_preset(preset) if preset else {},
+        read_preset(preset, "dream") if preset else {},
         read_settings_file(Path(config)) if config else {},
         given,
     )
@@ -48,4 +51,4 @@ def dream(
     from dreamvid.render import Job, render_job
 
     target = Path(output) if output else None
-    show(render_job(Job(Path(source), target, settings, overwrite)), progress)
+    show(render_job(Job(Path(source), target, settings, overwrite, fresh)), progress)

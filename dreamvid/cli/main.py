@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli import dream, layers, models, presets, train
+from dreamvid.cli import dream, layers, models, presets, train, zoom
 from dreamvid.cli.app import DEFAULT, app
 from dreamvid.errors import DreamvidError
 
@@ -41,6 +41,7 @@ def _group(
 
 
 app.command(DEFAULT, hidden=True)(dream.dream)
+app.command("zoom")(zoom.zoom)
 app.command("models")(models.models)
 app.command("layers")(layers.layers)
 app.command("presets")(presets.presets)

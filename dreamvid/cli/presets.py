@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -23,31 +23,43 @@ def list_presets() -> dict[str, Path]:
     return {path.stem: path for path in sorted(preset_folder().glob("*.yaml"))}
 
 
-def read_preset(name: str) -> dict[str, Any]:
-    """The settings of a preset. Raises `SettingsError` for an unknown one."""
+def read_preset(name: str, command: str) -> dict[str, Any]:
+    """The settings of a preset. Raises `SettingsError` for an unknown one, or one made for another command."""
     known = list_presets()
     if name not in known:
         raise SettingsError(
             f"--preset: there is no preset '{name}'{did_you_mean(name, known)} ({', '.join(known)}); "
             "a file of your own goes with --config"
         )
+    made_for = describe_preset(known[name]).command
+    if made_for not in ("", command):
+        raise SettingsError(f"--preset: '{name}' is made for `dreamvid {made_for}`; `dreamvid presets` lists them")
     return read_settings_file(known[name])
+
+
+class Description(NamedTuple):
+    """What a preset says of itself: one line for people, and the one command that it is made for, if there is one."""
+
+    about: str
+    command: str
+
+
+def describe_preset(path: Path) -> Description:
+    """Read what a preset says of itself."""
+    import yaml
+
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Description(values.get("about", ""), values.get("for", ""))
 
 
 def presets() -> None:
     """List the presets that --preset takes."""
-    import yaml
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("preset", "what it does", "settings", box=None, pad_edge=False)
+    table = Table("preset", "for", "what it does", box=None, pad_edge=False)
     for name, path in list_presets().items():
-        about = yaml.safe_load(path.read_text(encoding="utf-8")).get("about", "")
-        values = ", ".join(f"{key} {_shown(value)}" for key, value in read_settings_file(path).items())
-        table.add_row(name, about, values)
+        about, command = describe_preset(path)
+        table.add_row(name, f"dreamvid {command}".strip(), about)
     Console().print(table)
-    typer.echo("\nUse one with: dreamvid clip.mp4 --preset NAME")
-
-
-def _shown(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    typer.echo("\nUse one with: dreamvid clip.mp4 --preset NAME, or dreamvid zoom photo.jpg --preset NAME")

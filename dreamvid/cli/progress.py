@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -15,12 +15,32 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from dreamvid.errors import DreamvidError
 from dreamvid.render import Event, Finished, FrameDone, Notice, ShotStarted, Started
+
+
+class InterruptedRenderError(DreamvidError):
+    """A person has stopped the render."""
+
+    exit_code = 130
 
 
 def show(events: Iterator[Event], how: str) -> None:
     """Run through `events`, which does the work, and show them `how`: rich, json or none."""
-    _SHOWN[how](events)
+    try:
+        _SHOWN[how](events)
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedRenderError(str(interrupt) or _interrupt(events)) from None
+
+
+def _interrupt(events: Iterator[Event]) -> str:
+    """Tell a render of an interruption that came while its events were shown; return what it says to it."""
+    if isinstance(events, Generator):
+        try:
+            events.throw(KeyboardInterrupt())
+        except KeyboardInterrupt as answer:
+            return str(answer) or "interrupted"
+    return "interrupted"
 
 
 def _show_nothing(events: Iterator[Event]) -> None:
@@ -72,7 +92,7 @@ def _show_bar(events: Iterator[Event]) -> None:
                     console.print(text, markup=False, soft_wrap=True)
                 case Started():
                     console.print(_describe(event), markup=False, soft_wrap=True)
-                    bar.update(task, total=event.frames)
+                    bar.update(task, total=event.frames, completed=event.resumed)
                 case ShotStarted(shot=shot):
                     bar.update(task, shot=shot + 1)
                 case FrameDone():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dreamvid.media.codecs import CODECS, Codec
 from dreamvid.media.probe import ClipInfo, probe, read_metadata
 from dreamvid.media.read import SEQUENCE_RATE, Reader, open_reader
+from dreamvid.media.sequence import list_sequence
 from dreamvid.media.sound import SoundTrack
 from dreamvid.media.still import IMAGE_SUFFIXES, FloatImage, read_image, resize_image, write_image
 from dreamvid.media.target import default_output
@@ -21,6 +22,7 @@ __all__ = [
     "SoundTrack",
     "Writer",
     "default_output",
+    "list_sequence",
     "open_reader",
     "open_writer",
     "probe",

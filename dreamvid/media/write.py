@@ -46,6 +46,8 @@ class Writer(ABC):
         self.width, self.height = width, height
         self.frame_count = 0
         """Frames written so far."""
+        self.deep = False
+        """Whether more than 8 bits of a colour are stored."""
 
     def write(self, frame: FloatImage) -> None:
         """Append a float32 frame, RGB in [0, 1] (clipped), shape (height, width, 3). Raises MediaError."""
@@ -94,6 +96,7 @@ class VideoWriter(Writer):
     ) -> None:
         super().__init__(target, width, height)
         self.rate, self.codec = rate, codec
+        self.deep = codec.deep
         self._crf = codec.crf if crf is None else crf
         self._sound = sound if sound_info and sound_info.codecs else None
         self._sound_info = sound_info

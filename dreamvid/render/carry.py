@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dreamvid.motion import Motion, warp_backward
 from dreamvid.render.plan import FramePlan
+from dreamvid.settings import Settings
 
 _TINY = 1e-12
 _LOW_PASS_SHARE = 1 / 8  # of the short side: what is smoother than this is tint and brightness, not a dream
@@ -23,35 +24,35 @@ _FRESH_GAIN = 3.0  # how much longer the steps are where content was just uncove
 class Carry:
     """The state of one shot: its carried residual, (1, 3, H, W) float32, or None at its start.
 
-    The energy that the residual may reach is the RMS that the same look gives a fixed calibration picture, times
-    `strength`: it depends on nothing that came before, so shots and chunks of shots agree in any order.
+    The energy that the residual may reach is the RMS that the same look gives a fixed calibration picture, times the
+    strength: it depends on nothing that came before, so shots and chunks of shots agree in any order.
     """
 
     def __init__(self) -> None:
         self.residual: Tensor | None = None
         self.fresh = 1.0  # share of the last picture that could not be carried
 
-    def begin(self, raw: Tensor, plan: FramePlan) -> Tensor:
+    def begin(self, raw: Tensor, plan: FramePlan[Settings]) -> Tensor:
         """The residual of a shot's first frame `raw`, (1, 3, H, W) in [0, 1]: nothing that came before enters it."""
         self.fresh = 1.0
         return self._settle(plan.dreamer.dream(raw) - raw, plan)
 
-    def follow(self, raw: Tensor, motion: Motion, plan: FramePlan) -> Tensor:
+    def follow(self, raw: Tensor, motion: Motion, plan: FramePlan[Settings]) -> Tensor:
         """The residual of the next frame, dreamed on from the carried one; `motion` leads back from it.
 
         More iterations are spent the more of the picture is new, and longer steps just there.
         """
         fresh = self._measure_fresh(motion, raw.device)
         look = plan.dreamer.look
-        cold, warm = map(look.iterations_per_octave, (look.iterations, plan.warm_iterations))
+        cold, warm = map(look.iterations_per_octave, (look.iterations, plan.settings.warm_iterations))
         counts = [w + max(0, round((c - w) * self.fresh)) for c, w in zip(cold, warm, strict=True)]
-        carried = plan.blend * self._warped(motion, raw.device)
+        carried = plan.settings.blend * self._warped(motion, raw.device)
         dreamed = plan.dreamer.dream(
             raw, iterations=counts, carried=carried, gain=1 + (_FRESH_GAIN - 1) * fresh
         )
         return self._settle(dreamed - raw + _clipped_off(raw, carried), plan)
 
-    def coast(self, raw: Tensor, motion: Motion, plan: FramePlan) -> Tensor:
+    def coast(self, raw: Tensor, motion: Motion, plan: FramePlan[Settings]) -> Tensor:
         """Move the residual along without dreaming: the frames between those of `--every N`."""
         self._measure_fresh(motion, raw.device)
         return self._settle(self._warped(motion, raw.device), plan)
@@ -68,12 +69,13 @@ class Carry:
         reliability = torch.from_numpy(motion.reliability)[None, None].to(device)
         return warp_backward(self.residual, flow) * reliability
 
-    def _settle(self, residual: Tensor, plan: FramePlan) -> Tensor:
+    def _settle(self, residual: Tensor, plan: FramePlan[Settings]) -> Tensor:
         """The governor: take out the residual's low frequencies and cap its energy, then keep it."""
         residual = residual - 0.5 * _low_pass(residual)
         energy = residual.square().mean().sqrt()
-        limit = plan.strength * plan.dreamer.nominal_energy
-        self.residual = residual * (limit / energy.clamp_min(_TINY)).clamp_max(1)
+        if plan.energy_limit is not None:
+            residual = residual * (plan.energy_limit / energy.clamp_min(_TINY)).clamp_max(1)
+        self.residual = residual
         return self.residual
 
 

@@ -75,9 +75,9 @@ class Companion:
         self._index = None
 
 
-def check_mask(mask: Companion, reader: Reader) -> None:
+def check_mask(mask: Companion, width: int, height: int) -> None:
     """Raise `SettingsError` for a mask of another shape than the film's, or a picture that is black everywhere."""
-    shape, needed = (mask.info.width, mask.info.height), (reader.info.width, reader.info.height)
+    shape, needed = (mask.info.width, mask.info.height), (width, height)
     if abs(shape[0] * needed[1] / (shape[1] * needed[0]) - 1) > _SHAPE_TOLERANCE:
         raise SettingsError(
             f"--mask: {mask.path} is {shape[0]}x{shape[1]}, the source {needed[0]}x{needed[1]}; "

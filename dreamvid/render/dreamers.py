@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from dreamvid.dream import Dreamer, Look, Target
 from dreamvid.errors import SettingsError
 from dreamvid.machine import Machine
 from dreamvid.models import LOGITS, MODELS, Ensemble, Extractor, Network, load_network
-from dreamvid.settings import Settings
+from dreamvid.settings import DreamSettings
 from dreamvid.values import LayerTarget
+
+Networks = dict[tuple[str, Path | None], Network]
+"""Loaded networks, by the name they were asked for and their own weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,37 +24,42 @@ class Aim:
     network: Network
     tap: str
     target: Target
+    layer: int | None = None
+    """Which of the settings' layers it is; None: a class."""
 
 
-def load_aims(settings: Settings, report: Callable[[str], None] = lambda _: None) -> list[Aim]:
+def load_aims(
+    settings: DreamSettings, report: Callable[[str], None] = lambda _: None, networks: Networks | None = None
+) -> list[Aim]:
     """Load the networks that `settings` name, and find the layers, channels and classes in them.
 
-    Aims of one network follow each other. `report` is called with lines for people. Raises `ModelError` or
+    Aims of one network follow each other. `report` is called with lines for people. `networks` are those that are
+    loaded already; what is loaded now is added to them, for the next call. Raises `ModelError` or
     `SettingsError` for a network, layer, channel or class that is not there.
     """
-    networks: dict[str, Network] = {}
+    loaded = {} if networks is None else networks
 
     def network(name: str) -> Network:
-        if name not in networks:
-            weights = settings.weights if name == settings.model else None
-            networks[name] = load_network(name, weights=weights, report=report)
-        return networks[name]
+        key = (name, settings.weights if name == settings.model else None)
+        if key not in loaded:
+            loaded[key] = load_network(name, weights=key[1], report=report)
+        return loaded[key]
 
     layers = settings.layer
     if layers is None:
         main = network(settings.model)
         layers = () if settings.class_ else (LayerTarget(main.spec.default_layer),)
     named = [_split_model(layer, settings.model) for layer in layers]
-    aims = [_layer_aim(network(model), layer, settings) for model, layer in named]
+    aims = [_layer_aim(network(model), layer, settings, number) for number, (model, layer) in enumerate(named)]
     for wanted in settings.class_ or ():
         main = network(settings.model)
         target = Target(wanted.weight, (main.class_number(wanted.name),), linear=True, reverse=settings.reverse)
         aims.append(Aim(main, LOGITS, target))
-    order = list(networks.values())
+    order = list(dict.fromkeys(aim.network for aim in aims))
     return sorted(aims, key=lambda aim: order.index(aim.network))
 
 
-def make_dreamer(aims: Iterable[Aim], settings: Settings, machine: Machine) -> Dreamer:
+def make_dreamer(aims: Iterable[Aim], settings: DreamSettings, machine: Machine) -> Dreamer:
     """The dream core for some aims; the look of `settings`, with what suits the first network where nobody chose."""
     aims = list(aims)
     networks = list(dict.fromkeys(aim.network for aim in aims))
@@ -67,7 +76,7 @@ def make_dreamer(aims: Iterable[Aim], settings: Settings, machine: Machine) -> D
     return Dreamer(extractor, make_look(settings, [aim.target for aim in aims]), machine.device)
 
 
-def make_look(settings: Settings, targets: Iterable[Target]) -> Look:
+def make_look(settings: DreamSettings, targets: Iterable[Target]) -> Look:
     """The numbers of the dream core out of `settings`, with one target per tap."""
     return Look(
         targets=tuple(targets),
@@ -97,7 +106,7 @@ def _split_model(layer: LayerTarget, default: str) -> tuple[str, LayerTarget]:
     return default, layer
 
 
-def _layer_aim(network: Network, layer: LayerTarget, settings: Settings) -> Aim:
+def _layer_aim(network: Network, layer: LayerTarget, settings: DreamSettings, number: int) -> Aim:
     info = network.layer(layer.name)
     channels = layer.channels or settings.channels
     if channels and channels[-1] >= info.channels:
@@ -105,4 +114,4 @@ def _layer_aim(network: Network, layer: LayerTarget, settings: Settings) -> Aim:
             f"--channels: {info.name} of {network.spec.name} has {info.channels} channels, numbered from 0: "
             f"there is no channel {channels[-1]}"
         )
-    return Aim(network, info.name, Target(layer.weight, channels, reverse=settings.reverse))
+    return Aim(network, info.name, Target(layer.weight, channels, reverse=settings.reverse), number)

@@ -28,6 +28,8 @@ class Started:
     layers: tuple[str, ...]
     device: str
     precision: str
+    resumed: int = 0
+    """Frames that an interrupted render of the same had finished."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,15 +12,15 @@ from torch import Tensor
 
 from dreamvid.dream import compose
 from dreamvid.media import Reader
-from dreamvid.motion import Motion, MotionEstimator, mark_cuts
+from dreamvid.motion import Motion, MotionEstimator, look_back, mark_cuts
 from dreamvid.render.ahead import ReadAhead
 from dreamvid.render.carry import Carry
-from dreamvid.render.events import Event, FrameDone, ShotStarted
-from dreamvid.render.frames import Frame, to_frame, to_tensor
+from dreamvid.render.events import FrameDone, ShotStarted
+from dreamvid.render.frames import Dreams, Frame, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan, Planner
-from dreamvid.settings import MotionSettings
+from dreamvid.render.snapshot import Snapshot
+from dreamvid.settings import MotionSettings, Settings
 
-Dreams = Generator[tuple[Frame | None, Event], None, None]
 _FRAMES_AHEAD = 4  # decoded; with the look-ahead of the cut detection, about 8 frames are in memory at a time
 _MOTIONS_AHEAD = 3
 
@@ -33,62 +33,99 @@ class Step:
     motion: Motion | None
 
 
-def follow_motion(frames: Iterable[Frame], rate: float, settings: MotionSettings, device: str) -> Iterator[Step]:
-    """Every frame with its motion. A cut, and the first frame, have none."""
+def follow_motion(
+    frames: Iterable[Frame], rate: float, settings: MotionSettings, device: str, skip: int = 0
+) -> Iterator[Step]:
+    """Every frame after the first `skip`, with its motion. A cut, and the first frame of all, have none.
+
+    The frames that are skipped are looked at for cuts, and the last of them for motion.
+    """
     estimator = MotionEstimator(settings.flow, device=device)
     marked = mark_cuts(frames, rate) if settings.cuts == "auto" else ((frame, False) for frame in frames)
     previous: Frame | None = None
-    for frame, is_cut in marked:
-        yield Step(frame, None if previous is None or is_cut else estimator.measure(previous, frame))
+    for index, (frame, is_cut) in enumerate(marked):
+        if index >= skip:
+            yield Step(frame, None if previous is None or is_cut else estimator.measure(previous, frame))
         previous = frame
 
 
-def dream_film(reader: Reader, planner: Planner, settings: MotionSettings, device: torch.device) -> Dreams:
-    """Dream all frames of `reader`: each comes with its `FrameDone`; a `ShotStarted` comes before, with no frame.
+class Film:
+    """A film while it is dreamed: the carried residual, and how far it has come."""
 
-    Decoding and motion run ahead in threads of their own while this one dreams.
-    """
-    if reader.rate is None:
-        raise ValueError("a film has a frame rate")
-    carry = Carry()
-    shot = -1
-    since_dreamed = 0
-    clock = time.perf_counter()
-    with ReadAhead(reader, _FRAMES_AHEAD) as frames:
-        steps = follow_motion(frames, float(reader.rate), settings, str(device))
-        with ReadAhead(steps, _MOTIONS_AHEAD) as ready:
-            for index, step in enumerate(ready):
-                raw = to_tensor(step.raw, device)
-                plan = planner.at((reader.first_index + index) / reader.rate)
-                if step.motion is None:
-                    shot += 1
-                    yield None, ShotStarted(shot, index)
-                    residual = carry.begin(raw, plan)
-                    since_dreamed = 0
-                elif since_dreamed + 1 < settings.every:
-                    residual = carry.coast(raw, step.motion, plan)
-                    since_dreamed += 1
-                else:
-                    residual = carry.follow(raw, step.motion, plan)
-                    since_dreamed = 0
-                frame, energy = _show(raw, residual, plan)
-                now = time.perf_counter()
-                yield frame, FrameDone(index, shot, energy, carry.fresh, now - clock)
-                clock = now
+    def __init__(self, planner: Planner[Settings], device: torch.device, snapshot: Snapshot | None = None) -> None:
+        """`snapshot` is a state to go on from; without one the film begins."""
+        self._planner = planner
+        self._settings = planner.settings
+        self._device = device
+        self._carry = Carry()
+        self.done = 0
+        """Frames so far."""
+        self._shot = -1
+        self._since_dreamed = 0
+        if snapshot is not None:
+            self.done = snapshot.done
+            self._shot = snapshot.numbers["shot"]
+            self._since_dreamed = snapshot.numbers["since_dreamed"]
+            self._carry.residual = snapshot.tensors["residual"].to(device)
+
+    def lead(self, rate: Fraction) -> int:
+        """How many frames before the next one must be read again: enough to find the same cuts."""
+        return min(self.done, look_back(float(rate)))
+
+    def snapshot(self) -> Snapshot:
+        """The state after the frames so far; taken between two frames."""
+        if self._carry.residual is None:
+            raise RuntimeError("a film that has not begun has no state")
+        tensors = {"residual": self._carry.residual.to("cpu", copy=True)}
+        return Snapshot(self.done, tensors, {"shot": self._shot, "since_dreamed": self._since_dreamed})
+
+    def dream(self, reader: Reader) -> Dreams:
+        """Dream all frames of `reader`, which begins `lead` frames before the next one.
+
+        Each comes with its `FrameDone`; a `ShotStarted` comes before, with no frame. Decoding and motion run ahead in
+        threads of their own while this one dreams.
+        """
+        if reader.rate is None:
+            raise ValueError("a film has a frame rate")
+        skip = self.lead(reader.rate)
+        first = reader.first_index + skip - self.done  # of the film, in the source
+        clock = time.perf_counter()
+        with ReadAhead(reader, _FRAMES_AHEAD) as frames:
+            steps = follow_motion(frames, float(reader.rate), self._settings, str(self._device), skip)
+            with ReadAhead(steps, _MOTIONS_AHEAD) as ready:
+                for step in ready:
+                    index = self.done
+                    raw = to_tensor(step.raw, self._device)
+                    plan = self._planner.at(first + index)
+                    if step.motion is None:
+                        self._shot += 1
+                        yield None, ShotStarted(self._shot, index)
+                    frame, energy = _show(raw, plan.gain * self._next_residual(raw, step.motion, plan), plan)
+                    self.done += 1
+                    now = time.perf_counter()
+                    yield frame, FrameDone(index, self._shot, energy, self._carry.fresh, now - clock)
+                    clock = now
+
+    def _next_residual(self, raw: Tensor, motion: Motion | None, plan: FramePlan[Settings]) -> Tensor:
+        if motion is not None and self._since_dreamed + 1 < self._settings.every:
+            self._since_dreamed += 1
+            return self._carry.coast(raw, motion, plan)
+        self._since_dreamed = 0
+        return self._carry.begin(raw, plan) if motion is None else self._carry.follow(raw, motion, plan)
 
 
-def dream_still(reader: Reader, planner: Planner, device: torch.device) -> Dreams:
+def dream_still(reader: Reader, planner: Planner[Settings], device: torch.device) -> Dreams:
     """Dream a single picture; nothing is carried and nothing governed, what was added is multiplied by the strength."""
     clock = time.perf_counter()
     for index, raw_frame in enumerate(reader):
         raw = to_tensor(raw_frame, device)
-        plan = planner.at(Fraction(0))
+        plan = planner.at(0)
         yield None, ShotStarted(index, index)
-        frame, energy = _show(raw, plan.strength * (plan.dreamer.dream(raw) - raw), plan)
+        frame, energy = _show(raw, plan.settings.strength * (plan.dreamer.dream(raw) - raw), plan)
         yield frame, FrameDone(index, index, energy, 1.0, time.perf_counter() - clock)
 
 
-def _show(raw: Tensor, residual: Tensor, plan: FramePlan) -> tuple[Frame, float]:
+def _show(raw: Tensor, residual: Tensor, plan: FramePlan[Settings]) -> tuple[Frame, float]:
     """The finished frame, and the RMS of what was added to it."""
     shown = compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
     return to_frame(shown), float((shown - raw).square().mean().sqrt())

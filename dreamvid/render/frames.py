@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from dreamvid.render.events import Event
+
 Frame = npt.NDArray[np.float32]
 """(H, W, 3) RGB in [0, 1]."""
+
+Dreams = Generator[tuple[Frame | None, Event], None, None]
+"""What a loop makes: finished frames, each with its event, and events that come without a frame."""
 
 
 def to_tensor(frame: Frame, device: torch.device) -> Tensor:

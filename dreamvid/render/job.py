@@ -4,131 +4,193 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
-from dreamvid.errors import MediaError
-from dreamvid.machine import choose_machine
-from dreamvid.media import Reader, SoundTrack, default_output, open_reader, open_writer
+from dreamvid.media import Reader, SoundTrack, Writer, default_output, open_reader, open_writer
+from dreamvid.media.target import output_pattern
 from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.companion import Companion, check_mask
-from dreamvid.render.dreamers import load_aims, make_dreamer
 from dreamvid.render.events import Event, Finished, Notice, Started
-from dreamvid.render.film import dream_film, dream_still
-from dreamvid.render.plan import Planner
+from dreamvid.render.film import Film, dream_still
+from dreamvid.render.identity import identify, network_fingerprint
+from dreamvid.render.journal import Journal
+from dreamvid.render.plan import STILL, Clock
+from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
+from dreamvid.render.recording import FRAMES_BEHIND, Recorder, record
 from dreamvid.settings import Settings
-
-_ENCODED_BEHIND = 4  # frames
 
 
 @dataclass(frozen=True)
 class Job:
     """One render: what is read, where it goes and how it is dreamed.
 
-    `source` is a video, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images; `target` a
-    file or a pattern of the same sort, or None for `<stem>.dream.…` beside the source.
+    Attributes:
+        source: a video, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images.
+        target: a file or a pattern of the same sort; None: `<stem>.dream.…` beside the source.
+        settings: the look, the part, the codec and all else.
+        overwrite: replace what is there.
+        fresh: start over, even where an interrupted render of the same could be gone on with.
     """
 
     source: Path
     target: Path | None = None
     settings: Settings = field(default_factory=Settings)
     overwrite: bool = False
+    fresh: bool = False
 
 
 def render_job(job: Job) -> Iterator[Event]:
     """Render `job`, yielding events as it goes; the work is done by iterating to the end.
 
-    A film's frames come out one for one, at the same index and rate. If the iteration is broken off, by an error or
-    by closing the generator, nothing is left under the target's name, and what stood there before still does.
+    A film's frames come out one for one, at the same index and rate. If the iteration is broken off, by an error, by
+    closing the generator or by a power cut, nothing is left under the target's name, and what stood there before
+    still does; beside it a journal may stay, from which the same job goes on.
 
     Raises `MediaError`, `ModelError` or `SettingsError` for whatever a user can mend: files are checked before the
-    network is loaded, and everything before the first frame is dreamed.
+    network is loaded, and everything before the first frame is dreamed. `KeyboardInterrupt` where it is interrupted,
+    with a line that says what is kept.
     """
     began = time.perf_counter()
     settings = job.settings
     target = job.target or default_output(job.source)
-    with (
-        contextlib.ExitStack() as closing,
-        open_reader(
-            job.source,
-            start=settings.start,
-            end=settings.end,
-            frames=settings.frames,
-            size=settings.size,
-            max_size=settings.max_size,
-            rate=settings.rate,
-        ) as reader,
-    ):
-        sound = _choose_sound(settings.audio, job.source, reader)
-        with open_writer(
-            target,
+    with contextlib.ExitStack() as closing:
+        reader = _open_source(job)
+        is_film = reader.rate is not None
+        own_sound = job.source if is_film and reader.info.audio_codec is not None else None
+        start = reader.first_index / reader.rate if reader.rate else Fraction(0)
+        sound = choose_sound(settings, own_sound, start) if is_film else None
+        writer = _open_target(target, job, reader, sound)
+        clock = STILL
+        if reader.rate is not None:
+            # Of the whole source: a part is to look as it does there.
+            whole = round((reader.info.duration or 0) * reader.rate)
+            clock = Clock(
+                reader.rate, max(whole, reader.first_index + reader.frame_count), listen(settings, own_sound)
+            )
+        notices: list[str] = []
+        prepared = prepare(
+            settings,
+            clock,
+            (reader.height, reader.width),
+            closing,
+            governed=is_film,
+            mask=_open_mask(settings, reader, closing),
+            report=notices.append,
+        )
+        yield from map(Notice, notices)
+        journal = None
+        if is_film and output_pattern(target) is None:
+            identity = identify(prepared.settings, job.source, _facts(prepared, reader))
+            journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
+        yield Started(
+            source=job.source,
+            target=target,
+            frames=reader.frame_count,
             width=reader.width,
             height=reader.height,
             rate=reader.rate,
-            codec=settings.codec,
-            crf=settings.crf,
-            sound=sound,
-            sample_aspect=reader.info.sample_aspect,
-            overwrite=job.overwrite,
-            protected=[path for path in (job.source, sound and sound.path, settings.guide, settings.mask) if path],
-        ) as writer:
-            guide, mask = _open_companions(settings, reader, closing)
-            machine = choose_machine(settings.device, settings.precision, settings.threads)
-            notices: list[str] = []
-            aims = load_aims(settings, report=notices.append)
-            yield from map(Notice, notices)
-            settings = settings.for_model(aims[0].network.spec.look)
-            dreamer = make_dreamer(aims, settings, machine)
-            dreamer.check_size((reader.height, reader.width))
-            planner = Planner(dreamer, settings, guide=guide, mask=mask)
-            yield Started(
-                source=job.source,
-                target=target,
-                frames=reader.frame_count,
-                width=reader.width,
-                height=reader.height,
-                rate=reader.rate,
-                model=" + ".join(dict.fromkeys(aim.network.spec.name for aim in aims)),
-                layers=dreamer.extractor.taps,
-                device=str(machine.device),
-                precision=machine.precision,
-            )
-            if reader.rate is None:
-                frames = dream_still(reader, planner, machine.device)
-            else:
-                frames = dream_film(reader, planner, settings, machine.device)
-            with contextlib.closing(frames), WriteBehind(writer.write, _ENCODED_BEHIND) as output:
-                for frame, event in frames:
-                    if frame is not None:
-                        output.put(frame)
-                    yield event
-        yield from map(Notice, reader.warnings)
-    yield Finished(target, writer.frame_count, time.perf_counter() - began)
+            model=prepared.models,
+            layers=prepared.layers,
+            device=str(prepared.machine.device),
+            precision=prepared.machine.precision,
+            resumed=0 if journal is None else journal.done,
+        )
+        if journal is None:
+            count = yield from _render_directly(reader, writer, prepared)
+        else:
+            count = yield from _render_with_journal(job, reader, journal, prepared, sound)
+    yield Finished(target, count, time.perf_counter() - began)
 
 
-def _open_companions(
-    settings: Settings, reader: Reader, closing: contextlib.ExitStack
-) -> tuple[Companion | None, Companion | None]:
-    """The guide and the mask, where they are asked for."""
-    guide = mask = None
-    if settings.guide is not None:
-        guide = closing.enter_context(Companion(settings.guide, max_size=settings.guide_size, loop=True))
-    if settings.mask is not None:
-        mask = closing.enter_context(Companion(settings.mask, size=(reader.width, reader.height)))
-        check_mask(mask, reader)
-    return guide, mask
+def _open_source(job: Job, start: Fraction | None = None, frames: int | None = None) -> Reader:
+    settings = job.settings
+    return open_reader(
+        job.source,
+        start=settings.start if start is None else start,
+        end=settings.end,
+        frames=settings.frames if frames is None else frames,
+        size=settings.size,
+        max_size=settings.max_size,
+        rate=settings.rate,
+    )
 
 
-def _choose_sound(audio: str, source: Path, reader: Reader) -> SoundTrack | None:
-    """What `--audio` asks for, beginning where the frames begin."""
-    if audio == "none" or reader.rate is None:
+def _open_target(
+    target: Path, job: Job, reader: Reader, sound: SoundTrack | None = None, *, part: bool = False
+) -> Writer:
+    """The writer of the target, or of a part of it."""
+    settings = job.settings
+    protected = (job.source, sound and sound.path, settings.guide, settings.mask)
+    return open_writer(
+        target,
+        width=reader.width,
+        height=reader.height,
+        rate=reader.rate,
+        codec=settings.codec,
+        crf=settings.crf,
+        sound=sound,
+        sample_aspect=reader.info.sample_aspect,
+        overwrite=job.overwrite or part,
+        protected=[path for path in protected if path],
+    )
+
+
+def _facts(prepared: Prepared[Settings], reader: Reader) -> dict[str, object]:
+    """What the frames depend on beside the settings."""
+    return {
+        "range of frames": f"{reader.first_index} + {reader.frame_count}",
+        "frame size": f"{reader.width}x{reader.height}",
+        "device": prepared.machine.device.type,
+        "precision": prepared.machine.precision,
+        "network": f"{prepared.models} {network_fingerprint(prepared.planner.extractor)}",
+    }
+
+
+def _render_directly(
+    reader: Reader, writer: Writer, prepared: Prepared[Settings]
+) -> Generator[Event, None, int]:
+    """Dream a still, or a film into numbered pictures; return the number of frames."""
+    planner, device = prepared.planner, prepared.machine.device
+    with reader, writer:
+        frames = dream_still(reader, planner, device) if reader.rate is None else Film(planner, device).dream(reader)
+        with contextlib.closing(frames), WriteBehind(writer.write, FRAMES_BEHIND) as output:
+            for frame, event in frames:
+                if frame is not None:
+                    output.put(frame)
+                yield event
+    yield from map(Notice, reader.warnings)
+    return writer.frame_count
+
+
+def _render_with_journal(
+    job: Job, reader: Reader, journal: Journal, prepared: Prepared[Settings], sound: SoundTrack | None
+) -> Generator[Event, None, int]:
+    """Dream a film, from where the journal has come to; return the number of frames."""
+    rate = reader.rate
+    if rate is None:
+        raise ValueError("a film has a frame rate")
+    film = Film(prepared.planner, prepared.machine.device, journal.snapshot)
+    recorder = Recorder(journal, partial(_open_target, job=job, reader=reader, part=True))
+    if film.done < reader.frame_count:
+        lead = film.lead(rate)
+        start = (reader.first_index + film.done - lead) / rate
+        with _open_source(job, start, reader.frame_count - film.done + lead) as rest:
+            yield from record(film, film.dream(rest), recorder, job.settings.save_every)
+        yield from map(Notice, rest.warnings)
+    else:
+        recorder.resume()
+    recorder.finish(journal.target, rate, sound, overwrite=job.overwrite)
+    journal.remove()
+    return recorder.frame_count
+
+
+def _open_mask(settings: Settings, reader: Reader, closing: contextlib.ExitStack) -> Companion | None:
+    if settings.mask is None:
         return None
-    if audio != "copy":
-        path = Path(audio)
-        if not path.is_file():
-            raise MediaError(f"{path}: no such sound file; --audio takes copy, none or a file")
-        return SoundTrack(path)
-    if reader.info.audio_codec is None:
-        return None
-    return SoundTrack(source, start=reader.first_index / reader.rate)
+    mask = closing.enter_context(Companion(settings.mask, size=(reader.width, reader.height)))
+    check_mask(mask, reader.info.width, reader.info.height)
+    return mask

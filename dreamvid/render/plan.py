@@ -1,65 +1,179 @@
-"""What each frame is dreamed with: the dreamer, how it is carried, its guide and its mask."""
+"""What each frame is dreamed with: the settings of its moment, the dreamer, its guide and its mask."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Generic, TypeVar
 
 from torch import Tensor
 
-from dreamvid.dream import Dreamer
+from dreamvid.audio import SoundAnalysis
+from dreamvid.dream import Dreamer, Extractor, Look, Target
 from dreamvid.render.companion import Companion
+from dreamvid.render.dreamers import make_look
 from dreamvid.render.frames import to_tensor
-from dreamvid.settings import Settings
+from dreamvid.schedule import Moment
+from dreamvid.settings import DreamSettings
 
+S = TypeVar("S", bound=DreamSettings)
 _LUMA = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
 
 
 @dataclass(frozen=True)
-class FramePlan:
-    """How one frame is dreamed and carried.
+class FramePlan(Generic[S]):
+    """How one frame is dreamed.
 
     Attributes:
         dreamer: with the look and the guide of this frame.
-        strength: of a still, or what a film may settle at; 1 is the dreamer's nominal energy.
-        blend: how much of the carried residual enters, 0 to 1.
-        warm_iterations: per octave, coarse to fine, where a residual was carried.
+        settings: those of its moment; nothing in them varies.
+        energy_limit: the RMS, in [0, 1], that a carried residual may reach; None: it is not governed.
+        gain: what the carried residual is multiplied by where it is shown.
         mask: (1, 1, H, W) in [0, 1] on the dreamer's device, or None: where the dream may be seen.
     """
 
     dreamer: Dreamer
-    strength: float = 1.0
-    blend: float = 0.95
-    warm_iterations: tuple[int, ...] = (2, 2, 1, 1)
+    settings: S
+    energy_limit: float | None = None
+    gain: float = 1.0
     mask: Tensor | None = None
 
 
-class Planner:
-    """Makes the plan of each frame; times must not fall."""
+@dataclass(frozen=True)
+class Clock:
+    """Of the film that a plan is made for: frames per second, how many frames (None: unknown), and what is heard."""
+
+    rate: Fraction
+    frames: int | None = None
+    sound: SoundAnalysis | None = None
+
+    @functools.cached_property
+    def _beats(self) -> tuple[float, ...]:
+        return () if self.sound is None else tuple(self.sound.beat_times.tolist())
+
+    def moment(self, index: int) -> Moment:
+        """The moment of a frame, with what is heard while it is shown."""
+        return self._moment(index / self.rate, index, 1 / self.rate)
+
+    def moment_at(self, seconds: Fraction) -> Moment:
+        """The moment at any time, with what is heard just then."""
+        return self._moment(seconds, math.floor(seconds * self.rate), Fraction(0))
+
+    def _moment(self, seconds: Fraction, index: int, length: Fraction) -> Moment:
+        heard = {} if self.sound is None else self.sound.at(float(seconds), float(length))
+        return Moment(seconds, index, self.frames, self.rate, heard, self._beats)
+
+
+STILL = Clock(Fraction(1), 1)
+"""A still is a film of one frame."""
+
+
+class Planner(Generic[S]):
+    """Makes the plan of each frame; frame numbers must not fall.
+
+    Frames are counted from the beginning of the source: a part is planned as it is in the whole.
+    """
 
     def __init__(
-        self, dreamer: Dreamer, settings: Settings, *, guide: Companion | None = None, mask: Companion | None = None
+        self,
+        dreamer: Dreamer,
+        settings: S,
+        clock: Clock,
+        *,
+        layer_of_target: Sequence[int | None] = (),
+        governed: bool = True,
+        guide: Companion | None = None,
+        mask: Companion | None = None,
     ) -> None:
+        """`layer_of_target` says which of `settings.layer` each of the dreamer's targets is; None: a class."""
         self._dreamer = dreamer
-        self._settings = settings
+        self.settings = settings
+        self.clock = clock
+        self._layer_of_target = layer_of_target
+        self._governed = governed
         self._guide = guide
         self._mask = mask
         self._shown_mask: Tensor | None = None
 
-    def at(self, seconds: Fraction) -> FramePlan:
-        """The plan of the frame at a time of the source, in seconds from its beginning."""
+    @property
+    def extractor(self) -> Extractor:
+        """The networks that dream."""
+        return self._dreamer.extractor
+
+    def at(self, index: int) -> FramePlan[S]:
+        """The plan of a frame. Raises `SettingsError` where a schedule has no value then."""
+        moment = self.clock.moment(index)
+        settings = self.settings.at(moment)
+        self._look_at_companions(Fraction(moment.seconds))
+        dreamer = self._dreamer
+        if self.settings.varies:
+            dreamer = dreamer.with_look(make_look(settings, self._targets_of(settings)))
+        if not self._governed:
+            return FramePlan(dreamer, settings, mask=self._shown_mask)
+        peak = self._peak_strength
+        limit = peak * self._nominal_energy(settings, moment)
+        return FramePlan(dreamer, settings, limit, settings.strength / peak if peak else 0.0, self._shown_mask)
+
+    @functools.cached_property
+    def _peak_strength(self) -> float:
+        """The largest strength of the whole film.
+
+        The carried dream is kept that strong and shown weaker where less is asked for: so a beat is seen in its
+        own frame, where a dream that had to grow first would be late.
+        """
+        if "strength" not in self.settings.schedules:
+            return self.settings.strength
+        return max(self.settings.at(self.clock.moment(index)).strength for index in range(self.clock.frames or 1))
+
+    def _look_at_companions(self, seconds: Fraction) -> None:
+        device = self._dreamer.device
         if self._guide is not None:
             picture = self._guide.at(seconds)
             if picture is not None:
-                self._dreamer = self._dreamer.guided_by(to_tensor(picture, self._dreamer.device))
+                self._dreamer = self._dreamer.guided_by(to_tensor(picture, device))
         if self._mask is not None:
             picture = self._mask.at(seconds)
             if picture is not None:
-                self._shown_mask = _luma(to_tensor(picture, self._dreamer.device))
-        settings = self._settings
-        return FramePlan(
-            self._dreamer, settings.strength, settings.blend, settings.warm_iterations, self._shown_mask
-        )
+                self._shown_mask = _luma(to_tensor(picture, device))
+
+    def _targets_of(self, settings: S) -> list[Target]:
+        """The dreamer's targets with the weights that the layers have in `settings`."""
+        targets = self._dreamer.look.targets
+        if not self.settings.layer_timelines or settings.layer is None:
+            return list(targets)
+        return [
+            target if layer is None else replace(target, weight=settings.layer[layer].weight)
+            for target, layer in zip(targets, self._layer_of_target, strict=True)
+        ]
+
+    def _nominal_energy(self, settings: S, moment: Moment) -> float:
+        """The energy that the look of a moment would give a still, without dreaming one for each moment.
+
+        It is that of the settings which do not vary, times the step's length; where layers are cross-faded, a
+        mix of what each alone would give.
+        """
+        base = self._dreamer.look
+        length = settings.step / self.settings.step if self.settings.step else 0.0
+        if not self.settings.layer_timelines:
+            return length * self._dreamer.nominal_energy
+        shares = self.settings.layer_shares(moment)
+        energies = [
+            share * self._dreamer.with_look(_only(base, layer, self._layer_of_target)).nominal_energy
+            for layer, share in enumerate(shares)
+            if share
+        ]
+        return length * sum(energies) / sum(shares)
+
+
+def _only(look: Look, layer: int, layer_of_target: Sequence[int | None]) -> Look:
+    """The look with only one of the layers, and the classes, left in."""
+    targets = zip(look.targets, layer_of_target, strict=True)
+    return replace(
+        look, targets=tuple(t if of in (None, layer) else replace(t, weight=0.0) for t, of in targets)
+    )
 
 
 def _luma(picture: Tensor) -> Tensor:

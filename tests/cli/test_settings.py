@@ -5,10 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from dreamvid.cli.presets import list_presets, read_preset
+from dreamvid.cli.presets import describe_preset, list_presets, read_preset
 from dreamvid.errors import SettingsError
-from dreamvid.settings import GROUPS, Settings, make_settings, read_settings_file
+from dreamvid.schedule import Moment
+from dreamvid.settings import (
+    GROUPS,
+    ZOOM_GROUPS,
+    Settings,
+    ZoomSettings,
+    build_settings,
+    make_settings,
+    read_settings_file,
+)
 from dreamvid.values import LayerTarget
+from dreamvid.varying import Varying
 
 
 def test_text_means_what_a_person_would_mean() -> None:
@@ -41,7 +51,10 @@ def test_text_means_what_a_person_would_mean() -> None:
     ("values", "message"),
     [
         ({"octavs": 1}, r"no setting 'octavs'; did you mean octaves"),
-        ({"octaves": "x"}, r"--octaves: .*integer.*'x'"),
+        ({"octaves": "x"}, r"--octaves: '>>x<<', column 1: there is no 'x'"),
+        ({"octaves": "2.5"}, r"--octaves: .*integer.*'2.5'"),
+        ({"strength": "0:(0), 48:(11)"}, r"--strength: 48:\(11\) is out of bounds; give at least 0 and at most 10"),
+        ({"layer": "0s:(inception3b), 8s:()"}, r"--layer: .*a layer is expected"),
         ({"octaves": 0}, r"--octaves: .*greater than or equal to 1.*'0'"),
         ({"octave-scale": "1"}, r"--octave-scale: .*greater than 1"),
         ({"blend": "1.5"}, r"--blend: .*less than or equal to 1"),
@@ -86,14 +99,61 @@ def test_a_broken_or_hostile_file_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_every_setting_belongs_to_one_group_and_has_help() -> None:
     grouped = [name for _, group in GROUPS for name in group.model_fields]
-    assert sorted(grouped) == sorted(Settings.model_fields)
-    assert all(info.description for info in Settings.model_fields.values())
+    assert sorted(grouped) == sorted(Settings.model_fields.keys() - Varying.model_fields.keys())
+    assert all(Settings.model_fields[name].description for name in grouped)
+    in_a_zoom = [name for _, group in ZOOM_GROUPS for name in group.model_fields]
+    assert sorted(in_a_zoom) == sorted(ZoomSettings.model_fields.keys() - Varying.model_fields.keys())
 
 
 @pytest.mark.parametrize("name", list_presets())
 def test_every_preset_can_be_used(name: str) -> None:
-    make_settings(read_preset(name))
+    command = describe_preset(list_presets()[name]).command
+    if command == "zoom":
+        build_settings(ZoomSettings, read_preset(name, "zoom"))
+        with pytest.raises(SettingsError, match=f"'{name}' is made for `dreamvid zoom`"):
+            read_preset(name, "dream")
+    else:
+        make_settings(read_preset(name, "dream"))
+        build_settings(ZoomSettings, read_preset(name, "zoom"))
 
 
 def test_the_defaults_validate() -> None:
-    make_settings(Settings().model_dump())
+    make_settings(Settings().model_dump(exclude=set(Varying.model_fields)))
+
+
+def test_numbers_and_layers_may_change_over_time() -> None:
+    settings = make_settings(
+        {
+            "strength": "0:(0), 48:(1)",
+            "octaves": "2 + t",
+            "spectrum": "5*t",
+            "layer": ["0s:(inception3b:0.5), 4s:(inception4d@3)", "inception5a:2"],
+        }
+    )
+    assert settings.varies
+    assert settings.layer is not None
+    assert [layer.name for layer in settings.layer] == ["inception3b", "inception4d", "inception5a"]
+    second = settings.at(Moment.of_frame(24, 24))
+    assert not second.varies
+    assert (second.strength, second.octaves, second.spectrum) == (0.5, 3, 3.0)  # kept within its bounds
+    assert second.layer == (
+        LayerTarget("inception3b", 0.375),
+        LayerTarget("inception4d", 0.25, (3,)),
+        LayerTarget("inception5a", 2.0),
+    )
+    assert settings.as_text()["layer"].splitlines() == ["0s:(inception3b:0.5), 4s:(inception4d@3)", "inception5a:2"]
+    again = make_settings(settings.as_text() | {"layer": settings.as_text()["layer"].splitlines()})
+    assert again.at(Moment.of_frame(31, 24)) == settings.at(Moment.of_frame(31, 24))
+
+
+def test_a_schedule_that_never_changes_is_a_number() -> None:
+    settings = make_settings({"step": "3/2"})
+    assert not settings.varies
+    assert settings.step == 1.5
+    assert "step" in settings.model_fields_set
+
+
+def test_a_models_look_yields_to_a_schedule() -> None:
+    settings = make_settings({"step": "1 + t"}).for_model({"step": 9.0, "jitter": 8})
+    assert settings.at(Moment.of_frame(0, 24)).step == 1.0
+    assert settings.jitter == 8

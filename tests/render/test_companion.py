@@ -63,7 +63,7 @@ def mask_fault(tmp_path: Path, mask: np.ndarray) -> None:
     if not film.exists():
         grey_film(film, [10])
     with open_reader(film) as reader, Companion(tmp_path / "mask.png", size=(WIDTH, HEIGHT)) as mask_:
-        check_mask(mask_, reader)
+        check_mask(mask_, reader.width, reader.height)
 
 
 def test_a_mask_may_have_another_size_but_not_another_shape(tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ from dreamvid.dream import Dreamer, Look
 from dreamvid.motion import Motion
 from dreamvid.render import FrameDone, ShotStarted
 from dreamvid.render.carry import Carry
-from dreamvid.render.film import dream_film, dream_still
+from dreamvid.render.film import Film, dream_still
 from dreamvid.render.frames import to_frame, to_tensor
-from dreamvid.render.plan import FramePlan, Planner
+from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
 from dreamvid.settings import Settings, make_settings
 from tests.tiny import TinyExtractor, noise
 
 LOOK = Look(octaves=2, iterations=(6,), jitter=4)
+CLOCK = Clock(Fraction(24))
 
 
 class Frames:
@@ -41,16 +42,18 @@ def drifting(count: int, seed: int = 0, shift: int = 2) -> list[np.ndarray]:
     return [np.ascontiguousarray(scene[:, shift * t : shift * t + 96]) for t in range(count)]
 
 
-def make_plan(extractor: TinyExtractor | None = None, strength: float = 1.0) -> FramePlan:
-    return FramePlan(Dreamer(extractor or TinyExtractor(), LOOK), strength, 0.95, (2, 1))
+def make_plan(extractor: TinyExtractor | None = None, look: Look = LOOK, **settings: Any) -> FramePlan[Settings]:
+    values = make_settings({"warm_iterations": (2, 1)}, settings)
+    dreamer = Dreamer(extractor or TinyExtractor(), look)
+    return FramePlan(dreamer, values, values.strength * dreamer.nominal_energy)
 
 
 def film(
     frames: list[np.ndarray], extractor: TinyExtractor | None = None, **settings: Any
 ) -> tuple[list[np.ndarray], list[Any]]:
     values = make_settings({"warm_iterations": (2, 1)}, settings)
-    planner = Planner(Dreamer(extractor or TinyExtractor(), LOOK), values)
-    pairs = list(dream_film(Frames(frames), planner, values, torch.device("cpu")))
+    planner = Planner(Dreamer(extractor or TinyExtractor(), LOOK), values, CLOCK)
+    pairs = list(Film(planner, torch.device("cpu")).dream(Frames(frames)))
     return [frame for frame, _ in pairs if frame is not None], [event for _, event in pairs]
 
 
@@ -167,7 +170,7 @@ def test_iterations_are_spent_where_content_is_new() -> None:
 
 def test_what_cannot_be_trusted_is_not_carried() -> None:
     raw = to_tensor(drifting(1)[0], torch.device("cpu"))
-    plan = FramePlan(Dreamer(TinyExtractor(), Look(octaves=1, iterations=(8,))), 1.0, 1.0, (0,))
+    plan = make_plan(look=Look(octaves=1, iterations=(8,)), blend=1.0, warm_iterations=0)
     carry = Carry()
     carry.begin(raw, plan)
     reliability = np.ones((64, 96), np.float32)
@@ -194,7 +197,7 @@ def test_a_still_is_the_plain_dream() -> None:
     dreamer = Dreamer(TinyExtractor(), LOOK)
     expected = to_frame(dreamer.dream(to_tensor(frame, dreamer.device)))
     for strength, wanted in ((1.0, expected), (0.5, (frame + expected) / 2)):
-        planner = Planner(dreamer, make_settings({"strength": strength}))
+        planner = Planner(dreamer, make_settings({"strength": strength}), STILL, governed=False)
         pairs = dream_still(Frames([frame]), planner, dreamer.device)
         (dreamed,) = [dream for dream, _ in pairs if dream is not None]
         assert np.allclose(dreamed, wanted, atol=1e-6)
@@ -207,5 +210,5 @@ def test_an_error_while_reading_ends_the_film_with_it() -> None:
             raise OSError("the drive is gone")
 
     with pytest.raises(OSError, match="the drive is gone"):
-        planner = Planner(Dreamer(TinyExtractor(), LOOK), Settings())
-        list(dream_film(Broken(drifting(3)), planner, Settings(), torch.device("cpu")))
+        planner = Planner(Dreamer(TinyExtractor(), LOOK), Settings(), CLOCK)
+        list(Film(planner, torch.device("cpu")).dream(Broken(drifting(3))))

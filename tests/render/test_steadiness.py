@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 
@@ -16,8 +17,8 @@ from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader
 from dreamvid.motion import warp_backward
 from dreamvid.render.dreamers import load_aims, make_dreamer
-from dreamvid.render.film import dream_film
-from dreamvid.render.plan import Planner
+from dreamvid.render.film import Film
+from dreamvid.render.plan import Clock, Planner
 from dreamvid.settings import make_settings
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -53,8 +54,8 @@ def dream(reader, **options) -> Film:
     aims = load_aims(settings)
     settings = settings.for_model(aims[0].network.spec.look)
     machine = choose_machine()
-    planner = Planner(make_dreamer(aims, settings, machine), settings)
-    pairs = dream_film(reader, planner, settings, machine.device)
+    planner = Planner(make_dreamer(aims, settings, machine), settings, Clock(Fraction(reader.rate)))
+    pairs = Film(planner, machine.device).dream(reader)
     return np.stack([frame for frame, _ in pairs if frame is not None])
 
 

@@ -1,0 +1,167 @@
+"""When the beats of a piece of music fall.
+
+librosa tracks them (Ellis 2007, "Beat tracking by dynamic programming"). What it is given and what becomes of its beats
+is ours: left alone it is a hop or two late, slips at both ends, knows one tempo only, and takes that for its double.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
+
+from dreamvid.audio.levels import RATE, Curve, loudest
+from dreamvid.audio.onsets import LATE, LOW_BANDS, WEAKEST_ONSET, Flux, librosa_module, onset_curve
+from dreamvid.audio.tempo import (
+    FASTEST,
+    SCATTER,
+    Likeness,
+    local_tempi,
+    measure_likeness,
+    possible_tempi,
+    usualness,
+)
+
+Times = NDArray[np.float64]
+"""(beats,) in seconds, ascending."""
+
+_LOW_WEIGHT = 2.0  # a hi-hat is in more bands than a bass drum, but the drum has the beat
+_HASTY = 150.0  # beats per minute: more are believed only where the bass drum falls on each
+_ALIKE = 0.75
+_TRIED = 4  # tempi
+_STRENGTH_POWER = 1.5  # how much more it matters how strong the beats are than how usual their tempo
+_ASTRAY = 0.1  # octaves
+_FEWEST = 3  # beats that make a tempo
+_REACH, _REACH_SHARE = 0.07, 0.2  # from where the tracker puts a beat to its onset, at most: seconds, share of a beat
+_HOP_PHASES = 4  # tried, of a steady grid
+_FAINT = 0.25  # of the strongest beat
+
+
+class Beats(NamedTuple):
+    """When the beats fall, and how many there are in a minute: None where there are not enough to tell."""
+
+    times: Times
+    tempo: float | None
+
+
+NO_BEATS = Beats(np.empty(0), None)
+
+
+def find_beats(flux: Flux, bpm: float | None) -> Beats:
+    """Find the beats: a steady grid of `bpm` where that is given, else wherever the music has them. Needs librosa."""
+    everything, low = onset_curve(flux), onset_curve(flux[:LOW_BANDS])
+    level = _level(everything)
+    curve = level + _LOW_WEIGHT * _level(low)
+    if bpm is not None:
+        return Beats(_steady_beats(curve, bpm), bpm)
+    if not level.any():
+        return NO_BEATS
+    times = _musical_beats(curve, low if low.any() else everything, measure_likeness(flux))
+    return Beats(times, _mean_tempo(times))
+
+
+def _musical_beats(curve: Curve, low: Curve, likeness: Likeness) -> Times:
+    """Track each tempo that is possible, and return the beats of that with the strongest ones; none if it has no beat.
+
+    Of tempi as strong, as one and its half often are, the more usual wins, and then the bass drum has the last word.
+    """
+    heard = uniform_filter1d(np.minimum(curve, 1 + _LOW_WEIGHT), 3)  # an onset between two hops is spread over both
+    best, times, tempi = 0.0, NO_BEATS.times, np.empty(0)
+    for tempo in possible_tempi(likeness, _TRIED):
+        near = local_tempi(likeness, tempo, len(curve))
+        found = _track(curve, near)
+        if _keeps_time(found, near):
+            score = float(_around(heard, found).mean()) ** _STRENGTH_POWER * usualness(tempo)
+            if score > best:
+                best, times, tempi = score, found, near
+    if not best:
+        return times
+    tempo = float(np.median(tempi))
+    if 2 * tempo <= FASTEST:
+        return _track(curve, 2 * tempi) if _falls_between(low, times) else times
+    if tempo > _HASTY:
+        slow = _track(curve, tempi / 2)
+        return times if _falls_between(low, slow) else slow
+    return times
+
+
+def _level(curve: Curve) -> Curve:
+    """Scale an onset curve to about [0, 1]; 0 throughout where nothing in it is an onset to speak of."""
+    usual = loudest(curve)
+    return curve / usual if usual >= WEAKEST_ONSET else np.zeros_like(curve)
+
+
+def _keeps_time(beats: Times, tempi: NDArray[np.float64]) -> bool:
+    """Whether beats have the (hops,) tempi that they were tracked at, and not another that the tracker fell into."""
+    gaps = np.diff(beats)
+    wanted = 60 / np.interp(beats[1:] * RATE, np.arange(len(tempi)), tempi)
+    return len(gaps) >= _FEWEST - 1 and bool(np.median(np.abs(np.log2(gaps / wanted))) < _ASTRAY)
+
+
+def _falls_between(low: Curve, beats: Times) -> bool:
+    """Whether what is low is about as strong half-way between the beats as on them: then there are twice as many."""
+    if len(beats) < _FEWEST:
+        return False
+    strength = uniform_filter1d(low, 3)
+    on = float(_around(strength, beats).mean())
+    between = float(_around(strength, (beats[1:] + beats[:-1]) / 2).mean())
+    return min(on, between) > _ALIKE * max(on, between)
+
+
+def _around(curve: Curve, times: Times) -> Curve:
+    """Return (times,) the peak of a curve within 30 ms of each."""
+    places = np.round(times * RATE).astype(int).clip(0, len(curve) - 1)
+    return np.asarray(maximum_filter1d(curve, 7)[places], np.float32)
+
+
+def _track(curve: Curve, tempi: NDArray[np.float64]) -> Times:
+    """Return the beats near (hops,) tempi, each at an onset if there is one, from the first onset to the last."""
+    slowest = 60 * RATE / tempi.min()  # hops a beat
+    margin = round(2 * slowest)  # of silence, so that the tracker finds nothing special about the ends
+    found = librosa_module("beat").beat_track(
+        onset_envelope=np.pad(curve, margin), bpm=np.pad(tempi, margin, mode="edge"), sr=RATE, hop_length=1, trim=False
+    )[1]
+    beats = found - margin
+    reach = max(1, round(min(_REACH * RATE, _REACH_SHARE * slowest)))
+    places = np.array([_snap(beat, curve, reach) for beat in beats[(beats >= 0) & (beats < len(curve))].tolist()])
+    if not len(places):
+        return NO_BEATS.times
+    heard = np.interp(places, np.arange(len(curve)), gaussian_filter1d(curve, 1.0, mode="constant"))
+    strong = np.flatnonzero(heard >= _FAINT * heard.max())
+    return np.maximum(places[strong[0] : strong[-1] + 1] / RATE - LATE, 0)
+
+
+def _snap(beat: int, curve: Curve, reach: int) -> float:
+    """Return where the likeliest onset within `reach` hops of a beat lies, between hops; or the beat, in silence."""
+    near = np.arange(max(beat - reach, 0), min(beat + reach + 1, len(curve)))
+    peak = int(near[np.argmax(curve[near] * np.exp(-0.5 * ((near - beat) / reach) ** 2))])
+    around = np.arange(max(peak - 1, 0), min(peak + 2, len(curve)))
+    weight = float(curve[around].sum())
+    return float((around * curve[around]).sum()) / weight if weight else float(beat)
+
+
+def _mean_tempo(times: Times) -> float | None:
+    """Return the slope of a line through the beats, per minute; beats that are missing do not matter."""
+    if len(times) < _FEWEST:
+        return None
+    gaps = np.diff(times)
+    numbers = np.concatenate([[0], np.cumsum(np.round(gaps / np.median(gaps)))])
+    return 60 / float(np.polyfit(numbers, times, 1)[0])
+
+
+def _steady_beats(curve: Curve, bpm: float) -> Times:
+    """Return the beats of one tempo over the whole sound, at the phase at which most onsets lie."""
+    period = 60 * RATE / bpm  # hops
+    smooth = gaussian_filter1d(curve, SCATTER, mode="constant")
+    grid = np.arange(0, len(curve), period)
+    phases = np.arange(0, period, 1 / _HOP_PHASES)
+    scores = [np.interp(grid + phase, np.arange(len(smooth)), smooth, right=0).sum() for phase in phases]
+    best = int(np.argmax(scores))
+    before, after = scores[best - _HOP_PHASES], scores[(best + _HOP_PHASES) % len(scores)]
+    bend = 2 * scores[best] - before - after
+    phase = (best + 0.5 * (after - before) / max(bend, 1e-9) * _HOP_PHASES) / _HOP_PHASES - LATE * RATE
+    if phase > period - 1:  # the first beat is the sound's first moment
+        phase = 0.0
+    return np.arange(max(phase, 0), len(curve) - 1 + 1e-9, period) / RATE

@@ -1,0 +1,175 @@
+"""The journal: what makes a render that was killed go on where it was, frame for frame.
+
+    out.mp4.journal/
+      journal.json          what is rendered, from what, and how far it is: the one file that says what counts
+      state-00000123.st     the loop's state after so many frames
+      segment-0001.mp4      encoded, 1 to K frames each but the last of K exactly
+      frame-00000121.png    finished frames of the segment that is still open
+
+Segments begin at fixed frames, so the encoder sees the same frames in the same groups whether or not the render
+was ever interrupted; those of the open segment are kept as pictures for that purpose. Nothing is deleted before
+`journal.json` says that it is not needed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from dreamvid.errors import MediaError, SettingsError
+from dreamvid.media import FloatImage
+from dreamvid.render.snapshot import Snapshot, read_snapshot, write_durably, write_snapshot
+
+_INDEX = "journal.json"
+_LOCK = "lock"
+_SHOWN = 60  # characters of a value that differs
+
+
+class Journal:
+    """The journal folder of one output; a context manager that holds it for this process alone.
+
+    On leaving, an empty journal is removed, another stays.
+    """
+
+    def __init__(self, target: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> None:
+        """`identity` is all that the frames depend on, as JSON holds it; `fresh` drops what was done before.
+
+        Raises `SettingsError` where another render's journal is there, or another process is at it.
+        """
+        self.target = target
+        self.folder = target.with_name(f"{target.name}.journal")
+        self._identity = json.loads(json.dumps(identity))
+        self._fresh = fresh
+        self._lock = FileLock(self.folder / _LOCK)
+        self.segments: list[Path] = []
+        self.snapshot: Snapshot | None = None
+
+    def __enter__(self) -> Journal:
+        if self.folder.exists() and not (self.folder / _INDEX).is_file() and any(self.folder.iterdir()):
+            raise MediaError(f"{self.folder}: is no journal of dreamvid but in its place; move it away")
+        try:
+            self.folder.mkdir(exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise SettingsError(f"{self.target}: is being rendered by another dreamvid; wait for it") from None
+        except OSError as error:
+            raise MediaError(f"{self.folder}: cannot be made ({error.strerror}); check the disk") from error
+        try:
+            self._load()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        if self.snapshot is None:
+            self.remove()
+
+    @property
+    def done(self) -> int:
+        """How many frames need not be dreamed again."""
+        return 0 if self.snapshot is None else self.snapshot.done
+
+    def segment_path(self, number: int) -> Path:
+        """Where a segment goes, counted from 0."""
+        return self.folder / f"segment-{number:04}{self.target.suffix}"
+
+    def frame_path(self, index: int) -> Path:
+        """Where a frame of the open segment goes, without its suffix."""
+        return self.folder / f"frame-{index:08}"
+
+    def save(self, snapshot: Snapshot, segments: list[Path], first_open: int) -> None:
+        """Let the render count as done up to `snapshot`: `segments` are closed, and the frames from `first_open` on,
+        as far as the snapshot goes, are stored. Raises `MediaError` where the disk is full."""
+        try:
+            state = self.folder / f"state-{snapshot.done:08}.st"
+            write_snapshot(state, snapshot)
+            index = {
+                "state": state.name,
+                "segments": [path.name for path in segments],
+                "first_open": first_open,
+                "identity": self._identity,
+            }
+            write_durably(self.folder / _INDEX, json.dumps(index, indent=1).encode())
+        except OSError as error:
+            raise MediaError(
+                f"{self.folder}: cannot be written ({error.strerror}); make room and give the same command again"
+            ) from error
+        self.snapshot, self.segments = snapshot, list(segments)
+        self._tidy(state, first_open)
+
+    def remove(self) -> None:
+        """Delete the journal: the render is complete, or nothing of it is worth keeping."""
+        self.snapshot = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _load(self) -> None:
+        index_path = self.folder / _INDEX
+        if self._fresh or not index_path.is_file():
+            for path in self.folder.iterdir():
+                if path.name != _LOCK:
+                    path.unlink()
+            write_durably(index_path, json.dumps({"identity": self._identity}).encode())
+            return
+        try:
+            index = json.loads(index_path.read_text())
+            if "state" in index:
+                self._compare(index["identity"])
+                self.snapshot = read_snapshot(self.folder / index["state"])
+                self.segments = [self.folder / name for name in index["segments"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MediaError(f"{self.folder}: is damaged ({error}); start over with --fresh") from error
+
+    def _compare(self, known: Mapping[str, Any]) -> None:
+        """Raise `SettingsError` where the journal is of another render, with the first thing that differs."""
+        for key in [*self._identity, *(key for key in known if key not in self._identity)]:
+            before, now = known.get(key), self._identity.get(key)
+            if before != now:
+                raise SettingsError(
+                    f"{self.folder} holds an unfinished render with another {key} ({_short(before)}, now "
+                    f"{_short(now)}); give the same again to go on, or --fresh to start over"
+                )
+
+    def _tidy(self, state: Path, first_open: int) -> None:
+        for path in self.folder.iterdir():
+            old_state = path.name.startswith("state-") and path != state
+            number = path.stem.removeprefix("frame-")
+            old_frame = path.name.startswith("frame-") and number.isdigit() and int(number) < first_open
+            if old_state or old_frame:
+                path.unlink(missing_ok=True)
+
+
+def store_frame(path: Path, frame: FloatImage, deep: bool) -> None:
+    """Write a finished frame so that an encoder of 8 bits, or of 16 if `deep`, gets the same pixels from it again."""
+    import cv2
+
+    levels, kind = (65535, np.uint16) if deep else (255, np.uint8)
+    pixels: npt.NDArray[Any] = (np.clip(frame, 0, 1) * np.float32(levels) + np.float32(0.5)).astype(kind)
+    done, encoded = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise MediaError(f"{path}: the frame cannot be stored")
+    try:
+        write_durably(path.with_suffix(".png"), encoded.tobytes())
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror})"
+        raise MediaError(f"{path}: {reason}; make room and give the same command again") from error
+
+
+def load_frame(path: Path) -> FloatImage:
+    """Read what `store_frame` wrote. Raises `MediaError` where it is missing or damaged."""
+    from dreamvid.media import read_image
+
+    return read_image(path.with_suffix(".png"))
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -1,0 +1,107 @@
+"""What every render needs before its first frame: networks, companions, sound, and the plan that joins them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Generic
+
+from dreamvid.audio import SoundAnalysis, analyse_sound
+from dreamvid.dream.pyramid import Size
+from dreamvid.errors import MediaError, SettingsError
+from dreamvid.machine import Machine, choose_machine
+from dreamvid.media import SoundTrack
+from dreamvid.render.companion import Companion
+from dreamvid.render.dreamers import load_aims, make_dreamer
+from dreamvid.render.plan import Clock, Planner, S
+from dreamvid.settings import DreamSettings, key_of
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[S]):
+    """All that a loop needs, and what there is to say about it."""
+
+    planner: Planner[S]
+    settings: S
+    machine: Machine
+    models: str
+    layers: tuple[str, ...]
+
+
+def prepare(
+    settings: S,
+    clock: Clock,
+    size: Size,
+    closing: contextlib.ExitStack,
+    *,
+    governed: bool,
+    mask: Companion | None = None,
+    report: Callable[[str], None],
+) -> Prepared[S]:
+    """Load the networks and make the planner for frames of `size`, (height, width).
+
+    What is opened is closed by `closing`. Raises `MediaError`, `ModelError` or `SettingsError`.
+    """
+    guide = None
+    if settings.guide is not None:
+        guide = closing.enter_context(Companion(settings.guide, max_size=settings.guide_size, loop=True))
+    machine = choose_machine(settings.device, settings.precision, settings.threads)
+    aims = load_aims(settings, report=report)
+    settings = settings.for_model(aims[0].network.spec.look)
+    dreamer = make_dreamer(aims, settings, machine)
+    dreamer.check_size(size)
+    _check_moments(settings, clock)
+    layer_of_target = [aim.layer for aim in aims]
+    planner = Planner(
+        dreamer, settings, clock, layer_of_target=layer_of_target, governed=governed, guide=guide, mask=mask
+    )
+    models = " + ".join(dict.fromkeys(aim.network.spec.name for aim in aims))
+    return Prepared(planner, settings, machine, models, dreamer.extractor.taps)
+
+
+def _check_moments(settings: DreamSettings, clock: Clock) -> None:
+    """Find an expression that has no value at some frame before hours of others are dreamed."""
+    if settings.varies:
+        for index in range(clock.frames or 1):
+            settings.at(clock.moment(index))
+
+
+def listen(settings: DreamSettings, own_sound: Path | None) -> SoundAnalysis | None:
+    """Measure what the schedules of `settings` want to hear: the sound to react to, or the clip's own.
+
+    Raises `SettingsError` where there is none, `MediaError` where it cannot be read.
+    """
+    needed = settings.needs_sound
+    if not needed:
+        return None
+    path = settings.react or own_sound
+    if path is None:
+        name = next((key_of(name) for name, schedule in settings.schedules.items() if schedule.needs_sound), "layer")
+        raise SettingsError(
+            f"--{name}: follows the sound ({', '.join(sorted(needed))}), and there is none; give one with --react SONG"
+        )
+    return analyse_sound(
+        path,
+        attack=settings.attack,
+        release=settings.release,
+        offset=settings.offset,
+        bpm=settings.bpm,
+        names=sorted({"beat" if name == "beats" else name for name in needed}),
+    )
+
+
+def choose_sound(settings: DreamSettings, own_sound: Path | None, start: Fraction = Fraction(0)) -> SoundTrack | None:
+    """What the output will sound like: a song that is reacted to or the clip's own, both from `start` seconds on, a
+    file from its beginning, or nothing."""
+    if settings.audio == "none":
+        return None
+    if settings.audio != "copy":
+        path = Path(settings.audio)
+        if not path.is_file():
+            raise MediaError(f"{path}: no such sound file; --audio takes copy, none or a file")
+        return SoundTrack(path)
+    path_of_sound = settings.react or own_sound
+    return None if path_of_sound is None else SoundTrack(path_of_sound, start=start)

@@ -1,0 +1,141 @@
+"""Taking finished frames down: encoding in segments, with a journal that can be gone on from."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Generator
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from dreamvid.media import FloatImage, SoundTrack, Writer
+from dreamvid.media.segments import join_segments
+from dreamvid.render.ahead import WriteBehind
+from dreamvid.render.events import Event
+from dreamvid.render.frames import Dreams
+from dreamvid.render.journal import Journal, load_frame, store_frame
+from dreamvid.render.snapshot import Snapshot
+
+FRAMES_BEHIND = 4
+"""How many finished frames may wait for the encoder."""
+
+_OPEN_SEGMENT = 256 * 2**20  # bytes: what the pictures of the open segment may take, about
+_MOST_FRAMES, _LEAST_FRAMES = 240, 24
+
+
+class Loop(Protocol):
+    """What dreams frame after frame and can say how far it is."""
+
+    done: int
+
+    def snapshot(self) -> Snapshot: ...
+
+
+def record(loop: Loop, dreams: Dreams, recorder: Recorder, save_seconds: float) -> Generator[Event, None, None]:
+    """Run through `dreams`, which `loop` makes; take the frames down, and save the state now and then.
+
+    Raises `KeyboardInterrupt` with a line that says what is kept.
+    """
+    saved = time.monotonic()
+    try:
+        recorder.resume()
+        with contextlib.closing(dreams), WriteBehind(recorder.write, FRAMES_BEHIND) as output:
+            for frame, event in dreams:
+                if frame is not None:
+                    output.put(frame)
+                    # At a segment's end there is nothing to keep but the state: fast renders never save elsewhere.
+                    if loop.done % recorder.length == 0 or time.monotonic() - saved >= save_seconds:
+                        output.put(loop.snapshot())
+                        saved = time.monotonic()
+                yield event
+    except KeyboardInterrupt:
+        recorder.abandon()
+        raise KeyboardInterrupt(recorder.kept) from None
+    except BaseException:
+        recorder.abandon()
+        raise
+
+
+def segment_length(width: int, height: int, *, deep: bool) -> int:
+    """How many frames a segment has, for frames of a size: as many as players like between key frames, fewer of
+    large frames."""
+    size = width * height * 3 * (2 if deep else 1)
+    return min(_MOST_FRAMES, max(_LEAST_FRAMES, _OPEN_SEGMENT // size))
+
+
+class Recorder:
+    """Takes frames and snapshots in order, in a thread of its own perhaps; `finish` makes the film.
+
+    Frames count once a snapshot comes after them: then they are on disk, those of whole segments encoded.
+    """
+
+    def __init__(self, journal: Journal, open_segment: Callable[[Path], Writer], length: int | None = None) -> None:
+        """`open_segment` opens a writer without sound at a path. `length` is of a segment, in frames."""
+        self._journal = journal
+        self._open_segment = open_segment
+        first = open_segment(journal.segment_path(0))
+        self._deep = first.deep
+        self.length = length or segment_length(first.width, first.height, deep=first.deep)
+        self._segments = list(journal.segments)
+        self._writer: Writer | None = None
+        self._unsaved: list[tuple[int, FloatImage]] = []
+        self.frame_count = len(self._segments) * self.length
+
+    @property
+    def kept(self) -> str:
+        """What is kept if it ends here, for people."""
+        if not self._journal.done:
+            return "interrupted; nothing was finished yet"
+        return (
+            f"interrupted; {self._journal.done} frames are kept in {self._journal.folder}: give the same command again "
+            "to go on, with --fresh to start over"
+        )
+
+    def resume(self) -> None:
+        """Give the open segment's encoder the frames that it had before."""
+        for index in range(self.frame_count, self._journal.done):
+            self._encode(load_frame(self._journal.frame_path(index)))
+
+    def write(self, item: FloatImage | Snapshot) -> None:
+        """Take a frame, or a snapshot of the state after the frames so far. Raises `MediaError`."""
+        if isinstance(item, Snapshot):
+            self._save(item)
+        else:
+            self._unsaved.append((self.frame_count, item))
+            self._encode(item)
+
+    def finish(self, target: Path, rate: Fraction, sound: SoundTrack | None, *, overwrite: bool) -> None:
+        """Close the last segment, join all of them with the sound, and put the film in its place."""
+        self._close_segment()
+        seconds = self.frame_count / rate
+        join_segments(self._segments, target, seconds=seconds, sound=sound, overwrite=overwrite)
+
+    def abandon(self) -> None:
+        """Stop the encoder; the journal stays as it was saved last."""
+        if self._writer is not None:
+            self._writer.__exit__(KeyboardInterrupt, None, None)
+            self._writer = None
+
+    def _encode(self, frame: FloatImage) -> None:
+        if self._writer is None:
+            self._writer = self._open_segment(self._journal.segment_path(len(self._segments)))
+            self._writer.__enter__()
+        self._writer.write(frame)
+        self.frame_count += 1
+        if self.frame_count % self.length == 0:
+            self._close_segment()
+
+    def _close_segment(self) -> None:
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.__exit__(None, None, None)
+            self._segments.append(writer.target)
+
+    def _save(self, snapshot: Snapshot) -> None:
+        first_open = len(self._segments) * self.length
+        for index, frame in self._unsaved:
+            if index >= first_open:
+                store_frame(self._journal.frame_path(index), frame, self._deep)
+        self._unsaved.clear()
+        self._journal.save(snapshot, self._segments, first_open)

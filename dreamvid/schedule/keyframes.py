@@ -1,0 +1,283 @@
+"""Values tied to moments, and what lies between them: of numbers, layers or anything else.
+
+    0:(1.0), 60:(1.5)                        Deforum's: the value at frame 0 and at frame 60, a straight line between
+    0:(1), 2.5s:(0.4), 1:02.5s:(2)           seconds; minutes and seconds. The same at any frame rate
+    b0:(1)step, b16:(3)ease, b32.5:(1)       beats of the sound, the first is b0
+    ease 0:(1), 24:(2), 48:(1)linear         one way to move for all, unless a key says otherwise
+    0s:(inception3b), 8s:(inception4d)       what is no number is cross-faded
+
+The word after a value says how the value moves on from this key to the next: `linear`, the default; `ease`, which
+starts and arrives softly; or `step`, which holds until the next key. No colon follows the word in front, so that the
+whole is plain text in YAML. Parentheses may be left out around plain numbers: `0:1, 60:1.5ease`. Keys may come in any
+order and be of different kinds. Before the first key its value holds, and after the last its own. Where keys of
+different kinds fall on one moment, seconds win over frames and beats over seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Generic, Literal, NamedTuple, TypeVar, get_args
+
+from dreamvid.errors import DreamvidError, SettingsError, did_you_mean
+from dreamvid.schedule.fault import Fault, printable
+from dreamvid.schedule.moment import Moment
+from dreamvid.schedule.parser import NUMBER
+
+T = TypeVar("T")
+
+Unit = Literal["frame", "second", "beat"]
+"""What keys are counted in, in the order in which keys are kept."""
+
+Move = Literal["linear", "ease", "step"]
+"""How a value moves on from its key to the next."""
+
+MAX_TEXT = 100_000  # characters; tools write a key for each frame of a song
+
+_MOVES: tuple[Move, ...] = get_args(Move)
+_UNITS: tuple[Unit, ...] = get_args(Unit)
+
+_KEY = re.compile(
+    r"(?:(?P<clock>(?:[0-9]+:){0,2})(?P<second>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)s"
+    r"|b(?P<beat>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+    r"|(?P<frame>[0-9]+(?:\.[0-9]*)?))\s*:"
+)
+_BEFORE_START = re.compile(r"b?-")
+_PREFIX = re.compile(rf"(?P<move>{'|'.join(_MOVES)})\s+")
+_OPENING = re.compile(r"\s*\(")
+_PARENTHESIS = re.compile(r"[()]")
+_NUMBER = re.compile(rf"\s*(?P<value>[-+]?{NUMBER})")
+_WORD = re.compile(r"\s*(?P<word>[A-Za-z]+)")
+_SPACE = re.compile(r"\s*")
+_COMMA = re.compile(r"\s*(?:,\s*|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTime:
+    """Where a key lies: so many frames, seconds or beats from the start. `number` has at most nine decimals."""
+
+    unit: Unit
+    number: Fraction
+
+    def seconds(self, moment: Moment) -> Fraction:
+        """Its time in the film, exactly. Raises `SettingsError` for a beat without a sound that has beats.
+
+        Frames are counted from the frame of `moment`. Beats between two of the sound are interpolated, and those
+        after its last follow at the mean distance of all.
+        """
+        if self.unit == "second":
+            return self.number
+        if self.unit == "frame":
+            return Fraction(moment.seconds) + (self.number - moment.frame) / Fraction(moment.fps)
+        return self._seconds_of_beat(moment)
+
+    def _seconds_of_beat(self, moment: Moment) -> Fraction:
+        beats = moment.beat_times
+        if not beats:
+            raise SettingsError(
+                f"the key {self} counts beats, and none are known: give a sound that has some with --react SONG"
+            )
+        last = len(beats) - 1
+        if self.number > last:
+            if last == 0:
+                raise SettingsError(f"the key {self} counts beats, and the sound has only one")
+            first, end = Fraction(beats[0]), Fraction(beats[last])
+            return end + (self.number - last) * (end - first) / last
+        below = int(self.number)
+        start = Fraction(beats[below])
+        return start + (self.number - below) * (Fraction(beats[min(below + 1, last)]) - start)
+
+    def __str__(self) -> str:
+        whole, decimals = divmod(int(self.number * 10**9), 10**9)
+        shown = f"{whole}.{decimals:09}".rstrip("0").rstrip(".")
+        return {"frame": shown, "second": f"{shown}s", "beat": f"b{shown}"}[self.unit]
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Generic[T]):
+    """A value, when it holds, and how it moves on to the next."""
+
+    time: KeyTime
+    value: T
+    move: Move = "linear"
+
+
+class Mix(NamedTuple, Generic[T]):
+    """Two values and the share of the second in the mix, 0..1. At a key, and where a value holds, it is 0."""
+
+    before: T
+    after: T
+    share: float
+
+
+@dataclass(frozen=True)
+class Keyframes(Generic[T]):
+    """At least one key, no two of the same time, sorted by kind and number. `str` is a text that is read as equal."""
+
+    keys: tuple[Key[T], ...]
+
+    @classmethod
+    def hold(cls, value: T) -> Keyframes[T]:
+        """One value for ever."""
+        return cls((Key(KeyTime("frame", Fraction(0)), value),))
+
+    @property
+    def counts_beats(self) -> bool:
+        """Whether a key is given in beats."""
+        return any(key.time.unit == "beat" for key in self.keys)
+
+    def between(self, moment: Moment) -> Mix[T]:
+        """The values around a moment and how far it is from the first to the second.
+
+        Raises `SettingsError` where keys count beats and the moment knows of none.
+        """
+
+        def seconds(key: Key[T]) -> Fraction:
+            return key.time.seconds(moment)
+
+        # Of one kind they are in order already, and with thousands of keys it matters not to look at each.
+        alike = self.keys[0].time.unit == self.keys[-1].time.unit
+        keys = self.keys if alike else sorted(self.keys, key=seconds)
+        now = Fraction(moment.seconds)
+        passed = bisect_right(keys, now, key=seconds)
+        before, after = keys[max(passed - 1, 0)], keys[min(passed, len(keys) - 1)]
+        if before is after or before.move == "step":
+            return Mix(before.value, after.value, 0.0)
+        # In fractions, so that it is 0 at the key itself and never falls while time goes on.
+        share = (now - seconds(before)) / (seconds(after) - seconds(before))
+        return Mix(before.value, after.value, float(share if before.move == "linear" else share**2 * (3 - 2 * share)))
+
+    def __str__(self) -> str:
+        if len(self.keys) == 1:
+            return str(self.keys[0].value)
+        moves = {key.move for key in self.keys}
+        common = moves.pop() if len(moves) == 1 else "linear"
+        shown = (f"{key.time}:({key.value}){key.move if key.move != common else ''}" for key in self.keys)
+        return f"{common} " * (common != "linear") + ", ".join(shown)
+
+
+def has_keys(text: str) -> bool:
+    """Whether `text` begins as keyframes do: with a time and a parenthesis, `0s:(`."""
+    reader = _Reader(text)
+    reader.take(_PREFIX)
+    return bool(reader.take(_KEY) and reader.take(_OPENING))
+
+
+def parse_keyframes(text: str, parse_value: Callable[[str], T]) -> Keyframes[T]:
+    """The keyframes that `text` gives, each value as `parse_value` reads what stands in its parentheses.
+
+    `parse_value` may raise `Fault`, whose place is then marked in the whole text, `ValueError` or `DreamvidError`.
+    The time of a single key does not matter and is dropped.
+    Raises `SettingsError` in one line that marks the place.
+    """
+    try:
+        if len(text) > MAX_TEXT:
+            raise Fault(f"keyframes may have {MAX_TEXT} characters, not more", 0, len(text))
+        keys = _Reader(text).read_keys(parse_value)
+    except Fault as fault:
+        raise SettingsError(fault.shown_in(text)) from None
+    if len(keys) == 1:
+        return Keyframes.hold(keys[0].value)
+    return Keyframes(tuple(sorted(keys, key=lambda key: (_UNITS.index(key.time.unit), key.time.number))))
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._position = len(text) - len(text.lstrip())
+
+    def read_keys(self, parse_value: Callable[[str], T]) -> list[Key[T]]:
+        prefix = self.take(_PREFIX)
+        common = _known_move(prefix["move"]) if prefix else None
+        keys: dict[KeyTime, Key[T]] = {}
+        while self._position < len(self._text) or not keys:
+            time = self._read_time(keys)
+            value = self._read_value(parse_value)
+            keys[time] = Key(time, value, self._read_move(common or "linear"))
+            self._read_comma()
+        return list(keys.values())
+
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Go past what matches here, if anything does."""
+        found = pattern.match(self._text, self._position)
+        if found:
+            self._position = found.end()
+        return found
+
+    def _read_time(self, known: Collection[KeyTime]) -> KeyTime:
+        start = self._position
+        if before := self.take(_BEFORE_START):
+            raise Fault("a key cannot lie before the start", *before.span())
+        found = self.take(_KEY)
+        if not found:
+            raise Fault(
+                "a key is expected here: a frame 48:, seconds 2.5s: or 1:02.5s:, or a beat b16:", start, start + 1
+            )
+        time = _make_time(found)
+        if time in known:
+            raise Fault(f"the key {time} is given twice", *found.span())
+        return time
+
+    def _read_value(self, parse_value: Callable[[str], T]) -> T:
+        opening = self.take(_OPENING)
+        if opening:
+            start, end = opening.end(), self._find_closing(opening.end())
+            self._position = end + 1
+        else:
+            number = self.take(_NUMBER)
+            if not number:
+                raise Fault("a value in parentheses is expected here: 48:(1.5)", self._position, self._position + 1)
+            start, end = number.span("value")
+        try:
+            return parse_value(self._text[start:end])
+        except Fault as fault:
+            raise fault.moved(start) from None
+        except (ValueError, DreamvidError) as error:
+            raise Fault(printable(str(error)), start, end) from error
+
+    def _find_closing(self, start: int) -> int:
+        depth = 1
+        for parenthesis in _PARENTHESIS.finditer(self._text, start):
+            depth += 1 if parenthesis[0] == "(" else -1
+            if depth == 0:
+                return parenthesis.start()
+        raise Fault("this parenthesis is never closed", start - 1, start)
+
+    def _read_move(self, common: Move) -> Move:
+        found = self.take(_WORD)
+        if not found:
+            return common
+        if move := _known_move(found["word"]):
+            return move
+        hint = did_you_mean(found["word"], _MOVES) or f"; there are {', '.join(_MOVES)}"
+        raise Fault(f"there is no way to move called '{printable(found['word'], 40)}'{hint}", *found.span("word"))
+
+    def _read_comma(self) -> None:
+        if not self.take(_COMMA):
+            self.take(_SPACE)
+            raise Fault(
+                "a comma is expected here; a value that is no plain number needs parentheses, a time an s: 1:02.5s:(1)",
+                self._position,
+                self._position + 1,
+            )
+
+
+def _known_move(word: str) -> Move | None:
+    return next((move for move in _MOVES if move == word), None)
+
+
+def _make_time(found: re.Match[str]) -> KeyTime:
+    if len(found[0]) > 40:  # Python refuses to read integers of thousands of digits
+        raise Fault("this key has too many digits", *found.span())
+    unit = next(unit for unit in _UNITS if found[unit])
+    number = Fraction(found[unit])
+    for power, part in enumerate(reversed((found["clock"] or "").split(":")[:-1]), start=1):
+        number += int(part) * 60**power
+    if unit == "frame" and number.denominator != 1:
+        raise Fault(f"a frame is a whole number; seconds are written {found[unit]}s", *found.span())
+    if number >= 10**9 or (number * 10**9).denominator != 1:
+        raise Fault("this key has too many digits", *found.span())
+    return KeyTime(unit, number)

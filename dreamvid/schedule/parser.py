@@ -1,0 +1,228 @@
+"""From text to the tree of an expression, by precedence climbing (Pratt 1973); never by way of Python's own parser."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Collection
+from typing import Literal, NamedTuple
+
+from dreamvid.errors import did_you_mean
+from dreamvid.schedule.expression import (
+    BINDING,
+    CHOICE,
+    NOT,
+    OR,
+    POWER,
+    SIGN,
+    Call,
+    Chain,
+    Choice,
+    Expression,
+    Name,
+    NoValue,
+    Number,
+    Unary,
+)
+from dreamvid.schedule.fault import Fault, printable
+from dreamvid.schedule.functions import CONSTANTS, FUNCTIONS
+
+MAX_LENGTH = 2_000  # characters of one expression
+MAX_NESTING = 24  # parentheses in parentheses; keeps every walk over a tree far from Python's recursion limit
+
+NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+
+_TOKEN = re.compile(
+    rf"(?P<number>{NUMBER})|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<symbol>\*\*|[<>=!]=|[-+*/%<>(),])|(?P<space>\s+)"
+)
+
+_KEYWORDS = ("if", "else", "and", "or", "not")
+
+_HINTS = {
+    "=": "; equal is written ==",
+    "^": "; powers are written **",
+    "&": "; write and",
+    "|": "; write or",
+    "!": "; write not",
+    ".": "; numbers are written 0.5",
+}
+
+
+class _Token(NamedTuple):
+    kind: Literal["number", "name", "word", "symbol", "end"]
+    text: str
+    start: int
+    end: int
+
+
+def parse_expression(text: str, variables: Collection[str]) -> Expression:
+    """The tree of `text`, in which `variables` may stand.
+
+    Raises `Fault` where the text is no expression, is too long or too deep, names what is not there, or where a part
+    of it that never changes has no value, such as 1/0.
+    """
+    _check_length(text, text)
+    parser = _Parser(text, variables)
+    tree = parser.read(CHOICE)
+    parser.expect_end()
+    _check_length(str(tree), text)  # so that what is printed can be read again
+    return tree
+
+
+def _check_length(printed: str, text: str) -> None:
+    if len(printed) > MAX_LENGTH:
+        raise Fault(f"an expression may have {MAX_LENGTH} characters, not more", 0, len(text))
+
+
+def _split(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    position = 0
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if not found:
+            raise Fault(_describe_stranger(text[position]), position, position + 1)
+        if found["number"]:
+            tokens.append(_Token("number", found[0], *found.span()))
+        elif found["name"]:
+            tokens.append(_Token("word" if found[0] in _KEYWORDS else "name", found[0], *found.span()))
+        elif found["symbol"]:
+            tokens.append(_Token("symbol", found[0], *found.span()))
+        position = found.end()
+    return [*tokens, _Token("end", "", len(text), len(text))]
+
+
+def _describe_stranger(character: str) -> str:
+    # Some look like others: a Greek omicron like an o, the minus sign of a web page like a hyphen.
+    called = f" ({unicodedata.name(character, 'unnamed').lower()})" if not character.isascii() else ""
+    return f"'{printable(character)}'{called} cannot stand in an expression{_HINTS.get(character, '')}"
+
+
+class _Parser:
+    def __init__(self, text: str, variables: Collection[str]) -> None:
+        self._tokens = _split(text)
+        self._index = 0
+        self._nesting = 0
+        self._variables = variables
+
+    @property
+    def _next(self) -> _Token:
+        return self._tokens[self._index]
+
+    def _take(self) -> _Token:
+        token = self._next
+        self._index += 1
+        return token
+
+    def _accept(self, *words: str) -> bool:
+        if self._next.text not in words:
+            return False
+        self._index += 1
+        return True
+
+    def _fault(self, reason: str, token: _Token | None = None) -> Fault:
+        token = token or self._next
+        return Fault(reason, token.start, token.end)
+
+    def expect_end(self) -> None:
+        """Raise a `Fault` if anything is left."""
+        token = self._next
+        if token.text == ")":
+            raise self._fault("this parenthesis was never opened")
+        if token.text == ",":
+            raise self._fault("a comma can only stand between the values of a function; decimals have a point: 0.5")
+        if token.kind in ("number", "name") or token.text == "(":
+            raise self._fault("an operator such as * is missing before this")
+        if token.kind != "end":
+            raise self._fault("this cannot stand here")
+
+    def read(self, binding: int) -> Expression:
+        """What follows, as far as it holds together at least as tightly as `binding`."""
+        start = self._next.start
+        self._nesting += 1
+        if self._nesting > MAX_NESTING:
+            raise self._fault(f"this is nested too deeply: more than {MAX_NESTING} levels")
+        tree = self._read_operand(binding)
+        while (level := BINDING.get(self._next.text, -1)) >= binding:
+            tree = self._checked(self._read_chain(tree, level), start)
+        if binding == CHOICE and self._accept("if"):
+            condition = self.read(OR)
+            if not self._accept("else"):
+                raise self._fault("'else' is missing here: a if c else b")
+            tree = Choice(condition, tree, self.read(CHOICE))
+        self._nesting -= 1
+        return tree
+
+    def _read_chain(self, first: Expression, level: int) -> Expression:
+        rest: list[tuple[str, Expression]] = []
+        while BINDING.get(self._next.text) == level:
+            symbol = self._take().text
+            rest.append((symbol, self.read(SIGN if level == POWER else level + 1)))
+        return Chain(first, tuple(rest))
+
+    def _read_operand(self, binding: int) -> Expression:
+        token = self._take()
+        if token.kind == "number":
+            return self._make_number(token)
+        if token.kind == "name":
+            return self._read_call(token) if self._next.text == "(" else self._make_name(token)
+        if token.text == "(":
+            inner = self.read(CHOICE)
+            self._close(token)
+            return inner
+        if token.text == "-":
+            return Unary("-", self.read(SIGN))
+        if token.text == "+":
+            return self.read(SIGN)
+        if token.text == "not":
+            if binding > NOT:
+                raise self._fault("'not' needs parentheses here: (not …)", token)
+            return Unary("not", self.read(NOT))
+        missing = "a value is missing at the end" if token.kind == "end" else "a value is expected here"
+        raise self._fault(missing, token)
+
+    def _make_number(self, token: _Token) -> Expression:
+        value = float(token.text)
+        if math.isinf(value):
+            raise self._fault("this number is too large", token)
+        return Number(value)
+
+    def _make_name(self, token: _Token) -> Expression:
+        name = token.text
+        if name in FUNCTIONS:
+            raise self._fault(f"'{name}' is a function: write {FUNCTIONS[name].signature}", token)
+        if name not in self._variables and name not in CONSTANTS:
+            known = [*self._variables, *CONSTANTS, *FUNCTIONS]
+            hint = did_you_mean(name, known) or f"; there are {', '.join([*self._variables, *CONSTANTS])}"
+            raise self._fault(f"there is no '{printable(name, 40)}'{hint}", token)
+        return Name(name)
+
+    def _read_call(self, name: _Token) -> Expression:
+        if name.text not in FUNCTIONS:
+            if name.text in self._variables or name.text in CONSTANTS:
+                raise self._fault(f"'{name.text}' is a value and no function; times is written *", name)
+            hint = did_you_mean(name.text, FUNCTIONS) or f"; there are {', '.join(FUNCTIONS)}"
+            raise self._fault(f"there is no function '{printable(name.text, 40)}'{hint}", name)
+        opening = self._take()
+        arguments: list[Expression] = []
+        while not arguments or self._accept(","):
+            arguments.append(self.read(CHOICE))
+        self._close(opening)
+        function = FUNCTIONS[name.text]
+        if not function.takes(len(arguments)):
+            raise self._fault(f"write {function.signature}, not {len(arguments)} values", name)
+        return self._checked(Call(name.text, tuple(arguments)), name.start)
+
+    def _close(self, opening: _Token) -> None:
+        if self._next.kind == "end":
+            raise self._fault("this parenthesis is never closed", opening)
+        if not self._accept(")"):
+            raise self._fault("')' or an operator is expected here")
+
+    def _checked(self, tree: Expression, start: int) -> Expression:
+        """`tree`, which was read from `start` on, unless it never has a value."""
+        try:
+            _ = tree.constant
+        except NoValue as error:
+            raise Fault(f"this {error.reason}", start, self._tokens[self._index - 1].end) from None
+        return tree

@@ -1,0 +1,148 @@
+"""A number that changes over time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from dreamvid.errors import SettingsError
+from dreamvid.schedule.expression import Expression, NoValue
+from dreamvid.schedule.fault import Fault, printable
+from dreamvid.schedule.keyframes import MAX_TEXT, Keyframes, parse_keyframes
+from dreamvid.schedule.moment import ENVELOPES, Moment
+from dreamvid.schedule.parser import parse_expression
+
+VARIABLES = ("t", "f", "n", "fps", *ENVELOPES)
+"""What may stand in an expression: seconds, frame number, number of frames, frame rate, and what is heard."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A number, keyframes or an expression; a number alone is held for ever.
+
+    Immutable, hashable and picklable. `str` is a text that is read as an equal schedule.
+    """
+
+    keyframes: Keyframes[Expression]
+
+    @classmethod
+    def parse(cls, value: str | int | float | Schedule) -> Schedule:
+        """The schedule that a person wrote. Raises `SettingsError` in one line that marks the place of the fault."""
+        if isinstance(value, Schedule):
+            return value
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise SettingsError(f"a number, keyframes or an expression is expected, not a {type(value).__name__}")
+        text = value if isinstance(value, str) else _number_text(value)
+        schedule = cls(parse_keyframes(text, _parse) if ":" in text else Keyframes.hold(_parse_alone(text)))
+        if len(str(schedule)) > MAX_TEXT:
+            raise SettingsError(f"'{printable(text, 40)}' is too long: keyframes may have {MAX_TEXT} characters")
+        return schedule
+
+    def at(self, moment: Moment, low: float | None = None, high: float | None = None, name: str = "") -> float:
+        """Its value at a moment: finite, and kept between `low` and `high` where they are given.
+
+        Raises `SettingsError` that begins with `name` where an expression has no value (1/t at 0) or asks for what the
+        moment does not know: a sound, or the number of frames.
+        """
+        try:
+            mix = self.keyframes.between(moment)
+        except SettingsError as error:
+            raise SettingsError(f"{_prefix(name)}{error}") from None
+        value = _evaluate(mix.before, moment, name)
+        if mix.share:
+            # In fractions, so that it never leaves the two values between which it lies.
+            start, end = Fraction(value), Fraction(_evaluate(mix.after, moment, name))
+            value = float(start + (end - start) * Fraction(mix.share))
+        if low is not None:
+            value = max(value, low)
+        return value if high is None else min(value, high)
+
+    def check_bounds(self, low: float | None = None, high: float | None = None, name: str = "") -> None:
+        """Raise `SettingsError` where a value that never changes is out of bounds; what changes, `at` keeps inside."""
+        for key in self.keyframes.keys:
+            value = key.value.constant
+            if value is None or ((low is None or value >= low) and (high is None or value <= high)):
+                continue
+            limits = [f"at {which} {limit:g}" for which, limit in (("least", low), ("most", high)) if limit is not None]
+            place = f"{key.time}:({key.value})" if len(self.keyframes.keys) > 1 else str(key.value)
+            raise SettingsError(f"{_prefix(name)}{printable(place, 80)} is out of bounds; give {' and '.join(limits)}")
+
+    @property
+    def constant(self) -> float | None:
+        """Its value if that never changes, else None."""
+        first, *others = self.keyframes.keys
+        return None if others else first.value.constant
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is one number for ever."""
+        return self.constant is not None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables that its expressions name."""
+        return frozenset().union(*(key.value.names for key in self.keyframes.keys))
+
+    @property
+    def needs_sound(self) -> frozenset[str]:
+        """What it must know of a sound: names of `ENVELOPES`, and `beats` where keys count beats."""
+        beats = {"beats"} if self.keyframes.counts_beats else set()
+        return self.names.intersection(ENVELOPES) | beats
+
+    def uses(self, *names: str) -> bool:
+        """Whether it depends on any of these: variables, or `beats`."""
+        return not (self.names | self.needs_sound).isdisjoint(names)
+
+    def __str__(self) -> str:
+        return str(self.keyframes)
+
+
+def _prefix(name: str) -> str:
+    return f"{name}: " if name else ""
+
+
+def _number_text(value: float) -> str:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise SettingsError("a number must be finite, and no larger than 1e308")
+    return repr(number)
+
+
+def _parse(text: str) -> Expression:
+    return parse_expression(text, VARIABLES)
+
+
+def _parse_alone(text: str) -> Expression:
+    try:
+        return _parse(text)
+    except Fault as fault:
+        raise SettingsError(fault.shown_in(text)) from None
+
+
+def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
+    def lookup(variable: str) -> float:
+        match variable:
+            case "t":
+                return float(moment.seconds)
+            case "f":
+                return float(moment.frame)
+            case "fps":
+                return float(moment.fps)
+            case "n" if moment.frames is not None:
+                return float(moment.frames)
+            case "n":
+                raise NoValue("n", "is the number of frames, which is not known here; use t, in seconds")
+        if variable not in moment.envelopes:
+            raise NoValue(variable, "follows the sound, and there is none: give one with --react SONG")
+        return moment.envelopes[variable]
+
+    try:
+        return expression.evaluate(lookup)
+    except NoValue as error:
+        text, part = printable(str(expression), 80), printable(str(error.part), 80)
+        place = f"'{part}'" if part == text else f"'{part}' in '{text}'"
+        raise SettingsError(f"{_prefix(name)}at {moment}, {place} {error.reason}") from None

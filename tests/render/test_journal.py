@@ -1,0 +1,235 @@
+"""A render that is stopped at any moment goes on where it was, and ends as if it had never stopped."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from dreamvid.errors import MediaError, SettingsError
+from dreamvid.media import open_reader, probe
+from dreamvid.render import Finished, FrameDone, Job, Started, recording, render_job
+from dreamvid.render.journal import Journal
+from dreamvid.render.recording import segment_length
+from dreamvid.render.snapshot import Snapshot, read_snapshot, write_snapshot
+from dreamvid.settings import make_settings
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+# Frames 44 to 64 of the sample: the cut lies in the middle.
+VALUES: dict[str, Any] = {
+    "model": "dreamnet", "layer": "inception3a", "octaves": 2, "iterations": 2, "warm_iterations": 1, "every": 2,
+    "max_size": 96, "precision": "fp32", "start": "44044/24000", "frames": 20, "threads": 1, "save_every": 0,
+}  # fmt: skip
+Film = npt.NDArray[np.float32]
+
+
+@pytest.fixture(autouse=True)
+def _short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "segment_length", lambda *_, **__: 6)
+
+
+def job(target: Path, fresh: bool = False, **values: Any) -> Job:
+    settings = make_settings(VALUES, values)
+    return Job(SAMPLES / "journey.mp4", target, settings, fresh=fresh)
+
+
+def frames_of(path: Path) -> Film:
+    with open_reader(path) as reader:
+        return np.stack(list(reader))
+
+
+def stop_after(render: Job, frames: int) -> None:
+    """Close the generator as an interruption does."""
+    events = render_job(render)
+    for event in events:
+        if isinstance(event, FrameDone) and event.frame == frames - 1:
+            break
+    next(events)  # what has been saved is what counts: the frame after is under way
+    events.close()
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Film:
+    target = tmp_path_factory.mktemp("unbroken") / "out.mp4"
+    original, recording.segment_length = recording.segment_length, lambda *_, **__: 6
+    list(render_job(job(target)))
+    recording.segment_length = original
+    return frames_of(target)
+
+
+@pytest.mark.parametrize("stops", [[6], [7], [9, 12], [19], [5, 9, 13, 18]])
+def test_stopped_and_gone_on_with_is_unbroken(stops: list[int], unbroken: Film, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    for stop in stops:
+        stop_after(job(target), stop)
+        assert not target.exists()
+        assert (tmp_path / "out.mp4.journal").is_dir()
+    events = list(render_job(job(target)))
+    (started,) = [event for event in events if isinstance(event, Started)]
+    dreamed = [event.frame for event in events if isinstance(event, FrameDone)]
+    assert started.resumed >= stops[-1] - 5  # what waits for the encoder is lost
+    assert dreamed == list(range(started.resumed, 20))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].frames == 20
+    assert np.array_equal(frames_of(target), unbroken)
+    made, source = probe(target), probe(SAMPLES / "journey.mp4")
+    assert (made.frame_count, made.rate, made.audio_codec) == (20, source.rate, source.audio_codec)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole.mov", tmp_path / "broken.mov"
+    list(render_job(job(whole, codec="prores", frames=8)))
+    stop_after(job(broken, codec="prores", frames=8), 4)
+    list(render_job(job(broken, codec="prores", frames=8)))
+    assert np.array_equal(frames_of(broken), frames_of(whole))
+
+
+def test_another_recipe_is_refused_with_what_differs_and_fresh_starts_over(tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    stop_after(job(target), 5)
+    for values, message in (
+        ({"step": 2}, r"out.mp4.journal holds an unfinished render with another step \(1.5, now 2.0\).*--fresh"),
+        ({"frames": 19}, r"another frames \(20, now 19\)"),
+        ({"strength": "0:(1), 9:(2)"}, r"another strength \(1.0, now 0:\(1\), 9:\(2\)\)"),
+        ({"layer": "inception3b"}, r"another layer \(inception3a, now inception3b\)"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            list(render_job(job(target, **values)))
+    started = next(e for e in render_job(job(target, fresh=True, step=2)) if isinstance(e, Started))
+    assert started.resumed == 0
+
+
+def test_a_changed_source_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes((SAMPLES / "journey.mp4").read_bytes())
+    render = Job(source, tmp_path / "out.mp4", make_settings(VALUES))
+    stop_after(render, 3)
+    with source.open("r+b") as file:  # the sound's last bytes: length and picture stay
+        file.seek(-2000, os.SEEK_END)
+        file.write(b"other sound")
+    with pytest.raises(SettingsError, match=r"another source"):
+        list(render_job(render))
+
+
+def test_threads_may_change(tmp_path: Path) -> None:
+    stop_after(job(tmp_path / "out.mp4"), 3)
+    started = next(e for e in render_job(job(tmp_path / "out.mp4", threads=2)) if isinstance(e, Started))
+    assert started.resumed >= 2
+
+
+def test_short_renders_leave_no_journal_when_they_fail(tmp_path: Path) -> None:
+    events = render_job(job(tmp_path / "out.mp4", save_every=1e4))
+    for event in events:
+        if isinstance(event, FrameDone) and event.frame == 3:
+            break
+    events.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "out.mp4.journal"
+    folder.mkdir()
+    (folder / "diary.txt").write_text("mine")
+    with pytest.raises(MediaError, match=r"is no journal of dreamvid but in its place; move it away"):
+        list(render_job(job(tmp_path / "out.mp4", fresh=True)))
+    assert (folder / "diary.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["journal.json", "state"])
+def test_a_damaged_journal_is_one_clear_line(tmp_path: Path, name: str) -> None:
+    target = tmp_path / "out.mp4"
+    stop_after(job(target), 5)
+    (path,) = [path for path in (tmp_path / "out.mp4.journal").iterdir() if path.name.startswith(name)]
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(MediaError, match=r"out.mp4.journal: is damaged .*start over with --fresh"):
+        list(render_job(job(target)))
+    list(render_job(job(target, fresh=True)))
+    assert target.exists()
+
+
+def test_two_at_once_are_refused(tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    with Journal(target, {}), pytest.raises(SettingsError, match=r"out.mp4: is being rendered by another dreamvid"):
+        list(render_job(job(target)))
+
+
+def test_a_snapshot_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    snapshot = Snapshot(7, {"residual": torch.randn(1, 3, 4, 5)}, {"shot": 2})
+    write_snapshot(tmp_path / "s.st", snapshot)
+    again = read_snapshot(tmp_path / "s.st")
+    assert torch.equal(again.tensors["residual"], snapshot.tensors["residual"])
+    assert (again.done, again.numbers) == (7, {"shot": 2})
+
+
+def test_segments_of_large_frames_are_shorter() -> None:
+    lengths = [segment_length(w, h, deep=False) for w, h in ((480, 270), (1920, 1080), (3840, 2160))]
+    assert lengths == [240, 43, 24]
+    assert segment_length(1920, 1080, deep=True) == 24
+
+
+COMMAND = [sys.executable, "-m", "dreamvid.cli.main", str(SAMPLES / "journey.mp4"), "--progress", "json"]
+OPTIONS = [
+    "--model", "dreamnet", "--layer", "inception3a", "--octaves", "2", "--iterations", "2", "--warm-iterations", "1",
+    "--max-size", "96", "--precision", "fp32", "--threads", "1", "--start", "1.5", "--frames", "30",
+    "--save-every", "0",
+]  # fmt: skip
+
+
+def run_until_killed(target: Path, seconds: float, sign: signal.Signals) -> int:
+    process = subprocess.Popen(
+        [*COMMAND, *OPTIONS, "-o", str(target)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    time.sleep(seconds)
+    process.send_signal(sign)
+    return process.wait()
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments_it_ends_unbroken(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.mp4"
+    began = time.monotonic()
+    subprocess.run([*COMMAND, *OPTIONS, "-o", str(whole)], check=True, stdout=subprocess.DEVNULL)
+    length = time.monotonic() - began
+    moments = random.Random(5)
+    resumed = 0
+    for number in range(20):
+        target = tmp_path / f"{number}.mp4"
+        run_until_killed(target, moments.uniform(0.2, 1.0) * length, signal.SIGKILL)
+        resumed += (tmp_path / f"{number}.mp4.journal").is_dir()
+        if not target.exists():
+            subprocess.run([*COMMAND, *OPTIONS, "-o", str(target)], check=True, stdout=subprocess.DEVNULL)
+        assert np.array_equal(frames_of(target), frames_of(whole))
+        assert not (tmp_path / f"{number}.mp4.journal").exists()
+    print(f"{resumed} of 20 were killed with a journal")
+    assert resumed >= 8
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    process = subprocess.Popen(
+        [*COMMAND, *OPTIONS, "-o", str(target)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if '"frame": 5' in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    (line,) = stderr.splitlines()
+    assert line.startswith("dreamvid: interrupted; ")
+    assert "frames are kept in" in line
+    assert "give the same command again to go on" in line
+    assert not target.exists()
