@@ -21,6 +21,9 @@ def zoom(
         str | None, typer.Option("-o", "--output", metavar="PATH", help="File", show_default="<stem>.zoom.mp4")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, where an interrupted render could be gone on with")
+    ] = False,
     preset: Annotated[
         str | None, typer.Option("--preset", metavar="NAME", help="A named look; `dreamvid presets` lists them")
     ] = None,
@@ -47,4 +50,5 @@ def zoom(
     from dreamvid.cli.progress import show
     from dreamvid.render.zoom_job import ZoomJob, render_zoom
 
-    show(render_zoom(ZoomJob(Path(source), Path(output) if output else None, settings, overwrite)), progress)
+    target = Path(output) if output else None
+    show(render_zoom(ZoomJob(Path(source), target, settings, overwrite, fresh)), progress)

@@ -27,7 +27,8 @@ _MOST_FRAMES, _LEAST_FRAMES = 240, 24
 class Loop(Protocol):
     """What dreams frame after frame and can say how far it is."""
 
-    done: int
+    @property
+    def done(self) -> int: ...
 
     def snapshot(self) -> Snapshot: ...
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -17,6 +16,7 @@ from dreamvid.render.companion import Companion
 from dreamvid.render.events import FrameDone, ShotStarted
 from dreamvid.render.frames import Dreams, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan, Planner
+from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.toning import Tone, keep_tone
 from dreamvid.settings import ZoomSettings
 
@@ -41,24 +41,81 @@ class Zoom:
         tone: Tone,
         *,
         source: Companion | None = None,
-        first_index: int = 0,
     ) -> None:
-        """Begin with `picture` at frame `first_index`, which may lie before the film's own first frame, 0.
-
-        `tone` is what brightness and contrast are held to, `source` a film that is fed in.
-        """
+        """Begin with `picture`; `tone` is what brightness and contrast are held to, `source` a film that is fed in."""
         self._picture = picture
         self._planner = planner
         self._tone = tone
         self._source = source
         self._fed: Tensor | None = None
         settings = planner.settings
-        self._time = first_index / settings.fps
+        self.next_index = first_index(settings)
+        """The frame that comes next; below 0 it is not shown."""
+        self._time = self.next_index / settings.fps
+        self._before_first: list[Tensor] = []
         self._frames_per_dream = max(1, round(settings.fps / DREAMS_PER_SECOND))
         self._dose = float(DREAMS_PER_SECOND * self._frames_per_dream / settings.fps)
         self._steady = settings.schedules.keys().isdisjoint(
             {"zoom", "rotate", "pan_x", "pan_y", "center_x", "center_y"}
         )
+
+    @property
+    def done(self) -> int:
+        """How many frames have been shown."""
+        return max(0, self.next_index)
+
+    def snapshot(self) -> Snapshot:
+        """The state between two frames."""
+        tensors = {"picture": self._picture, "mean": self._tone.mean, "deviation": self._tone.deviation}
+        if self._before_first:
+            tensors["before first"] = torch.cat(self._before_first)
+        kept = {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
+        return Snapshot(self.done, kept, {"time": str(self._time)})
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a state."""
+        tensors = {name: tensor.to(self._picture.device) for name, tensor in snapshot.tensors.items()}
+        self._picture, self._tone = tensors["picture"], Tone(tensors["mean"], tensors["deviation"])
+        self._before_first = list(torch.split(tensors["before first"], 1)) if "before first" in tensors else []
+        self._time, self.next_index = Fraction(snapshot.numbers["time"]), snapshot.done
+
+    def dream(self) -> Dreams:
+        """Yield the frames that are still to come, each with its `FrameDone`; before the first a `ShotStarted`."""
+        if not self.done:
+            yield None, ShotStarted(0, 0)
+        clock = time.perf_counter()
+        before: Tensor | None = None
+        while self.next_index < frame_count(self._planner.settings):
+            index = self.next_index
+            picture = self._looped(index) if self._planner.settings.loop else self.show(index)
+            self.next_index += 1
+            if index < 0:
+                continue
+            change = 0.0 if before is None else float((picture - before).square().mean().sqrt())
+            before = picture
+            now = time.perf_counter()
+            yield to_frame(picture), FrameDone(index, 0, change, 0.0, now - clock)
+            clock = now
+
+    def _looped(self, index: int) -> Tensor:
+        """A frame of a loop. What comes before the first is kept, and the end is turned into that.
+
+        The turn happens inside the dream: the pictures are mixed before each is dreamed on, so that one grows out
+        of the other instead of shining through it.
+        """
+        settings = self._planner.settings
+        join = join_length(settings)
+        ahead = index - (frame_count(settings) - join)
+        if ahead < 0:
+            picture = self.show(index)
+            if -join <= index < 0:
+                self._before_first.append(picture.half())  # half the memory, an eighth of a level off
+            return picture
+        goal = self._before_first[ahead].float()
+        done, share = _eased(ahead / (join + 1)), _eased((ahead + 1) / (join + 1))
+        # Each mixture feeds the next: of what is still the old picture, as much is turned as the whole is due.
+        shown = self.show(index, onto=goal, share=(share - done) / (1 - done))
+        return torch.lerp(shown, goal, share**4)
 
     def show(self, index: int, *, onto: Tensor | None = None, share: float = 0.0) -> Tensor:
         """The picture of frame `index`; indices must not fall. `onto` is a picture that `share` of it turns into."""
@@ -107,19 +164,6 @@ def _dosed(dreamer: Dreamer, factor: float) -> Dreamer:
     return dreamer.with_look(replace(dreamer.look, step=dreamer.look.step * factor))
 
 
-def dream_zoom(zoom: Zoom, settings: ZoomSettings) -> Dreams:
-    """Yield all frames of a zoom, each with its `FrameDone`; a `ShotStarted` comes before, with no frame."""
-    yield None, ShotStarted(0, 0)
-    clock = time.perf_counter()
-    before: Tensor | None = None
-    for index, picture in enumerate(_looped(zoom, settings) if settings.loop else _straight(zoom, settings)):
-        change = 0.0 if before is None else float((picture - before).square().mean().sqrt())
-        before = picture
-        now = time.perf_counter()
-        yield to_frame(picture), FrameDone(index, 0, change, 0.0, now - clock)
-        clock = now
-
-
 def frame_count(settings: ZoomSettings) -> int:
     """How many frames a zoom has: those that begin within its duration."""
     return max(1, math.ceil(settings.duration * settings.fps))
@@ -128,45 +172,13 @@ def frame_count(settings: ZoomSettings) -> int:
 def first_index(settings: ZoomSettings) -> int:
     """The frame that dreaming begins with; it is below 0 where something happens before the first frame is shown."""
     settle = math.ceil(settings.settle * settings.fps)
-    return -(settle + (_join_length(settings) if settings.loop else 0))
+    return -(settle + (join_length(settings) if settings.loop else 0))
 
 
-def _straight(zoom: Zoom, settings: ZoomSettings) -> Iterator[Tensor]:
-    for index in range(first_index(settings), frame_count(settings)):
-        picture = zoom.show(index)
-        if index >= 0:
-            yield picture
-
-
-def _looped(zoom: Zoom, settings: ZoomSettings) -> Iterator[Tensor]:
-    """The frames of a loop. What comes before its first frame is kept, and the end is turned into that.
-
-    The turn happens inside the dream: the pictures are mixed before each is dreamed on, so that one grows out
-    of the other instead of shining through it.
-    """
-    count = frame_count(settings)
-    join = _join_length(settings)
-    before_first = []
-    for index in range(first_index(settings), 0):
-        picture = zoom.show(index)
-        if index >= -join:
-            before_first.append(picture.half())  # half the memory, an eighth of a level off
-    for index in range(count):
-        ahead = index - (count - join)
-        if ahead < 0:
-            yield zoom.show(index)
-            continue
-        goal = before_first[ahead].float()
-        done, share = _eased(ahead / (join + 1)), _eased((ahead + 1) / (join + 1))
-        # Each mixture feeds the next: of what is still the old picture, as much is turned as the whole is due.
-        shown = zoom.show(index, onto=goal, share=(share - done) / (1 - done))
-        yield torch.lerp(shown, goal, share**4)
+def join_length(settings: ZoomSettings) -> int:
+    """Over how many frames the end of a loop turns into its beginning."""
+    return min(math.ceil(min(_LONGEST_JOIN, settings.duration * _JOIN_SHARE) * settings.fps), frame_count(settings) - 1)
 
 
 def _eased(share: float) -> float:
     return share * share * (3 - 2 * share)
-
-
-def _join_length(settings: ZoomSettings) -> int:
-    """Over how many frames the end of a loop turns into its beginning."""
-    return min(math.ceil(min(_LONGEST_JOIN, settings.duration * _JOIN_SHARE) * settings.fps), frame_count(settings) - 1)

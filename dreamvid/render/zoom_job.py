@@ -6,28 +6,29 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from dreamvid.dream.noise import pink_noise
-from dreamvid.media import default_output, open_writer
-from dreamvid.render.ahead import WriteBehind
+from dreamvid.media import SoundTrack, Writer, default_output, open_writer
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.frames import to_tensor
-from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.preparation import choose_sound, listen, prepare
+from dreamvid.render.identity import identify, network_fingerprint
+from dreamvid.render.journal import Journal
+from dreamvid.render.plan import Clock
+from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
+from dreamvid.render.recording import Recorder, record
+from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.toning import Tone
-from dreamvid.render.zoom import Zoom, dream_zoom, first_index, frame_count
+from dreamvid.render.zoom import Zoom, frame_count
 from dreamvid.settings import ZoomSettings
 
 NOISE = Path("noise")
 """The source that is no file: the zoom begins with nothing but a spectrum."""
 
 _NOISE_SIZE = (640, 360)  # width, height
-_ENCODED_BEHIND = 4  # frames
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class ZoomJob:
     target: Path | None = None
     settings: ZoomSettings = field(default_factory=ZoomSettings)
     overwrite: bool = False
+    fresh: bool = False
 
 
 def render_zoom(job: ZoomJob) -> Iterator[Event]:
@@ -50,48 +52,37 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         width, height = settings.size or _NOISE_SIZE if source is None else (source.width, source.height)
         own_sound = job.source if source is not None and source.info.audio_codec is not None else None
         sound = choose_sound(settings, own_sound)
-        protected = (source and source.path, sound and sound.path, settings.guide, settings.mask)
-        with open_writer(
-            target,
+        open_target = partial(_open_target, job=job, size=(width, height), source=source)
+        open_target(target, sound=sound)  # finds now what would go wrong at the end
+        clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound))
+        mask = None
+        if settings.mask is not None:
+            mask = closing.enter_context(Companion(settings.mask, size=(width, height)))
+            check_mask(mask, width, height)
+        notices: list[str] = []
+        prepared = prepare(settings, clock, (height, width), closing, governed=False, mask=mask, report=notices.append)
+        yield from map(Notice, notices)
+        identity = identify(prepared.settings, None if source is None else source.path, _facts(prepared, width, height))
+        journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
+        yield Started(
+            source=job.source,
+            target=target,
+            frames=frame_count(settings),
             width=width,
             height=height,
             rate=settings.fps,
-            codec=settings.codec,
-            crf=settings.crf,
-            sound=sound,
-            overwrite=job.overwrite,
-            protected=[path for path in protected if path],
-        ) as writer:
-            clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound))
-            mask = None
-            if settings.mask is not None:
-                mask = closing.enter_context(Companion(settings.mask, size=(width, height)))
-                check_mask(mask, width, height)
-            notices: list[str] = []
-            prepared = prepare(
-                settings, clock, (height, width), closing, governed=False, mask=mask, report=notices.append
-            )
-            yield from map(Notice, notices)
-            yield Started(
-                source=job.source,
-                target=target,
-                frames=frame_count(settings),
-                width=width,
-                height=height,
-                rate=settings.fps,
-                model=prepared.models,
-                layers=prepared.layers,
-                device=str(prepared.machine.device),
-                precision=prepared.machine.precision,
-            )
-            zoom = _begin(source, (height, width), prepared.planner, prepared.settings, prepared.machine.device)
-            frames = dream_zoom(zoom, prepared.settings)
-            with contextlib.closing(frames), WriteBehind(writer.write, _ENCODED_BEHIND) as output:
-                for frame, event in frames:
-                    if frame is not None:
-                        output.put(frame)
-                    yield event
-    yield Finished(target, writer.frame_count, time.perf_counter() - began)
+            model=prepared.models,
+            layers=prepared.layers,
+            device=str(prepared.machine.device),
+            precision=prepared.machine.precision,
+            resumed=journal.done,
+        )
+        zoom = _begin(source, (height, width), prepared, journal.snapshot)
+        recorder = Recorder(journal, partial(open_target, part=True))
+        yield from record(zoom, zoom.dream(), recorder, settings.save_every)
+        recorder.finish(target, settings.fps, sound, overwrite=job.overwrite)
+        journal.remove()
+    yield Finished(target, recorder.frame_count, time.perf_counter() - began)
 
 
 def zoom_output(source: Path) -> Path:
@@ -111,23 +102,58 @@ def _open_source(path: Path, settings: ZoomSettings, closing: contextlib.ExitSta
     return closing.enter_context(Companion(path, size=settings.size, max_size=max_size, loop=True))
 
 
-def _begin(
-    source: Companion | None,
+def _open_target(
+    target: Path,
+    job: ZoomJob,
     size: tuple[int, int],
-    planner: Planner[ZoomSettings],
-    settings: ZoomSettings,
-    device: torch.device,
-) -> Zoom:
-    """The zoom at its first picture: the source's, or noise that has been dreamed from nothing."""
-    start = first_index(settings)
-    if source is None:
-        noise = pink_noise(size, settings.seed).to(device)
-        picture: Tensor = planner.at(0).dreamer.dream(noise)
-        return Zoom(picture, planner, Tone.of(noise), first_index=start)
-    frame = source.at(max(0, start) / settings.fps)
-    if frame is None:
-        raise RuntimeError("a companion gives a frame when it is asked for the first time")
-    picture = to_tensor(frame, device)
-    return Zoom(
-        picture, planner, Tone.of(picture), source=source if source.rate is not None else None, first_index=start
+    source: Companion | None,
+    *,
+    sound: SoundTrack | None = None,
+    part: bool = False,
+) -> Writer:
+    """The writer of the target, or of a part of it."""
+    settings = job.settings
+    protected = (source and source.path, sound and sound.path, settings.guide, settings.mask)
+    return open_writer(
+        target,
+        width=size[0],
+        height=size[1],
+        rate=settings.fps,
+        codec=settings.codec,
+        crf=settings.crf,
+        sound=sound,
+        overwrite=job.overwrite or part,
+        protected=[path for path in protected if path],
     )
+
+
+def _facts(prepared: Prepared[ZoomSettings], width: int, height: int) -> dict[str, object]:
+    """What the frames depend on beside the settings."""
+    return {
+        "frame size": f"{width}x{height}",
+        "device": prepared.machine.device.type,
+        "precision": prepared.machine.precision,
+        "network": f"{prepared.models} {network_fingerprint(prepared.planner.extractor)}",
+    }
+
+
+def _begin(
+    source: Companion | None, size: tuple[int, int], prepared: Prepared[ZoomSettings], snapshot: Snapshot | None
+) -> Zoom:
+    """The zoom at its first picture, the source's or noise that has been dreamed from nothing; or as it was left."""
+    planner, device = prepared.planner, prepared.machine.device
+    if source is None:
+        picture = pink_noise(size, prepared.settings.seed).to(device)
+        tone = Tone.of(picture)
+        if snapshot is None:
+            picture = planner.at(0).dreamer.dream(picture)
+    else:
+        frame = source.at(Fraction(0))
+        if frame is None:
+            raise RuntimeError("a companion gives a frame when it is asked for the first time")
+        picture = to_tensor(frame, device)
+        tone = Tone.of(picture)
+    zoom = Zoom(picture, planner, tone, source=source if source is not None and source.rate is not None else None)
+    if snapshot is not None:
+        zoom.restore(snapshot)
+    return zoom

@@ -18,10 +18,10 @@ from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import open_reader, open_writer
 from dreamvid.render.camera import camera_motion, move
 from dreamvid.render.companion import Companion
-from dreamvid.render.events import FrameDone
+from dreamvid.render.events import FrameDone, Started
 from dreamvid.render.plan import Clock, Planner
 from dreamvid.render.toning import Tone, keep_tone
-from dreamvid.render.zoom import Zoom, dream_zoom, first_index, frame_count
+from dreamvid.render.zoom import Zoom, frame_count
 from dreamvid.render.zoom_job import ZoomJob, render_zoom, zoom_output
 from dreamvid.settings import ZoomSettings, build_settings
 from tests.tiny import TinyExtractor
@@ -35,8 +35,7 @@ def zoom(picture: Tensor = PICTURE, extractor: TinyExtractor | None = None, **va
     look = Look(octaves=2, jitter=4, spectrum=0.7, step=settings.step, iterations=(4,))
     clock = Clock(settings.fps, frame_count(settings))
     planner = Planner(Dreamer(extractor or TinyExtractor(), look), settings, clock, governed=False)
-    state = Zoom(picture, planner, Tone.of(picture), first_index=first_index(settings))
-    pairs = list(dream_zoom(state, settings))
+    pairs = list(Zoom(picture, planner, Tone.of(picture)).dream())
     frames = [frame for frame, _ in pairs if frame is not None]
     assert [event.frame for _, event in pairs if isinstance(event, FrameDone)] == list(range(frame_count(settings)))
     return np.stack(frames)
@@ -201,6 +200,26 @@ def test_noise_a_picture_and_a_film_can_be_flown_into(tmp_path: Path) -> None:
     assert picture.shape == (10, 96, 96, 3)
     film = render(SAMPLES / "journey.mp4", tmp_path / "film.mkv", max_size=96)
     assert film.shape == (8, 54, 96, 3)
+
+
+@pytest.mark.parametrize("values", [{}, {"loop": True}, {"every": 3}], ids=str)
+def test_a_zoom_goes_on_where_it_was_stopped(tmp_path: Path, values: dict[str, Any]) -> None:
+    whole = render(SAMPLES / "portrait.jpg", tmp_path / "whole.mkv", max_size=96, duration=1, **values)
+    settings = build_settings(ZoomSettings, QUICK, {"max_size": 96, "duration": 1, "save_every": 0}, values)
+    job = ZoomJob(SAMPLES / "portrait.jpg", tmp_path / "broken.mkv", settings)
+    events = render_zoom(job)
+    for event in events:
+        if isinstance(event, FrameDone) and event.frame == 13:
+            break
+    events.close()
+    again = list(render_zoom(job))
+    (started,) = [event for event in again if isinstance(event, Started)]
+    assert started.resumed >= 8
+    dreamed = [event.frame for event in again if isinstance(event, FrameDone)]
+    assert dreamed == list(range(started.resumed, 24))
+    with open_reader(tmp_path / "broken.mkv") as reader:
+        assert np.array_equal(np.stack(list(reader)), whole)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mkv", "whole.mkv"]
 
 
 def test_where_a_zoom_goes() -> None:
