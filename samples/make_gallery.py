@@ -1,4 +1,4 @@
-"""Make the README's two pictures: frames of a dreamed clip, and dreams by layer and picture.
+"""Make the README's pictures: frames of a dreamed clip and of a zoom, and dreams by layer and picture.
 
     uv run python samples/make_gallery.py
 
@@ -8,6 +8,7 @@ Dreams with the embedded dreamnet, so that anyone gets the same pictures.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,20 +16,26 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from dreamvid.dream.noise import pink_noise
 from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader, read_image, resize_image
 from dreamvid.models import load_network
 from dreamvid.render.dreamers import load_aims, make_dreamer
+from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
 from dreamvid.render.frames import to_frame, to_tensor
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.settings import Settings, make_settings
+from dreamvid.render.preparation import prepare
+from dreamvid.render.toning import Tone
+from dreamvid.render.zoom import Zoom, frame_count
+from dreamvid.settings import Settings, ZoomSettings, build_settings, make_settings
 
 HERE = Path(__file__).parent
 PICTURES = ("sky", "landscape", "portrait")
 LAYERS = ("inception3a", "inception3b", "inception4a", "inception4b", "inception4c", "inception4d", "inception4e")
 LATE_LAYERS = ("inception5a", "inception5b")
 FRAMES = (0, 20, 51, 52, 72, 95)
+ZOOM_FRAMES = (0, 24, 72, 144, 216, 287)
 CELL = (320, 200)  # px, width and height
 Picture = npt.NDArray[np.float32]
 Cell = npt.NDArray[np.uint8]
@@ -87,19 +94,38 @@ def make_film_sheet() -> Cell:
     return np.concatenate([np.concatenate(cells[:3], axis=1), np.concatenate(cells[3:], axis=1)])
 
 
+def make_zoom_sheet() -> Cell:
+    settings = build_settings(ZoomSettings, {"model": "dreamnet", "size": "400x225", "duration": 12, "zoom": 1.4})
+    clock = Clock(settings.fps, frame_count(settings))
+    with contextlib.ExitStack() as closing:
+        prepared = prepare(settings, clock, (225, 400), closing, governed=False, report=print)
+    noise = pink_noise((225, 400)).to(prepared.machine.device)
+    zoom = Zoom(prepared.planner.at(0).dreamer.dream(noise), prepared.planner, Tone.of(noise))
+    cells = [
+        label(frame, f"{event.frame / 24:g} s")
+        for frame, event in zoom.dream()
+        if frame is not None and isinstance(event, FrameDone) and event.frame in ZOOM_FRAMES
+    ]
+    return np.concatenate([np.concatenate(cells[:3], axis=1), np.concatenate(cells[3:], axis=1)])
+
+
 def save(path: Path, sheet: Cell) -> None:
     cv2.imwrite(str(path), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", choices=("layers", "film"))
+    parser.add_argument("--only", choices=("layers", "film", "zoom"))
     parser.add_argument("--to", type=Path, default=HERE, help="folder")
     arguments = parser.parse_args()
-    if arguments.only != "film":
-        save(arguments.to / "layers.jpg", make_layer_sheet())
-    if arguments.only != "layers":
-        save(arguments.to / "dreamed.jpg", make_film_sheet())
+    sheets = {
+        "layers": ("layers.jpg", make_layer_sheet),
+        "film": ("dreamed.jpg", make_film_sheet),
+        "zoom": ("zoomed.jpg", make_zoom_sheet),
+    }
+    for name in [arguments.only] if arguments.only else sheets:
+        file, make = sheets[name]
+        save(arguments.to / file, make())
 
 
 if __name__ == "__main__":

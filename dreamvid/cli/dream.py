@@ -9,7 +9,8 @@ import typer
 
 from dreamvid.cli.options import with_options
 from dreamvid.cli.presets import read_preset
-from dreamvid.settings import GROUPS, make_settings, read_settings_file
+from dreamvid.recipe import read_look
+from dreamvid.settings import GROUPS, Settings, make_settings, read_settings_file
 
 
 @with_options(GROUPS, repeatable=("layer", "class_"))
@@ -33,6 +34,9 @@ def dream(
     config: Annotated[
         str | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
     ] = None,
+    like: Annotated[
+        str | None, typer.Option("--like", metavar="FILE", help="The look of a finished render")
+    ] = None,
     progress: Annotated[
         Literal["rich", "json", "none"],
         typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
@@ -43,6 +47,7 @@ def dream(
     settings = make_settings(
         read_preset(preset, "dream") if preset else {},
         read_settings_file(Path(config)) if config else {},
+        read_look(Path(like), Settings) if like else {},
         given,
     )
 

@@ -9,6 +9,7 @@ import typer
 
 from dreamvid.cli.options import with_options
 from dreamvid.cli.presets import read_preset
+from dreamvid.recipe import read_look
 from dreamvid.settings import ZOOM_GROUPS, ZoomSettings, build_settings, read_settings_file
 
 
@@ -30,6 +31,9 @@ def zoom(
     config: Annotated[
         str | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
     ] = None,
+    like: Annotated[
+        str | None, typer.Option("--like", metavar="FILE", help="The look of a finished render")
+    ] = None,
     progress: Annotated[
         Literal["rich", "json", "none"],
         typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
@@ -44,6 +48,7 @@ def zoom(
         ZoomSettings,
         read_preset(preset, "zoom") if preset else {},
         read_settings_file(Path(config)) if config else {},
+        read_look(Path(like), ZoomSettings) if like else {},
         given,
     )
 

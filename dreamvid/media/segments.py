@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,21 +13,28 @@ from dreamvid.media.still import publish, temporary_beside
 
 
 def join_segments(
-    segments: Sequence[Path], target: Path, *, seconds: Fraction, sound: SoundTrack | None, overwrite: bool
+    segments: Sequence[Path],
+    target: Path,
+    *,
+    seconds: Fraction,
+    sound: SoundTrack | None,
+    metadata: Mapping[str, str],
+    overwrite: bool,
 ) -> None:
     """Join `segments`, films of one kind in one folder, and `sound` into `target`, which lasts `seconds`.
 
-    `target` appears whole or not at all. Raises MediaError.
+    `metadata` comes back from `read_metadata`. `target` appears whole or not at all. Raises MediaError.
     """
     container = ["-movflags", "+faststart+use_metadata_tags"] if target.suffix.lower() in (".mp4", ".mov") else []
     picture, joined = temporary_beside(target), temporary_beside(target)
+    tags = [part for key, value in metadata.items() for part in ("-metadata", f"{key}={value}")]
     listing = segments[0].with_name("segments.ffconcat")
     # The names are the journal's own and plain; ffmpeg looks for them beside the list.
     listing.write_text("ffconcat version 1.0\n" + "".join(f"file {path.name}\n" for path in segments))
     try:
         code, _, stderr = run_ffmpeg(
             ["-protocol_whitelist", "file", "-f", "concat", "-safe", "1", "-i", file_url(listing),
-             "-map", "0:v", "-c", "copy", "-map_metadata", "0", *container, "-y", file_url(picture)]
+             "-map", "0:v", "-c", "copy", "-map_metadata", "-1", *tags, *container, "-y", file_url(picture)]
         )  # fmt: skip
         if code:
             raise MediaError(

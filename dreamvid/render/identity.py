@@ -11,31 +11,18 @@ import torch
 from torch import nn
 
 from dreamvid.media import list_sequence
+from dreamvid.recipe import write_recipe
 from dreamvid.settings import DreamSettings, key_of
-from dreamvid.varying import Varying
 
 _NO_MATTER = {"threads", "save_every", "device", "precision"}  # what was made of the last two is told separately
 _FILES = ("weights", "guide", "mask", "react")
 _SAMPLE = 2**20  # bytes
 
 
-def recipe(settings: DreamSettings) -> dict[str, str]:
-    """Every setting as a person would write it, by its name on the command line."""
-    varying = settings.as_text()
-    written = {}
-    for name in type(settings).model_fields:
-        if name in Varying.model_fields:
-            continue
-        value = getattr(settings, name)
-        if value is not None:
-            written[key_of(name)] = varying.get(name) or _text(value)
-    return written
-
-
 def identify(settings: DreamSettings, source: Path | None, facts: Mapping[str, object]) -> dict[str, str]:
     """The identity of a render of `source`; `facts` are what is not in the settings: range, machine, network."""
     names = {key_of(name) for name in _NO_MATTER}
-    identity = {key: value for key, value in recipe(settings).items() if key not in names}
+    identity = {key: _plain(value) for key, value in write_recipe(settings).items() if key not in names}
     for name in _FILES:
         path = getattr(settings, name)
         if path is not None:
@@ -70,5 +57,5 @@ def network_fingerprint(network: object) -> str:
     return digest.hexdigest()[:16]
 
 
-def _text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) and not hasattr(value, "_fields") else str(value)
+def _plain(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else " ".join(value)

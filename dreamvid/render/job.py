@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dreamvid.media import Reader, SoundTrack, Writer, default_output, open_reader, open_writer
 from dreamvid.media.target import output_pattern
+from dreamvid.recipe import recipe_tags
 from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.events import Event, Finished, Notice, Started
@@ -134,6 +135,7 @@ def _open_target(
         crf=settings.crf,
         sound=sound,
         sample_aspect=reader.info.sample_aspect,
+        metadata={} if part else recipe_tags(settings),
         overwrite=job.overwrite or part,
         protected=[path for path in protected if path],
     )
@@ -183,7 +185,9 @@ def _render_with_journal(
         yield from map(Notice, rest.warnings)
     else:
         recorder.resume()
-    recorder.finish(journal.target, rate, sound, overwrite=job.overwrite)
+    recorder.finish(
+        journal.target, rate, sound, metadata=recipe_tags(prepared.settings), overwrite=job.overwrite
+    )
     journal.remove()
     return recorder.frame_count
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -106,11 +106,21 @@ class Recorder:
             self._unsaved.append((self.frame_count, item))
             self._encode(item)
 
-    def finish(self, target: Path, rate: Fraction, sound: SoundTrack | None, *, overwrite: bool) -> None:
+    def finish(
+        self,
+        target: Path,
+        rate: Fraction,
+        sound: SoundTrack | None,
+        *,
+        metadata: Mapping[str, str],
+        overwrite: bool,
+    ) -> None:
         """Close the last segment, join all of them with the sound, and put the film in its place."""
         self._close_segment()
         seconds = self.frame_count / rate
-        join_segments(self._segments, target, seconds=seconds, sound=sound, overwrite=overwrite)
+        join_segments(
+            self._segments, target, seconds=seconds, sound=sound, metadata=metadata, overwrite=overwrite
+        )
 
     def abandon(self) -> None:
         """Stop the encoder; the journal stays as it was saved last."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dreamvid.dream.noise import pink_noise
 from dreamvid.media import SoundTrack, Writer, default_output, open_writer
+from dreamvid.recipe import recipe_tags
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.frames import to_tensor
@@ -80,7 +81,13 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         zoom = _begin(source, (height, width), prepared, journal.snapshot)
         recorder = Recorder(journal, partial(open_target, part=True))
         yield from record(zoom, zoom.dream(), recorder, settings.save_every)
-        recorder.finish(target, settings.fps, sound, overwrite=job.overwrite)
+        recorder.finish(
+            target,
+            settings.fps,
+            sound,
+            metadata=recipe_tags(prepared.settings),
+            overwrite=job.overwrite,
+        )
         journal.remove()
     yield Finished(target, recorder.frame_count, time.perf_counter() - began)
 

@@ -1,0 +1,81 @@
+"""The recipe of a render: every setting as text, kept in the output's metadata and read back by `--like`."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from dreamvid.errors import SettingsError
+from dreamvid.settings import (
+    CameraSettings,
+    ConditioningSettings,
+    DreamSettings,
+    LookSettings,
+    MotionSettings,
+    NetworkSettings,
+    ObjectiveSettings,
+    key_of,
+)
+from dreamvid.varying import Varying
+
+_TAG = "dreamvid"
+_LOOK: tuple[type[BaseModel], ...] = (
+    NetworkSettings,
+    ObjectiveSettings,
+    LookSettings,
+    ConditioningSettings,
+    MotionSettings,
+    CameraSettings,
+)
+_OF_THE_FILM = {"size", "max_size", "duration", "fps"}  # of the camera's settings, but no part of a look
+
+Recipe = dict[str, str | list[str]]
+
+
+def write_recipe(settings: DreamSettings) -> Recipe:
+    """Every setting that has a value, as a person would write it, by its name on the command line."""
+    varying = settings.as_text()
+    recipe: Recipe = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if name in Varying.model_fields or value is None:
+            continue
+        text = varying.get(name)
+        if name in ("layer", "class_"):
+            recipe[key_of(name)] = text.splitlines() if text else [str(item) for item in value]
+        else:
+            recipe[key_of(name)] = text or _text(name, value)
+    return recipe
+
+
+def recipe_tags(settings: DreamSettings) -> dict[str, str]:
+    """The metadata of a file that was rendered with `settings`."""
+    return {_TAG: json.dumps({"version": version("dreamvid"), "recipe": write_recipe(settings)})}
+
+
+def read_look(path: Path, kind: type[DreamSettings]) -> dict[str, Any]:
+    """The look of a finished render, as values for `build_settings`: of those settings that `kind` has.
+
+    Raises `MediaError` where the file cannot be read, `SettingsError` where it holds no recipe.
+    """
+    from dreamvid.media import read_metadata
+
+    try:
+        recipe = json.loads(read_metadata(path)[_TAG])["recipe"]
+    except (KeyError, TypeError, ValueError):
+        raise SettingsError(f"--like: {path} holds no recipe; give a file that dreamvid has rendered") from None
+    names = {name for group in _LOOK for name in group.model_fields} - _OF_THE_FILM
+    wanted = {key_of(name) for name in names if name in kind.model_fields}
+    return {key: value for key, value in recipe.items() if key in wanted}
+
+
+def _text(name: str, value: object) -> str:
+    if name == "size" and isinstance(value, tuple):
+        return "x".join(map(str, value))
+    if name == "octave_sizes" and isinstance(value, tuple):
+        return ",".join("full" if side == 0 else str(side) for side in value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
