@@ -42,7 +42,7 @@ Cell = npt.NDArray[np.uint8]
 
 
 def settings_for(layer: str) -> Settings:
-    return make_settings({"model": "dreamnet", "layer": layer}).for_model(load_network("dreamnet").spec.look)
+    return make_settings({"model": "dreamnet", "layer": layer}).for_model(load_network("dreamnet").spec.look_for([layer]))
 
 
 def dream_picture(picture: Picture, layer: str) -> Picture:

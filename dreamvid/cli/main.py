@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from dreamvid.cli import dream, layers, models, presets, train, zoom
+from dreamvid.cli import run as run_command
 from dreamvid.cli.app import DEFAULT, app
 from dreamvid.errors import DreamvidError
 
@@ -42,6 +43,7 @@ def _group(
 
 app.command(DEFAULT, hidden=True)(dream.dream)
 app.command("zoom")(zoom.zoom)
+app.command("run")(run_command.run)
 app.command("models")(models.models)
 app.command("layers")(layers.layers)
 app.command("presets")(presets.presets)

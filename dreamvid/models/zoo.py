@@ -58,6 +58,7 @@ class ModelSpec:
         ignored: weights beginning with these belong to parts that dreams do not need (auxiliary heads).
         layer_names: what people call its layers.
         look: settings of the look that suit this network better than the general defaults.
+        layer_looks: the same for single layers.
     """
 
     name: str
@@ -78,6 +79,11 @@ class ModelSpec:
     ignored: tuple[str, ...] = ()
     layer_names: Spellings = field(default_factory=dict, repr=False)
     look: Mapping[str, Any] = field(default_factory=dict)
+    layer_looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def look_for(self, layers: Sequence[str]) -> dict[str, Any]:
+        """The settings of the look that suit this network, and the layer where only one is dreamed on."""
+        return {**self.look, **(self.layer_looks.get(layers[0], {}) if len(layers) == 1 else {})}
 
     @property
     def file_name(self) -> str | None:
@@ -207,6 +213,14 @@ _SPECS = (
         resource="dreamnet.safetensors",
         megabytes=5.2,
         layer_names=spellings.googlenet(pools=()),
+        # With steps of one length early layers burn: 63 levels RMS at conv2, 53 at inception3a, 29 at 4d.
+        layer_looks={
+            layer: {"step": step}
+            for layer, step in (
+                ("conv1", 0.7), ("conv2", 0.7), ("conv3", 0.7), ("inception3a", 0.9), ("inception3b", 1.0),
+                ("inception4a", 1.2), ("inception4b", 1.3), ("inception4c", 1.4),
+            )
+        },
     ),
     _torchvision(
         "googlenet",

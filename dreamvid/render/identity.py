@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +32,12 @@ def identify(settings: DreamSettings, source: Path | None, facts: Mapping[str, o
         identity["source"] = fingerprint(source)
     identity |= {name: str(value) for name, value in facts.items()}
     return identity | {"version of dreamvid": version("dreamvid")}
+
+
+def job_tag(settings: DreamSettings, source: Path | None) -> str:
+    """Tell what was asked for from what else might be: the settings as they were given, and the source."""
+    asked = json.dumps([write_recipe(settings), None if source is None else fingerprint(source)], sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 
 def fingerprint(path: Path) -> str:

@@ -17,7 +17,7 @@ from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.film import Film, dream_still
-from dreamvid.render.identity import identify, network_fingerprint
+from dreamvid.render.identity import identify, job_tag, network_fingerprint
 from dreamvid.render.journal import Journal
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
@@ -135,10 +135,14 @@ def _open_target(
         crf=settings.crf,
         sound=sound,
         sample_aspect=reader.info.sample_aspect,
-        metadata={} if part else recipe_tags(settings),
+        metadata={} if part else _tags(job, settings),
         overwrite=job.overwrite or part,
         protected=[path for path in protected if path],
     )
+
+
+def _tags(job: Job, settings: Settings) -> dict[str, str]:
+    return recipe_tags(settings) | {"dreamvid-job": job_tag(job.settings, job.source)}
 
 
 def _facts(prepared: Prepared[Settings], reader: Reader) -> dict[str, object]:
@@ -186,7 +190,7 @@ def _render_with_journal(
     else:
         recorder.resume()
     recorder.finish(
-        journal.target, rate, sound, metadata=recipe_tags(prepared.settings), overwrite=job.overwrite
+        journal.target, rate, sound, metadata=_tags(job, prepared.settings), overwrite=job.overwrite
     )
     journal.remove()
     return recorder.frame_count

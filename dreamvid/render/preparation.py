@@ -50,7 +50,7 @@ def prepare(
         guide = closing.enter_context(Companion(settings.guide, max_size=settings.guide_size, loop=True))
     machine = choose_machine(settings.device, settings.precision, settings.threads)
     aims = load_aims(settings, report=report)
-    settings = settings.for_model(aims[0].network.spec.look)
+    settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
     dreamer = make_dreamer(aims, settings, machine)
     dreamer.check_size(size)
     _check_moments(settings, clock)

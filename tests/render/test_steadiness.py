@@ -52,7 +52,7 @@ class Still:
 def dream(reader, **options) -> Film:
     settings = make_settings({"model": "dreamnet", "layer": "inception4d", **options})
     aims = load_aims(settings)
-    settings = settings.for_model(aims[0].network.spec.look)
+    settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
     machine = choose_machine()
     planner = Planner(make_dreamer(aims, settings, machine), settings, Clock(Fraction(reader.rate)))
     pairs = Film(planner, machine.device).dream(reader)

@@ -1,0 +1,48 @@
+"""`dreamvid run JOB.yaml`: a list of clips, one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from dreamvid.errors import DreamvidError
+
+
+def run(
+    file: Annotated[Path, typer.Argument(metavar="JOB.yaml", help="Shared settings, and clips with their own")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs")] = False,
+    progress: Annotated[
+        Literal["rich", "json", "none"],
+        typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
+    ] = "rich",
+) -> None:
+    """Render a list of clips; where one fails, say so and go on with the next.
+
+    Clips whose output is there already, of the same job, are left out; interrupted ones are gone on with.
+    """
+    from dreamvid.cli.progress import InterruptedRenderError, show
+    from dreamvid.render import render_job
+    from dreamvid.render.batch import is_done, read_batch
+
+    jobs = read_batch(file, overwrite=overwrite)
+    done = kept = 0
+    failures: list[str] = []
+    for number, job in enumerate(jobs, 1):
+        if not overwrite and is_done(job):
+            typer.echo(f"clip {number} of {len(jobs)}: {job.target} is there already", err=True)
+            kept += 1
+            continue
+        typer.echo(f"clip {number} of {len(jobs)}: {job.source} -> {job.target}", err=True)
+        try:
+            show(render_job(job), progress)
+            done += 1
+        except InterruptedRenderError:
+            raise
+        except DreamvidError as error:
+            failures.append(f"clip {number}: {error}")
+            typer.echo(failures[-1], err=True)
+    typer.echo(f"{done} rendered, {kept} there already, {len(failures)} failed", err=True)
+    if failures:
+        raise typer.Exit(1)

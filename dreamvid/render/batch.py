@@ -1,0 +1,75 @@
+"""A list of clips, rendered one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dreamvid.errors import DreamvidError, SettingsError, did_you_mean
+from dreamvid.media import default_output, read_metadata
+from dreamvid.render.identity import job_tag
+from dreamvid.render.job import Job
+from dreamvid.settings import make_settings
+
+_KEYS = ("shared", "clips")
+_OWN_KEYS = ("input", "output")
+
+
+def read_batch(path: Path, *, overwrite: bool = False) -> list[Job]:
+    """The jobs of a YAML file: `shared` settings, and `clips`, each with `input`, perhaps `output`, and settings.
+
+    Paths are relative to the file. Raises `SettingsError` with the clip and the key at fault: all are checked
+    before any is rendered.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such job file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot read it as a job file ({error})") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("clips"), list) or not content["clips"]:
+        raise SettingsError(f"{path}: a job file has a list `clips:`, each with an `input:`")
+    for key in content:
+        if key not in _KEYS:
+            hint = did_you_mean(str(key), _KEYS) or "; there are shared and clips"
+            raise SettingsError(f"{path}: there is no '{key}' in a job file{hint}")
+    shared = content.get("shared") or {}
+    if not isinstance(shared, dict):
+        raise SettingsError(f"{path}: `shared` holds settings such as `step: 2`")
+    jobs = [_make_job(path, number, clip, shared, overwrite) for number, clip in enumerate(content["clips"], 1)]
+    targets = [str(job.target) for job in jobs]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise SettingsError(f"{path}: two clips go to {target}; give each an output of its own")
+    return jobs
+
+
+def is_done(job: Job) -> bool:
+    """Whether the output is there already, rendered from the same source as the same job."""
+    if job.target is None or not job.target.is_file() or not job.source.exists():
+        return False
+    try:
+        return read_metadata(job.target).get("dreamvid-job") == job_tag(job.settings, job.source)
+    except DreamvidError:
+        return False  # no file of ours, or a broken one: rendering says what is in the way
+
+
+def _make_job(path: Path, number: int, clip: Any, shared: Mapping[str, Any], overwrite: bool) -> Job:
+    where = f"{path}: clip {number}"
+    if isinstance(clip, str):
+        clip = {"input": clip}
+    if not isinstance(clip, dict) or not isinstance(clip.get("input"), str):
+        raise SettingsError(f"{where}: has no `input:`; give a file")
+    own = {key: value for key, value in clip.items() if key not in _OWN_KEYS}
+    try:
+        settings = make_settings(shared, own, source=where)
+    except SettingsError as error:
+        raise SettingsError(str(error) if where in str(error) else f"{where}: {error}") from None
+    source = path.parent / clip["input"]
+    target = path.parent / clip["output"] if clip.get("output") else default_output(source)
+    return Job(source, target, settings, overwrite)
