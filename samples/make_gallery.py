@@ -102,7 +102,7 @@ def make_zoom_sheet() -> Cell:
     noise = pink_noise((225, 400)).to(prepared.machine.device)
     zoom = Zoom(prepared.planner.at(0).dreamer.dream(noise), prepared.planner, Tone.of(noise))
     cells = [
-        label(frame, f"{event.frame / 24:g} s")
+        label(frame, f"{round(event.frame / 24)} s")
         for frame, event in zoom.dream()
         if frame is not None and isinstance(event, FrameDone) and event.frame in ZOOM_FRAMES
     ]

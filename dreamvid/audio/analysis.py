@@ -42,11 +42,11 @@ class SoundAnalysis:
     """Beats per minute, the mean where it drifts; None where there are no beats."""
 
     def at(self, seconds: float, frame_seconds: float = 0.0) -> dict[str, float]:
-        """Return what a frame hears that is shown from `seconds` on for `frame_seconds`: each envelope's peak by then.
+        """Return what a frame hears that is shown from `seconds` on for `frame_seconds`: each envelope's peak in it.
 
-        The peak, because a drum that falls between two frames must not be missed; it shows in the frame during which it
-        sounds. With `frame_seconds` 0 it is the value at that moment, linear between hops. Before 0 and after the end
-        all is 0.
+        The peak, because a drum between two frames must not be missed: it is seen in the frame during which it sounds.
+        So a frame at 24 a second gets the largest of what frames at 48 or 96 get in its time. With `frame_seconds` 0 it
+        is the value at that moment, linear between hops. Before 0 and after the end all is 0.
         """
         first = math.ceil(seconds * self.rate - _TINY)
         last = math.ceil((seconds + frame_seconds) * self.rate - _TINY)

@@ -117,7 +117,7 @@ def _around(curve: Curve, times: Times) -> Curve:
 
 
 def _track(curve: Curve, tempi: NDArray[np.float64]) -> Times:
-    """Return the beats near (hops,) tempi, each at an onset if there is one, from the first onset to the last."""
+    """Return the beats near (hops,) tempi, each at an onset if there is one, from the first two onsets to the last."""
     slowest = 60 * RATE / tempi.min()  # hops a beat
     margin = round(2 * slowest)  # of silence, so that the tracker finds nothing special about the ends
     found = librosa_module("beat").beat_track(
@@ -126,11 +126,10 @@ def _track(curve: Curve, tempi: NDArray[np.float64]) -> Times:
     beats = found - margin
     reach = max(1, round(min(_REACH * RATE, _REACH_SHARE * slowest)))
     places = np.array([_snap(beat, curve, reach) for beat in beats[(beats >= 0) & (beats < len(curve))].tolist()])
-    if not len(places):
-        return NO_BEATS.times
     heard = np.interp(places, np.arange(len(curve)), gaussian_filter1d(curve, 1.0, mode="constant"))
-    strong = np.flatnonzero(heard >= _FAINT * heard.max())
-    return np.maximum(places[strong[0] : strong[-1] + 1] / RATE - LATE, 0)
+    strong = heard >= _FAINT * heard.max(initial=0)
+    pairs = np.flatnonzero(strong[:-1] & strong[1:])  # a lone one may be the noise that a recording begins with
+    return np.maximum(places[pairs[0] : pairs[-1] + 2] / RATE - LATE, 0) if len(pairs) else NO_BEATS.times
 
 
 def _snap(beat: int, curve: Curve, reach: int) -> float:

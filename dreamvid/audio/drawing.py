@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -31,7 +32,7 @@ _TIME_WIDTH, _BEAT_WIDTH = 64, 7  # px: what a time or a beat needs to be drawn 
 
 
 def draw_analysis(analysis: SoundAnalysis, title: str) -> FloatImage:
-    """Return an RGB picture (height, 1600, 3) of a sound, in [0, 1]; longer sounds go on in rows, one below the other."""
+    """Return an RGB picture (height, 1600, 3) of a sound, in [0, 1]; a long one goes on in rows below each other."""
     rows = min(_MOST_ROWS, max(1, math.ceil(analysis.duration / _ROW_SECONDS)))
     wave, lane = (110, 74) if rows == 1 else (56, 30)
     height = wave + len(analysis.envelopes) * (lane + _GAP) + _AXIS
@@ -45,7 +46,7 @@ def draw_analysis(analysis: SoundAnalysis, title: str) -> FloatImage:
     _write(pen, (_LEFT, 63), describe(analysis), 16, _DIM)
     for row in range(rows):
         _label_row(pen, analysis, _TOP + row * height, row * seconds, seconds, wave, lane)
-    return np.asarray(image, np.float32) / 255
+    return np.asarray(image, np.float32) / np.float32(255)
 
 
 def describe(analysis: SoundAnalysis) -> str:
@@ -69,7 +70,7 @@ def _paint_row(
     heard = [analysis.at(moment, width) for moment in moments]
     lines = _beat_columns(analysis, start, seconds)
     hops = np.clip((np.array([*moments, start + seconds]) * analysis.rate).astype(int), 0, len(analysis.waveform) - 1)
-    loud = np.array([analysis.waveform[a : max(a + 1, b)].max() for a, b in zip(hops, hops[1:], strict=False)])
+    loud = np.array([analysis.waveform[a : max(a + 1, b)].max() for a, b in itertools.pairwise(hops)])
     loud = loud / max(float(analysis.waveform.max()), 1e-9)
     area = page[:, _LEFT : _LEFT + columns]
     rows = np.abs(np.arange(wave) - (wave - 1) / 2)[:, None]

@@ -38,7 +38,7 @@ _HALF_WIDTH = 0.172  # of a Blackman-Harris window, from its middle to half its 
 _CHUNK = 1024  # hops transformed at a time: 20 MB at most
 
 _QUIETEST = 1e-4  # -80 dB of full scale: below is the noise of converters and dither
-_FAINTEST = 0.01  # -40 dB of the whole track: below, a band holds what leaks from others and the noise of codecs
+_FAINTEST = 0.02  # -34 dB of the whole track: below, a band holds what leaks from others and the noise of codecs
 _SPAN = RATE // 2  # hops among which the loudest is looked for
 _LOUD_SHARE = 95  # per cent
 _AUDIBLE = 1e-3  # of the loudest
@@ -47,6 +47,12 @@ _AUDIBLE = 1e-3  # of the loudest
 def hop_count(samples: Samples) -> int:
     """The number of hops of (samples,); hop k stands for the time k / RATE."""
     return len(samples) // HOP + 1
+
+
+def extend(samples: Samples, count: int) -> Samples:
+    """Return the samples with `count` more on both sides: mirrored and turned over, as a tone is, before; 0 after."""
+    reach = min(count, len(samples) - 1)
+    return np.pad(np.pad(samples, (reach, 0), mode="reflect", reflect_type="odd"), (count - reach, count))
 
 
 def measure_levels(samples: Samples, names: Collection[str]) -> dict[str, Curve]:
@@ -60,8 +66,11 @@ def measure_levels(samples: Samples, names: Collection[str]) -> dict[str, Curve]
             if name in names and band.window == window
         }
         sums = [[power[part].sum(0) for part in rows.values()] for power in _power_spectra(samples, window)]
+        # Where the window reaches beyond the end, the sound would seem to click: the level stays as it was.
+        whole = max(1, 1 + (len(samples) - round((0.5 - _HALF_WIDTH) * window)) // HOP)
         for name, parts in zip(rows, zip(*sums, strict=True), strict=True):
             curves[name] = np.sqrt(np.concatenate(parts))
+            curves[name][whole:] = curves[name][whole - 1]
     return curves
 
 
@@ -74,9 +83,7 @@ def _power_spectra(samples: Samples, window: int) -> Iterator[NDArray[np.float32
     """
     shape = get_window("blackmanharris", window).astype(np.float32)
     transform = ShortTimeFFT(shape, HOP, SAMPLE_RATE, fft_mode="onesided2X", scale_to="psd", phase_shift=None)
-    # A tone that is cut at an end of the file must not click there: the odd extension carries it on.
-    reach = min(window, len(samples) - 1)
-    padded = np.pad(np.pad(samples, reach, mode="reflect", reflect_type="odd"), window - reach)
+    padded = extend(samples, window)
     centre = window - round(_HALF_WIDTH * window)
     hops = hop_count(samples)
     for first in range(0, hops, _CHUNK):

@@ -29,15 +29,17 @@ _DELAY = 352  # samples from a window's middle to its hop, so that nothing is se
 _BANDS, _LOWEST, _HIGHEST = 40, 30, 16_000  # Hz
 _FLOOR = 1e-6  # -60 dB of the loudest band of the loudest hop
 _CHUNK = 4096  # hops transformed at a time
-_CUT_HOPS = 2  # whose window reaches beyond the end, where the sound breaks off like a click
+_START_HOPS = 2  # whose window reaches before the start
+_CUT_HOPS = 1  # whose window reaches beyond the end, where the sound breaks off like a click
+_BEFORE = 80  # per cent of the time in the first second
 _NEIGHBOURHOOD = RATE // 2 + 1  # hops over which the unrest of a steady noise is taken off
 
 
 def measure_flux(samples: Samples) -> Flux:
     """Return the rise of each mel band at each hop. Needs librosa.
 
-    Before its start the sound is taken to be as it mostly is in its first second: so a drum at 0 counts, and a noise or
-    a tone that is there from the start does not.
+    Before its start the sound is taken to be as it is most of the time in its first second: so a drum at 0 counts, and
+    a noise or a tone that is there from the start does not.
     """
     mel = librosa_module("filters").mel(sr=SAMPLE_RATE, n_fft=_WINDOW, n_mels=_BANDS, fmin=_LOWEST, fmax=_HIGHEST)
     shape = get_window("hann", _WINDOW).astype(np.float32)
@@ -50,7 +52,8 @@ def measure_flux(samples: Samples) -> Flux:
         parts.append(mel @ transform.spectrogram(part, p0=0, p1=count, k_offset=_WINDOW - _DELAY))
     power = np.concatenate(parts, 1)
     decibels = 10 * np.log10(np.maximum(power, max(float(power.max()) * _FLOOR, 1e-20)))
-    before = np.median(decibels[:, :RATE], 1, keepdims=True)
+    before = np.percentile(decibels[:, :RATE], _BEFORE, 1, keepdims=True).astype(np.float32)
+    decibels[:, :_START_HOPS] = np.maximum(decibels[:, :_START_HOPS], before)
     decibels = np.concatenate([before, decibels], 1)
     rise = librosa_module("onset").onset_strength_multi(
         S=decibels, sr=SAMPLE_RATE, hop_length=HOP, center=False, channels=range(_BANDS + 1)

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli import dream, layers, models, presets, train, zoom
+from dreamvid.cli import audio, dream, explore, layers, models, presets, shots, train, visualize, zoom
 from dreamvid.cli import run as run_command
 from dreamvid.cli.app import DEFAULT, app
 from dreamvid.errors import DreamvidError
@@ -43,6 +43,10 @@ def _group(
 
 app.command(DEFAULT, hidden=True)(dream.dream)
 app.command("zoom")(zoom.zoom)
+app.command("explore")(explore.explore)
+app.command("visualize")(visualize.visualize)
+app.command("audio")(audio.audio)
+app.command("shots")(shots.shots)
 app.command("run")(run_command.run)
 app.command("models")(models.models)
 app.command("layers")(layers.layers)

@@ -1,0 +1,127 @@
+"""`dreamvid audio FILE`: what a sound track says to the picture, drawn and as a table."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import BaseModel, Field, ValidationError
+
+from dreamvid.cli.options import with_options
+from dreamvid.errors import MediaError, SettingsError
+from dreamvid.settings import SoundSettings, explain_fault
+from dreamvid.values import FramesPerSecond
+
+if TYPE_CHECKING:
+    from dreamvid.audio import SoundAnalysis
+
+_RATE_WITHOUT_PICTURE = Fraction(24)
+
+
+class TableSettings(BaseModel):
+    """What the rows of the table are."""
+
+    fps: FramesPerSecond | None = Field(
+        None,
+        description="Frames per second of the table (a film's own; 24 for sound alone)",
+        json_schema_extra={"metavar": "FPS"},
+    )
+
+
+@with_options([("Sound", SoundSettings), ("Table", TableSettings)], without=("react",))
+def audio(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="Song or film")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="PNG", help="Where the picture goes", show_default="<stem>.audio.png"),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Where the table goes", show_default="beside the picture"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files")] = False,
+    given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
+) -> None:
+    """Show what the picture will follow in a song: its loudness, bass, mid, high, onsets and beats, frame by frame.
+
+    dreamvid audio song.mp3
+
+    dreamvid clip.mp4 --react song.mp3 --strength "0.6 + 0.8*bass"
+    """
+    try:
+        settings = SoundSettings(**{name: value for name, value in given.items() if name != "fps"})
+        fps = TableSettings(fps=given.get("fps")).fps
+    except ValidationError as error:
+        raise explain_fault(error) from None
+
+    from dreamvid.audio import ENVELOPES, LEVELS, analyse_sound
+    from dreamvid.audio.drawing import describe, draw_analysis
+    from dreamvid.media import write_image
+    from dreamvid.media.still import check_file, check_image_target
+    from dreamvid.media.target import check_target
+
+    check_file(source)
+    picture = output or source.with_name(f"{source.stem}.audio.png")
+    table = csv or picture.with_suffix(".csv")
+    if table.absolute() == picture.absolute():
+        raise SettingsError(f"--csv: {table} is where the picture goes; give the table another name")
+    check_image_target(picture, 8)
+    for target in (picture, table):
+        check_target(target, None, overwrite=overwrite, protected=[source])
+    known = ENVELOPES
+    if settings.bpm is None and find_spec("librosa") is None:
+        known = LEVELS
+        typer.echo("no onsets and beats without librosa; get it with: pip install 'dreamvid[audio]'", err=True)
+    analysis = analyse_sound(
+        source,
+        attack=settings.attack,
+        release=settings.release,
+        offset=settings.offset,
+        bpm=settings.bpm,
+        names=known,
+    )
+    write_image(picture, draw_analysis(analysis, source.name), overwrite=overwrite)
+    _write_table(table, analysis, *_raster(source, fps, analysis.duration), overwrite=overwrite)
+    typer.echo(describe(analysis))
+    typer.echo(picture)
+    typer.echo(table)
+
+
+def _raster(source: Path, fps: Fraction | None, duration: float) -> tuple[Fraction, int]:
+    """Return the rate and number of a film's frames, or of those that a sound without picture fills."""
+    from dreamvid.media import probe
+
+    with suppress(MediaError):  # its sound has been read, so what is missing is a picture
+        info = probe(source)
+        if fps in (None, info.rate) and info.rate is not None:
+            return info.rate, info.frame_count
+        duration = float(info.duration or duration)
+    fps = fps or _RATE_WITHOUT_PICTURE
+    return fps, math.ceil(duration * fps)
+
+
+def _write_table(path: Path, analysis: SoundAnalysis, fps: Fraction, frames: int, *, overwrite: bool) -> None:
+    """Write one line a frame: its number, its time in seconds, and each envelope as a render at `fps` gets it."""
+    import csv
+
+    from dreamvid.media.still import publish, temporary_beside
+
+    temporary = temporary_beside(path)
+    try:
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["frame", "seconds", *analysis.envelopes])
+            for frame in range(frames):
+                seconds = frame / fps
+                heard = analysis.at(float(seconds), float(1 / fps))
+                writer.writerow([frame, f"{float(seconds):.6f}", *(f"{value:.4f}" for value in heard.values())])
+        publish(temporary, path, overwrite=overwrite)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be written ({error.strerror}); check the folder and the disk") from error
+    finally:
+        temporary.unlink(missing_ok=True)

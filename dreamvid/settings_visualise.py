@@ -1,0 +1,117 @@
+"""The settings of `dreamvid visualize`: what is drawn from the settings of a dream, how from settings of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+
+from dreamvid.errors import SettingsError, did_you_mean
+from dreamvid.settings import (
+    NetworkSettings,
+    ObjectiveSettings,
+    RunSettings,
+    Settings,
+    _Group,
+    _setting,
+    explain_fault,
+    key_of,
+    make_settings,
+)
+from dreamvid.values import Size
+
+_SMALLEST_SCALE, _LARGEST_SCALE = 0.05, 8.0
+
+
+def _parse_range(value: Any) -> Any:
+    """Two factors, `0.5..1`, or one, `1`."""
+    if isinstance(value, (int, float)):
+        return value, value
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d*\.?\d+)\s*(?:\.\.\s*(\d*\.?\d+)\s*)?", value, re.ASCII)
+    low, high = (float(found[1]), float(found[2] or found[1])) if found else (1.0, 0.0)
+    if not low <= high:
+        raise ValueError(f"'{value}' is no range of factors such as 0.5..1, from small to large")
+    return low, high
+
+
+_Factor = Annotated[float, Field(ge=_SMALLEST_SCALE, le=_LARGEST_SCALE)]
+ScaleRange = Annotated[tuple[_Factor, _Factor], BeforeValidator(_parse_range)]
+
+
+class VisualiseSettings(_Group):
+    """How pictures are drawn from noise."""
+
+    neuron: bool = _setting(False, "Draw for a single neuron: the channel at the middle position", "")
+    together: bool = _setting(
+        False, "One picture for all channels, classes and layers at once, instead of one for each", ""
+    )
+    count: int = _setting(1, "How many pictures of each", "N", ge=1, le=64)
+    diversity: float = _setting(
+        0.0,
+        "Push the pictures of one channel apart, to see all that it answers to. 1 pushes as hard as the channel pulls",
+        "WEIGHT",
+        ge=0,
+        le=100,
+    )
+    size: Size = _setting("224x224", "Size of a picture", "WxH", validate_default=True)
+    steps: int = _setting(128, "Steps of ascent", "N", ge=1, le=100_000)
+    lr: float = _setting(0.1, "Length of a step; a larger one gives more contrast", "X", gt=0, le=10)
+    spectrum: float = _setting(1.5, "Prefer frequencies by 1/f^X: 1 fine detail, 2 large soft shapes", "X", ge=0, le=4)
+    jitter: float = _setting(8.0, "Reach of the random shift before each step", "PX", ge=0, le=4096)
+    scale_range: ScaleRange = _setting(
+        "0.5..1",
+        "The network sees the picture scaled at random between these: smaller factors draw larger things",
+        "A..B",
+        validate_default=True,
+    )
+    rotate: float = _setting(10.0, "Reach of the random turn before each step", "DEG", ge=0, le=180)
+    tv: float = _setting(
+        0.05, "Total variation: smooth the picture. 1 pulls about as hard as the channel", "WEIGHT", ge=0, le=100
+    )
+    seed: int = _setting(0, "Seed of the noise; another seed draws other pictures", "N", ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.scale_range[0] > self.scale_range[1]:
+            raise ValueError("--scale-range goes from a smaller factor to a larger one")
+        if self.diversity and self.count == 1:
+            raise ValueError("--diversity tells several pictures apart; draw more with --count")
+        return self
+
+
+VISUALISE_GROUPS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("Network", NetworkSettings),
+    ("What to draw", ObjectiveSettings),
+    ("How to draw it", VisualiseSettings),
+    ("Running", RunSettings),
+)
+"""The groups in the order of `--help`, with their headings."""
+
+NOT_VISUALISED = ("guide", "guide_size")
+"""What of these groups has no meaning without a source."""
+
+
+def make_visualise_settings(*layers: Mapping[str, Any], source: str = "settings") -> tuple[VisualiseSettings, Settings]:
+    """How to draw, and what with which network, from mappings of values; later ones win; keys with `-` or `_`.
+
+    Raises `SettingsError` that names the first key at fault and, for an unknown one, those nearest to it.
+    """
+    names = {name for _, group in VISUALISE_GROUPS for name in group.model_fields} - set(NOT_VISUALISED)
+    known = {key_of(name): name for name in names}
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for text, value in layer.items():
+            key = key_of(str(text))
+            if key not in known:
+                raise SettingsError(f"{source}: visualize has no setting '{key}'{did_you_mean(key, known)}")
+            merged[known[key]] = value
+    own = {name: value for name, value in merged.items() if name in VisualiseSettings.model_fields}
+    try:
+        method = VisualiseSettings(**own)
+    except ValidationError as error:
+        raise explain_fault(error) from None
+    return method, make_settings({name: value for name, value in merged.items() if name not in own})

@@ -1,0 +1,92 @@
+"""Every command that the README shows is run, on tiny files of the same names."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import wave
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dreamvid.cli.main import run
+from dreamvid.media import SoundTrack, open_writer
+
+ROOT = Path(__file__).parents[2]
+TINY = ["--max-size", "64", "--octaves", "1", "--iterations", "1", "--model", "dreamnet"]
+SMALLER = {
+    "zoom": [*TINY, "--duration", "0.1", "--warm-iterations", "1"],
+    "explore": TINY,
+    "visualize": ["--model", "dreamnet", "--steps", "2", "--size", "32x32"],
+    "audio": [],
+    "presets": [],
+    "shots": [],
+    "run": [],
+}
+FILM = [*TINY, "--warm-iterations", "1", "--frames", "2"]
+ELSEWHERE = ("train", "INPUT", "COMMAND")  # tests of their own, or no commands
+
+
+def shown_commands() -> list[str]:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    dreamvid (.+?)(?: +#.*)?$", readme, re.MULTILINE)
+    return [line.strip() for line in lines if line.split()[0] not in ELSEWHERE and "mine.safetensors" not in line]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the README's commands name."""
+    monkeypatch.chdir(tmp_path)
+    rate = 44_100
+    t = np.arange(4 * rate) / rate
+    beats = np.sin(2 * np.pi * 80 * t) * np.exp(-((t % 0.5) * 30))
+    with wave.open("song.wav", "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((beats * 30000).astype("<i2").tobytes())
+    shutil.copy("song.wav", "song.mp3")  # what a file is, not what it is called, counts
+    picture = cv2.resize(cv2.imread(str(ROOT / "samples" / "portrait.jpg")), (64, 64))
+    for name in ("photo.jpg", "leopard.jpg"):
+        cv2.imwrite(name, picture)
+    cv2.imwrite("sky.png", np.full((36, 64), 255, np.uint8))
+    Path("frames").mkdir()
+    sound = SoundTrack(Path("song.wav"))
+    with open_writer("clip.mp4", width=64, height=36, rate=Fraction(2), sound=sound) as writer:
+        for index in range(42):
+            frame = cv2.resize(picture[..., ::-1] / np.float32(255), (64, 36)) * np.float32(1 - index / 200)
+            writer.write(frame)
+            if index < 2:
+                cv2.imwrite(f"frames/{index + 1:05}.png", (frame[..., ::-1] * 255).astype(np.uint8))
+    shutil.copy("clip.mp4", "other.mp4")
+    Path("look.yaml").write_text("octaves: 2\n")
+    Path("job.yaml").write_text(
+        "shared: {model: dreamnet, octaves: 1, iterations: 1, frames: 2, audio: none}\nclips: [other.mp4]\n"
+    )
+    return tmp_path
+
+
+def test_the_readme_shows_commands() -> None:
+    commands = shown_commands()
+    assert len(commands) >= 20
+    assert {"zoom", "explore", "visualize", "audio"} <= {command.split()[0] for command in commands}
+
+
+@pytest.mark.parametrize("command", shown_commands())
+def test_every_command_of_the_readme_works(command: str, desk: Path) -> None:
+    words = shlex.split(command)
+    if "--like" in words:
+        assert run(["clip.mp4", *FILM, "--progress", "none"]) == 0
+    smaller = SMALLER.get(words[0], FILM)
+    quiet = [] if words[0] in ("audio", "presets", "shots") else ["--progress", "none"]
+    if words[0] in ("photo.jpg",):
+        smaller = TINY
+    before = {path for path in desk.rglob("*") if path.is_file()}
+    assert run([*words, *smaller, *quiet]) == 0
+    made = {path for path in desk.rglob("*") if path.is_file()} - before
+    assert made or words[0] == "presets"
+    assert not [path for path in made if ".journal" in str(path)]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dreamvid.render.timecode import drops_numbers, format_timecode, is_timecode, parse_timecode
+
+FILM, VIDEO, FAST = Fraction(24_000, 1001), Fraction(30_000, 1001), Fraction(60_000, 1001)
+RATES = (FILM, VIDEO, FAST, *map(Fraction, (24, 25, 30, 50, 60, 120)), Fraction(25, 2), Fraction(173, 10))
+A_DAY = 24 * 3600 * 60
+property_test = settings(deadline=None, database=None)
+
+
+@property_test
+@given(st.integers(0, A_DAY), st.sampled_from(RATES))
+def test_a_timecode_is_the_frame_that_it_was_made_from(frame: int, rate: Fraction) -> None:
+    code = format_timecode(frame, rate)
+    assert is_timecode(code)
+    assert parse_timecode(code, rate) == frame
+    assert (";" in code) == drops_numbers(rate)
+
+
+@pytest.mark.parametrize(("rate", "numbers", "dropped"), [(VIDEO, 30, 2), (FAST, 60, 4)])
+def test_drop_frame_leaves_out_the_first_numbers_of_most_minutes(rate: Fraction, numbers: int, dropped: int) -> None:
+    """Counted out, for a little more than twenty minutes."""
+    every = itertools.product(range(1), range(21), range(60), range(numbers))
+    kept = [code for code in every if not (code[1] % 10 and code[2] == 0 and code[3] < dropped)]
+    for frame, (hours, minutes, seconds, frames) in enumerate(kept):
+        if seconds in (0, 1, 59):
+            code = f"{hours:02}:{minutes:02}:{seconds:02};{frames:02}"
+            assert format_timecode(frame, rate) == code
+            assert parse_timecode(code, rate) == frame
+
+
+@property_test
+@given(st.integers(0, A_DAY // 2), st.sampled_from((VIDEO, FAST)))
+def test_drop_frame_keeps_to_the_clock(frame: int, rate: Fraction) -> None:
+    hours, minutes, seconds, frames = map(int, format_timecode(frame, rate).replace(";", ":").split(":"))
+    shown = 3600 * hours + 60 * minutes + seconds + Fraction(frames, round(rate))
+    assert abs(shown - frame / rate) < 0.17  # s: 0.09 in a day, and up to 4 numbers of 60 within a minute
+
+
+@pytest.mark.parametrize(
+    ("frame", "rate", "code"),
+    [
+        (52, FILM, "00:00:02:04"),
+        (86_400, FILM, "01:00:00:00"),  # 3603.6 s: without drops, the numbers fall behind the clock
+        (107_892, VIDEO, "01:00:00;00"),
+        (1799, VIDEO, "00:00:59;29"),
+        (1800, VIDEO, "00:01:00;02"),
+        (17_982, VIDEO, "00:10:00;00"),
+        (90_000, Fraction(25), "01:00:00:00"),
+        (100 * 90_000, Fraction(25), "100:00:00:00"),
+        (119, Fraction(120), "00:00:00:119"),
+    ],
+)
+def test_known_timecodes(frame: int, rate: Fraction, code: str) -> None:
+    assert format_timecode(frame, rate) == code
+    assert parse_timecode(code, rate) == frame
+
+
+def test_both_ways_of_counting_exist_at_2997() -> None:
+    assert format_timecode(1800, VIDEO, drop=False) == "00:01:00:00"
+    assert parse_timecode("00:01:00:00", VIDEO) == 1800
+    assert parse_timecode("00:01:00:02", VIDEO, drop=True) == parse_timecode("00;01;00;02", VIDEO) == 1800
+
+
+@pytest.mark.parametrize(
+    ("text", "rate", "reason"),
+    [
+        ("2.5", FILM, "no timecode"),
+        ("00:00:02", FILM, "no timecode"),
+        ("00:00:02:4", FILM, "no timecode"),
+        ("00:00:02:04.5", FILM, "no timecode"),
+        ("00:00:02:٠٤", FILM, "no timecode"),
+        ("00:00:00:24", FILM, "frames end at 23"),
+        ("00:00:00:25", Fraction(25), "frames end at 24"),
+        ("00:60:00:00", FILM, "end at 59"),
+        ("00:00:60:00", FILM, "end at 59"),
+        ("00:00:00;00", FILM, "not 23.976"),
+        ("00:01:00;01", VIDEO, "begins with frame 02"),
+        ("00:19:00;03", FAST, "begins with frame 04"),
+    ],
+)
+def test_what_is_no_timecode(text: str, rate: Fraction, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason) as caught:
+        parse_timecode(text, rate)
+    assert text in str(caught.value)
