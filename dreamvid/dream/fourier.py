@@ -20,7 +20,8 @@ _AXES = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
 
 _DEVIATIONS = (1.0, 0.33, 0.16)
 """How far colours spread along them. Measured on photographs, as the axes were, which lie within 3 degrees of these:
-the covariance of two million pixels' RGB from 10,000 pictures of 126 kinds of things. Seven larger ones gave 0.45, 0.13."""
+from the covariance of the RGB of two million pixels, of 10,000 small pictures of 126 kinds of things. Seven large
+photographs gave 1, 0.45, 0.13."""
 
 _LONGEST_WAVE = 160.0
 """Pixels. Longer waves get no further preference: a large picture is drawn like a small one, only with more on it."""
