@@ -31,7 +31,7 @@ _LOOK: tuple[type[BaseModel], ...] = (
     MotionSettings,
     CameraSettings,
 )
-_OF_THE_FILM = {"size", "max_size", "duration", "fps"}  # of the camera's settings, but no part of a look
+_OF_THE_FILM = {"size", "max_size", "duration", "fps", "shots", "cuts"}  # beside the look
 
 Recipe = dict[str, str | list[str]]
 
@@ -76,6 +76,8 @@ def read_look(path: Path, kind: type[DreamSettings]) -> dict[str, Any]:
 def _text(name: str, value: object) -> str:
     if name == "size" and isinstance(value, tuple):
         return "x".join(map(str, value))
+    if name == "shots" and isinstance(value, tuple):
+        return "-".join(map(str, value))
     if name == "octave_sizes" and isinstance(value, tuple):
         return ",".join("full" if side == 0 else str(side) for side in value)
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

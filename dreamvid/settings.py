@@ -15,7 +15,18 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dreamvid.errors import SettingsError, did_you_mean
-from dreamvid.values import Channels, Classes, FramesPerSecond, Iterations, Layers, OctaveSizes, Seconds, Side, Size
+from dreamvid.values import (
+    Channels,
+    Classes,
+    FramesPerSecond,
+    Iterations,
+    Layers,
+    OctaveSizes,
+    Seconds,
+    Shots,
+    Side,
+    Size,
+)
 from dreamvid.varying import Varying
 
 
@@ -177,9 +188,13 @@ class MotionSettings(_Group):
     flow: Literal["dis", "farneback", "raft", "none"] = _setting(
         "dis", "Optical flow: dis, farneback, raft (downloads weights) or none", "METHOD"
     )
-    cuts: Literal["auto", "none"] = _setting(
-        "auto", "auto: find the cuts and start each shot anew; none: treat all as one shot", "HOW"
+    cuts: str = _setting(
+        "auto",
+        "auto: find the cuts and start each shot anew; none: treat all as one shot; or a list of them (CSV or EDL, as "
+        "`dreamvid shots` writes it)",
+        "auto|none|FILE",
     )
+    shots: Shots | None = _setting(None, "Only these shots: 3 or 3-7; `dreamvid shots` lists them", "N[-M]")
 
 
 class CameraSettings(_Group):

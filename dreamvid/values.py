@@ -72,6 +72,19 @@ def _parse_classes(value: Any) -> Any:
     )
 
 
+def _parse_shots(value: Any) -> Any:
+    """One shot or a run of them, counted from 1: `3`, `3-7`."""
+    if isinstance(value, int):
+        return value, value
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", value, re.ASCII)
+    first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not 1 <= first <= last:
+        raise ValueError(f"'{value}' is no shot or run of shots such as 3 or 3-7, counted from 1")
+    return first, last
+
+
 _MOST_CHANNELS = 65536
 
 
@@ -154,6 +167,7 @@ Channels = Annotated[
 ]
 Classes = Annotated[tuple[ClassTarget, ...], BeforeValidator(_parse_classes), Field(min_length=1)]
 OctaveSizes = Annotated[tuple[int, ...], BeforeValidator(_parse_octave_sizes), Field(min_length=1, max_length=32)]
+Shots = Annotated[tuple[int, int], BeforeValidator(_parse_shots)]
 Iterations = Annotated[
     tuple[Annotated[int, Field(ge=0, le=10_000)], ...],
     BeforeValidator(_parse_integers),

@@ -26,6 +26,7 @@ from dreamvid.render.film import Film
 from dreamvid.render.frames import to_frame, to_tensor
 from dreamvid.render.plan import Clock, Planner
 from dreamvid.render.preparation import prepare
+from dreamvid.render.shots import watch_cuts
 from dreamvid.render.toning import Tone
 from dreamvid.render.zoom import Zoom, frame_count
 from dreamvid.settings import Settings, ZoomSettings, build_settings, make_settings
@@ -42,7 +43,8 @@ Cell = npt.NDArray[np.uint8]
 
 
 def settings_for(layer: str) -> Settings:
-    return make_settings({"model": "dreamnet", "layer": layer}).for_model(load_network("dreamnet").spec.look_for([layer]))
+    look = load_network("dreamnet").spec.look_for([layer])
+    return make_settings({"model": "dreamnet", "layer": layer}).for_model(look)
 
 
 def dream_picture(picture: Picture, layer: str) -> Picture:
@@ -88,7 +90,7 @@ def make_film_sheet() -> Cell:
     machine = choose_machine()
     with open_reader(HERE / "journey.mp4") as reader:
         planner = Planner(make_dreamer(load_aims(settings), settings, machine), settings, Clock(Fraction(reader.rate)))
-        pairs = Film(planner, machine.device).dream(reader)
+        pairs = Film(planner, machine.device).dream(reader, watch_cuts(HERE / "journey.mp4", Fraction(reader.rate)))
         frames = [frame for frame, _ in pairs if frame is not None]
     cells = [label(resize_image(frames[index], 400, 225), f"frame {index}") for index in FRAMES]
     return np.concatenate([np.concatenate(cells[:3], axis=1), np.concatenate(cells[3:], axis=1)])

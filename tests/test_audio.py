@@ -65,11 +65,11 @@ def drum_loop(seconds: float, times: npt.NDArray[np.float64], hats: tuple[float,
     sound = 0.01 * random.standard_normal(round(seconds * RATE))
     t = moments(0.25)
     drum = np.exp(-11 * t) * np.sin(2 * np.pi * (48 * t + 90 / 28 * (1 - np.exp(-28 * t))))
-    gap = float(np.diff(times).mean())
-    for time in times:
+    for time, gap in zip(times, np.diff(times, append=2 * times[-1] - times[-2]), strict=True):
         place(sound, time, drum, 0.8)
         for share in hats:
-            place(sound, time + share * gap, np.diff(random.standard_normal(2600), append=0) * np.exp(-80 * moments(0.06))[:2600], 0.25)
+            hiss = np.diff(random.standard_normal(len(moments(0.06))), append=0)
+            place(sound, time + share * gap, hiss * np.exp(-80 * moments(0.06)), 0.25)
         for share in (0, 0.5):
             length = 0.45 * gap
             fade = np.minimum(1, np.minimum(moments(length) / 0.01, (length - moments(length)) / 0.02))
@@ -110,9 +110,9 @@ def test_time_counts_from_the_first_picture(
     sound, picture = click_at_750_ms
     delay = ["-itsoffset", str(offset)]
     codec = "aac" if container in ("mp4", "ts") else "pcm_s16le"
+    before_picture, before_sound = (delay, []) if late == "picture" else ([], delay)
     clip = make(
-        tmp_path / f"clip.{container}",
-        *(delay if late == "picture" else []), "-i", str(picture), *(delay if late == "sound" else []), "-i", str(sound),
+        tmp_path / f"clip.{container}", *before_picture, "-i", str(picture), *before_sound, "-i", str(sound),
         "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", codec,
     )  # fmt: skip
     truth = 0.75 + (offset if late == "sound" else -offset)
@@ -327,7 +327,7 @@ def test_noise_and_tones_have_no_beat(tmp_path: Path) -> None:
         assert not len(heard.beat_times)
         assert heard.tempo is None
         assert not heard.envelopes["beat"].any()
-        assert heard.envelopes["onset"].max() < 0.7
+        assert heard.envelopes["onset"][100:].max() < 0.7
 
 
 def test_onsets_are_where_something_begins(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dreamvid.motion.cuts import CutDetector, look_back, mark_cuts
+from dreamvid.motion.cuts import CutDetector, mark_cuts
 from dreamvid.motion.estimate import Motion, MotionEstimator
 from dreamvid.motion.flow import FlowEstimator, FlowField, FlowMethod, make_flow_estimator, measure_flow
 from dreamvid.motion.occlusion import find_unreliable, points_outside, soften
@@ -17,7 +17,6 @@ __all__ = [
     "MotionEstimator",
     "find_unreliable",
     "make_flow_estimator",
-    "look_back",
     "mark_cuts",
     "measure_flow",
     "points_outside",

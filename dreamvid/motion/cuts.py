@@ -122,11 +122,6 @@ class CutDetector:
         return self._matches[key]
 
 
-def look_back(rate: float) -> int:
-    """How many frames before one must be seen for the same verdict on it as in the whole film."""
-    return 2 * CutDetector(rate).look_ahead + 3
-
-
 def mark_cuts(frames: Iterable[Frame], rate: float) -> Iterator[tuple[Frame, bool]]:
     """Yield every frame, in order, with whether it begins a new shot; the first frame of all never does.
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
+from itertools import chain, repeat
 
 import torch
 from torch import Tensor
 
 from dreamvid.dream import compose
 from dreamvid.media import Reader
-from dreamvid.motion import Motion, MotionEstimator, look_back, mark_cuts
+from dreamvid.motion import Motion, MotionEstimator
 from dreamvid.render.ahead import ReadAhead
 from dreamvid.render.carry import Carry
 from dreamvid.render.events import FrameDone, ShotStarted
 from dreamvid.render.frames import Dreams, Frame, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
-from dreamvid.settings import MotionSettings, Settings
+from dreamvid.settings import Settings
 
 _FRAMES_AHEAD = 4  # decoded; with the look-ahead of the cut detection, about 8 frames are in memory at a time
 _MOTIONS_AHEAD = 3
@@ -33,17 +33,12 @@ class Step:
     motion: Motion | None
 
 
-def follow_motion(
-    frames: Iterable[Frame], rate: float, settings: MotionSettings, device: str, skip: int = 0
-) -> Iterator[Step]:
-    """Every frame after the first `skip`, with its motion. A cut, and the first frame of all, have none.
-
-    The frames that are skipped are looked at for cuts, and the last of them for motion.
-    """
-    estimator = MotionEstimator(settings.flow, device=device)
-    marked = mark_cuts(frames, rate) if settings.cuts == "auto" else ((frame, False) for frame in frames)
+def follow_motion(frames: Iterable[Frame], cuts: Iterable[bool], method: str, device: str, skip: int) -> Iterator[Step]:
+    """Every frame after the first `skip`, with its motion; a cut, and the first frame of all, have none."""
+    estimator = MotionEstimator(method, device=device)
     previous: Frame | None = None
-    for index, (frame, is_cut) in enumerate(marked):
+    # Of a damaged clip fewer verdicts than frames may have come.
+    for index, (frame, is_cut) in enumerate(zip(frames, chain(cuts, repeat(False)), strict=False)):
         if index >= skip:
             yield Step(frame, None if previous is None or is_cut else estimator.measure(previous, frame))
         previous = frame
@@ -68,9 +63,10 @@ class Film:
             self._since_dreamed = snapshot.numbers["since_dreamed"]
             self._carry.residual = snapshot.tensors["residual"].to(device)
 
-    def lead(self, rate: Fraction) -> int:
-        """How many frames before the next one must be read again: enough to find the same cuts."""
-        return min(self.done, look_back(float(rate)))
+    @property
+    def lead(self) -> int:
+        """How many frames before the next one must be read again."""
+        return min(self.done, 1)
 
     def snapshot(self) -> Snapshot:
         """The state after the frames so far; taken between two frames."""
@@ -79,19 +75,20 @@ class Film:
         tensors = {"residual": self._carry.residual.to("cpu", copy=True)}
         return Snapshot(self.done, tensors, {"shot": self._shot, "since_dreamed": self._since_dreamed})
 
-    def dream(self, reader: Reader) -> Dreams:
-        """Dream all frames of `reader`, which begins `lead` frames before the next one.
+    def dream(self, reader: Reader, cuts: Iterable[bool]) -> Dreams:
+        """Dream all frames of `reader`, which begins `lead` frames before the next one; `cuts` says of each whether a
+        shot begins there.
 
         Each comes with its `FrameDone`; a `ShotStarted` comes before, with no frame. Decoding and motion run ahead in
         threads of their own while this one dreams.
         """
         if reader.rate is None:
             raise ValueError("a film has a frame rate")
-        skip = self.lead(reader.rate)
+        skip = self.lead
         first = reader.first_index + skip - self.done  # of the film, in the source
         clock = time.perf_counter()
         with ReadAhead(reader, _FRAMES_AHEAD) as frames:
-            steps = follow_motion(frames, float(reader.rate), self._settings, str(self._device), skip)
+            steps = follow_motion(frames, cuts, self._settings.flow, str(self._device), skip)
             with ReadAhead(steps, _MOTIONS_AHEAD) as ready:
                 for step in ready:
                     index = self.done

@@ -28,6 +28,9 @@ def identify(settings: DreamSettings, source: Path | None, facts: Mapping[str, o
         path = getattr(settings, name)
         if path is not None:
             identity[name] = fingerprint(path)
+    cuts = getattr(settings, "cuts", "auto")
+    if cuts not in ("auto", "none"):
+        identity["cuts"] = fingerprint(Path(cuts))
     if source is not None:
         identity["source"] = fingerprint(source)
     identity |= {name: str(value) for name, value in facts.items()}

@@ -15,6 +15,7 @@ from dreamvid.media.target import output_pattern
 from dreamvid.recipe import recipe_tags
 from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.companion import Companion, check_mask
+from dreamvid.render.cutting import Cutting
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.film import Film, dream_still
 from dreamvid.render.identity import identify, job_tag, network_fingerprint
@@ -59,7 +60,8 @@ def render_job(job: Job) -> Iterator[Event]:
     settings = job.settings
     target = job.target or default_output(job.source)
     with contextlib.ExitStack() as closing:
-        reader = _open_source(job)
+        cutting = Cutting(job.source, settings)
+        reader = _open_source(job, *cutting.chosen_range())
         is_film = reader.rate is not None
         own_sound = job.source if is_film and reader.info.audio_codec is not None else None
         start = reader.first_index / reader.rate if reader.rate else Fraction(0)
@@ -101,9 +103,9 @@ def render_job(job: Job) -> Iterator[Event]:
             resumed=0 if journal is None else journal.done,
         )
         if journal is None:
-            count = yield from _render_directly(reader, writer, prepared)
+            count = yield from _render_directly(reader, writer, prepared, cutting)
         else:
-            count = yield from _render_with_journal(job, reader, journal, prepared, sound)
+            count = yield from _render_with_journal(job, reader, journal, prepared, sound, cutting)
     yield Finished(target, count, time.perf_counter() - began)
 
 
@@ -157,12 +159,15 @@ def _facts(prepared: Prepared[Settings], reader: Reader) -> dict[str, object]:
 
 
 def _render_directly(
-    reader: Reader, writer: Writer, prepared: Prepared[Settings]
+    reader: Reader, writer: Writer, prepared: Prepared[Settings], cutting: Cutting
 ) -> Generator[Event, None, int]:
     """Dream a still, or a film into numbered pictures; return the number of frames."""
     planner, device = prepared.planner, prepared.machine.device
     with reader, writer:
-        frames = dream_still(reader, planner, device) if reader.rate is None else Film(planner, device).dream(reader)
+        if reader.rate is None:
+            frames = dream_still(reader, planner, device)
+        else:
+            frames = Film(planner, device).dream(reader, cutting.marks(reader))
         with contextlib.closing(frames), WriteBehind(writer.write, FRAMES_BEHIND) as output:
             for frame, event in frames:
                 if frame is not None:
@@ -173,7 +178,12 @@ def _render_directly(
 
 
 def _render_with_journal(
-    job: Job, reader: Reader, journal: Journal, prepared: Prepared[Settings], sound: SoundTrack | None
+    job: Job,
+    reader: Reader,
+    journal: Journal,
+    prepared: Prepared[Settings],
+    sound: SoundTrack | None,
+    cutting: Cutting,
 ) -> Generator[Event, None, int]:
     """Dream a film, from where the journal has come to; return the number of frames."""
     rate = reader.rate
@@ -182,10 +192,9 @@ def _render_with_journal(
     film = Film(prepared.planner, prepared.machine.device, journal.snapshot)
     recorder = Recorder(journal, partial(_open_target, job=job, reader=reader, part=True))
     if film.done < reader.frame_count:
-        lead = film.lead(rate)
-        start = (reader.first_index + film.done - lead) / rate
-        with _open_source(job, start, reader.frame_count - film.done + lead) as rest:
-            yield from record(film, film.dream(rest), recorder, job.settings.save_every)
+        start = (reader.first_index + film.done - film.lead) / rate
+        with _open_source(job, start, reader.frame_count - film.done + film.lead) as rest:
+            yield from record(film, film.dream(rest, cutting.marks(rest)), recorder, job.settings.save_every)
         yield from map(Notice, rest.warnings)
     else:
         recorder.resume()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dreamvid.dream import Dreamer, Look
-from dreamvid.motion import Motion
+from dreamvid.motion import Motion, mark_cuts
 from dreamvid.render import FrameDone, ShotStarted
 from dreamvid.render.carry import Carry
 from dreamvid.render.film import Film, dream_still
@@ -53,7 +53,8 @@ def film(
 ) -> tuple[list[np.ndarray], list[Any]]:
     values = make_settings({"warm_iterations": (2, 1)}, settings)
     planner = Planner(Dreamer(extractor or TinyExtractor(), LOOK), values, CLOCK)
-    pairs = list(Film(planner, torch.device("cpu")).dream(Frames(frames)))
+    cuts = [values.cuts == "auto" and begins for _, begins in mark_cuts(frames, 24)]
+    pairs = list(Film(planner, torch.device("cpu")).dream(Frames(frames), cuts))
     return [frame for frame, _ in pairs if frame is not None], [event for _, event in pairs]
 
 
@@ -211,4 +212,4 @@ def test_an_error_while_reading_ends_the_film_with_it() -> None:
 
     with pytest.raises(OSError, match="the drive is gone"):
         planner = Planner(Dreamer(TinyExtractor(), LOOK), Settings(), CLOCK)
-        list(Film(planner, torch.device("cpu")).dream(Broken(drifting(3))))
+        list(Film(planner, torch.device("cpu")).dream(Broken(drifting(3)), []))

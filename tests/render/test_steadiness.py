@@ -19,10 +19,11 @@ from dreamvid.motion import warp_backward
 from dreamvid.render.dreamers import load_aims, make_dreamer
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
+from dreamvid.render.shots import watch_cuts
 from dreamvid.settings import make_settings
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-Film = npt.NDArray[np.float32]
+Frames = npt.NDArray[np.float32]
 BORDER = 12  # px; the true flow says nothing of what comes in from outside
 
 
@@ -42,29 +43,29 @@ class Still:
 
     first_index = 0
 
-    def __init__(self, frame: Film, count: int, rate: int = 24) -> None:
+    def __init__(self, frame: Frames, count: int, rate: int = 24) -> None:
         self.frame, self.count, self.rate = frame, count, rate
 
     def __iter__(self):
         return (self.frame for _ in range(self.count))
 
 
-def dream(reader, **options) -> Film:
+def dream(reader, cuts=(), **options) -> Frames:
     settings = make_settings({"model": "dreamnet", "layer": "inception4d", **options})
     aims = load_aims(settings)
     settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
     machine = choose_machine()
     planner = Planner(make_dreamer(aims, settings, machine), settings, Clock(Fraction(reader.rate)))
-    pairs = Film(planner, machine.device).dream(reader)
+    pairs = Film(planner, machine.device).dream(reader, cuts)
     return np.stack([frame for frame, _ in pairs if frame is not None])
 
 
-def read(name: str, frames: int | None = None) -> Film:
+def read(name: str, frames: int | None = None) -> Frames:
     with open_reader(SAMPLES / name, frames=frames) as reader:
         return np.stack(list(reader))
 
 
-def warped_error(raw: Film, dreams: Film, truth: ModuleType, first: int) -> float:
+def warped_error(raw: Frames, dreams: Frames, truth: ModuleType, first: int) -> float:
     """Mean |residual moved by the true flow - next residual| over the mean |residual|, from frame `first` on."""
     inner = (slice(BORDER, -BORDER), slice(BORDER, -BORDER))
     errors, magnitudes = [], []
@@ -79,11 +80,11 @@ def warped_error(raw: Film, dreams: Film, truth: ModuleType, first: int) -> floa
 
 
 @pytest.fixture(scope="module")
-def moving() -> Film:
+def moving() -> Frames:
     return read("known_flow.mp4")
 
 
-def test_the_dream_stays_on_what_moves(moving: Film, truth: ModuleType) -> None:
+def test_the_dream_stays_on_what_moves(moving: Frames, truth: ModuleType) -> None:
     errors = {}
     for flow in ("dis", "none"):
         with open_reader(SAMPLES / "known_flow.mp4") as reader:
@@ -94,7 +95,7 @@ def test_the_dream_stays_on_what_moves(moving: Film, truth: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_ten_seconds_of_a_still_shot_hold(moving: Film) -> None:
+def test_ten_seconds_of_a_still_shot_hold(moving: Frames) -> None:
     raw = moving[0]
     dreams = dream(Still(raw, 240))
     residuals = dreams - raw
@@ -114,7 +115,7 @@ def test_ten_seconds_of_a_still_shot_hold(moving: Film) -> None:
 def test_the_first_frame_after_a_cut_shows_no_trace_of_the_shot_before(truth: ModuleType) -> None:
     cut = truth.CUT_FRAME
     with open_reader(SAMPLES / "journey.mp4", frames=cut + 3) as reader:
-        through = dream(reader)
+        through = dream(reader, watch_cuts(SAMPLES / "journey.mp4", reader.rate, 0, cut + 3))
     with open_reader(SAMPLES / "journey.mp4", start=cut / reader.rate, frames=3) as reader:
         alone = dream(reader)
     assert np.array_equal(through[cut:], alone)

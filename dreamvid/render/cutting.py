@@ -1,0 +1,62 @@
+"""Where a film is cut, as its settings say: found, read from a list, or nowhere; and which shots are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import repeat
+from pathlib import Path
+
+from dreamvid.errors import SettingsError
+from dreamvid.media import Reader, open_reader
+from dreamvid.render.shotlist import read_shots
+from dreamvid.render.shots import Shot, gather_shots, plan_parts, watch_cuts
+from dreamvid.settings import Settings
+
+
+class Cutting:
+    """The cuts of one source."""
+
+    def __init__(self, source: Path, settings: Settings) -> None:
+        self._source = source
+        self._settings = settings
+        self._shots: list[Shot] | None = None
+
+    def chosen_range(self) -> tuple[Fraction | None, int | None]:
+        """Where the wanted shots begin, in seconds, and how many frames they have; None where all are wanted.
+
+        Raises `SettingsError` where there are no such shots.
+        """
+        wanted = self._settings.shots
+        if wanted is None:
+            return None, None
+        settings = self._settings
+        if (settings.start, settings.end, settings.frames) != (None, None, None):
+            raise SettingsError("--shots: it and --start, --end or --frames both choose a part; give one of them")
+        whole = open_reader(self._source, rate=settings.rate)
+        if whole.rate is None:
+            raise SettingsError(f"--shots: {self._source} is a still picture and has no shots; leave it out")
+        ((first, end),) = plan_parts(self._list_shots(whole.rate, whole.frame_count), range(wanted[0], wanted[1] + 1))
+        return first / whole.rate, end - first
+
+    def marks(self, reader: Reader) -> Iterable[bool]:
+        """Say of each frame of `reader` whether a shot begins there: the same, whatever part of the clip it reads."""
+        if self._settings.cuts == "none" or reader.rate is None:
+            return repeat(False)
+        first, end = reader.first_index, reader.first_index + reader.frame_count
+        if self._settings.cuts == "auto" and self._shots is None:
+            return watch_cuts(self._source, reader.rate, first, end)
+        whole = open_reader(self._source, rate=self._settings.rate).frame_count
+        begins = {shot.first for shot in self._list_shots(reader.rate, whole)}
+        return (index in begins for index in range(first, end))
+
+    def _list_shots(self, rate: Fraction, frames: int) -> list[Shot]:
+        if self._shots is None:
+            match self._settings.cuts:
+                case "auto":
+                    self._shots = list(gather_shots(watch_cuts(self._source, rate)))
+                case "none":
+                    self._shots = [Shot(1, 0, frames)]
+                case path:
+                    self._shots = read_shots(Path(path), rate, frames)
+        return self._shots
