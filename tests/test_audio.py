@@ -27,7 +27,7 @@ def write_wave(path: Path, sound: Sound) -> Path:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
+        file.writeframes(np.round(np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
     return path
 
 
@@ -185,8 +185,8 @@ def test_one_bang_leaves_the_music_visible(tmp_path: Path) -> None:
 
 
 def test_a_rare_drum_is_full_amid_silence(tmp_path: Path) -> None:
-    heard = analyse(tmp_path, clicks(12, [1, 11]), names=["high"]).envelopes["high"]
-    assert heard[95:110].max() == heard[1095:1110].max() == 1
+    heard = analyse(tmp_path, clicks(40, [1, 39]), names=["high"]).envelopes["high"]
+    assert heard[95:110].max() == heard[3895:3910].max() == 1
 
 
 @pytest.mark.parametrize("length", [1, 2, 300, 441, 5000])
@@ -222,7 +222,7 @@ def test_a_click_is_seen_in_its_own_frame(fps: float, time: float, tmp_path: Pat
         before, now, after = (heard.at(index / fps, 1 / fps)[name] for index in (frame - 1, frame, frame + 1))
         assert before < 0.15
         assert max(now, after) == 1
-        assert now > 0.3 if time * fps % 1 < 0.8 else after > 0.3
+        assert now > 0.3 or (frame + 1) / fps - time < 0.01  # of a frame too short for the next hop
 
 
 def test_slow_frames_hear_what_fast_ones_do(tmp_path: Path) -> None:
@@ -322,12 +322,12 @@ def test_a_beat_is_one_and_fades(tmp_path: Path) -> None:
 
 def test_noise_and_tones_have_no_beat(tmp_path: Path) -> None:
     noise = 0.1 * np.random.default_rng(3).standard_normal(6 * RATE)
-    for sound in (noise, tone(350, 5.003)):
+    for sound, first in ((noise, 0), (tone(3005, 5), 100)):  # that a tone begins is heard
         heard = analyse(tmp_path, sound, names=["beat", "onset"])
         assert not len(heard.beat_times)
         assert heard.tempo is None
         assert not heard.envelopes["beat"].any()
-        assert heard.envelopes["onset"][100:].max() < 0.7
+        assert heard.envelopes["onset"][first:].max() < 0.7
 
 
 def test_onsets_are_where_something_begins(tmp_path: Path) -> None:
@@ -365,9 +365,7 @@ def _without(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(importlib, "import_module", refuse)
 
 
-def test_without_librosa_levels_work_and_beats_say_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_librosa_levels_work_and_beats_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _without(monkeypatch, ModuleNotFoundError("No module named 'librosa'", name="librosa"))
     assert analyse(tmp_path, tone(400, 1), names=LEVELS).at(0.5)["mid"] > 0.9
     for names in (["beat"], ["onset"], None):

@@ -30,8 +30,8 @@ _BANDS, _LOWEST, _HIGHEST = 40, 30, 16_000  # Hz
 _FLOOR = 1e-6  # -60 dB of the loudest band of the loudest hop
 _CHUNK = 4096  # hops transformed at a time
 _START_HOPS = 2  # whose window reaches before the start
-_CUT_HOPS = 1  # whose window reaches beyond the end, where the sound breaks off like a click
 _BEFORE = 80  # per cent of the time in the first second
+_CUT_HOPS = 1  # whose window reaches beyond the end, where a tone would break off like a click
 _NEIGHBOURHOOD = RATE // 2 + 1  # hops over which the unrest of a steady noise is taken off
 
 

@@ -102,11 +102,11 @@ def explore(
 ) -> None:
     """Compare layers, channels or any two options on one frame: a sheet with the flags to copy under each picture.
 
-    dreamvid explore clip.mp4                                          every layer of the network
+    Which layer? dreamvid explore clip.mp4
 
-    dreamvid explore clip.mp4 --layer inception4d --rank               the channels that the frame excites
+    Which of its channels? dreamvid explore clip.mp4 --layer inception4d --rank
 
-    dreamvid explore clip.mp4 --grid layer=inception3a,inception4d --grid step=1,2,4
+    Which of anything? dreamvid explore clip.mp4 --grid layer=inception3a,inception4d --grid step=1,2,4
 
     All other options hold for every picture. Pictures are dreamed as large as they are shown, unless --max-size says
     otherwise: on a larger one the same things come out smaller.

@@ -27,10 +27,11 @@ class Cutting:
 
         Raises `SettingsError` where there are no such shots.
         """
-        wanted = self._settings.shots
-        if wanted is None:
-            return None, None
         settings = self._settings
+        wanted = settings.shots
+        if wanted is None:
+            self._check_list()
+            return None, None
         if (settings.start, settings.end, settings.frames) != (None, None, None):
             raise SettingsError("--shots: it and --start, --end or --frames both choose a part; give one of them")
         whole = open_reader(self._source, rate=settings.rate)
@@ -49,6 +50,13 @@ class Cutting:
         whole = open_reader(self._source, rate=self._settings.rate).frame_count
         begins = {shot.first for shot in self._list_shots(reader.rate, whole)}
         return (index in begins for index in range(first, end))
+
+    def _check_list(self) -> None:
+        """Read a list of cuts now, where there is one: what is wrong with it is said before anything is dreamed."""
+        if self._settings.cuts not in ("auto", "none"):
+            whole = open_reader(self._source, rate=self._settings.rate)
+            if whole.rate is not None:
+                self._list_shots(whole.rate, whole.frame_count)
 
     def _list_shots(self, rate: Fraction, frames: int) -> list[Shot]:
         if self._shots is None:

@@ -23,7 +23,10 @@ _SAMPLE = 2**20  # bytes
 def identify(settings: DreamSettings, source: Path | None, facts: Mapping[str, object]) -> dict[str, str]:
     """The identity of a render of `source`; `facts` are what is not in the settings: range, machine, network."""
     names = {key_of(name) for name in _NO_MATTER}
-    identity = {key: _plain(value) for key, value in write_recipe(settings).items() if key not in names}
+    recipe = write_recipe(settings)
+    # The first that differs is what people are told: a layer brings other steps with it.
+    keys = sorted(recipe.keys() - names, key=lambda key: (key not in ("model", "layer"), key))
+    identity = {key: _plain(recipe[key]) for key in keys}
     for name in _FILES:
         path = getattr(settings, name)
         if path is not None:

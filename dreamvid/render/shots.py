@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, islice, pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -99,8 +99,8 @@ def shots_at_rate(shots: Sequence[Shot], rate: Fraction, new_rate: Fraction) -> 
 def plan_parts(shots: Sequence[Shot], wanted: Collection[int]) -> list[Part]:
     """The frames of the shots with the `wanted` numbers, as ranges in the clip's order; neighbours become one.
 
-    Only the last of `shots` may be missing, and only if none of them is wanted. Raises `SettingsError` where a number
-    is no shot's, or no frame is left.
+    `shots` are the clip's from its first on; those after the last that is wanted may be missing. Raises `SettingsError`
+    where a number is no shot's, or no frame is left.
     """
     last = max((shot.number for shot in shots), default=0)
     unknown = sorted(number for number in wanted if not 1 <= number <= last)
@@ -120,9 +120,15 @@ def plan_parts(shots: Sequence[Shot], wanted: Collection[int]) -> list[Part]:
     return parts
 
 
-def frames_in(parts: Iterable[Part]) -> list[int]:
-    """The numbers of all frames of the parts: the n-th frame of a film of these is the clip's `frames_in(parts)[n]`."""
-    return list(chain.from_iterable(range(first, end) for first, end in parts))
+def skip_frames(parts: Iterable[Part], frames: int) -> list[Part]:
+    """The parts without so many frames at their beginning: what is left of a render that goes on."""
+    left: list[Part] = []
+    for first, end in parts:
+        skipped = min(frames, end - first)
+        frames -= skipped
+        if first + skipped < end:
+            left.append((first + skipped, end))
+    return left
 
 
 def pick_frames(frames: Iterable[T], first: int, parts: Iterable[Part]) -> Iterator[T]:

@@ -183,7 +183,7 @@ def _make_easels(job: VisualisationJob, subjects: Sequence[Subject], method: Met
     extractors: dict[tuple[tuple[Network, str], ...], Extractor] = {}
     easels = []
     for subject in subjects:
-        aims = [*subject.aims, *_witnesses(subject.aims)] if method.diversity else list(subject.aims)
+        aims = [*subject.aims, *(_witnesses(subject.aims) if job.method.count > 1 else ())]
         key = tuple((aim.network, aim.tap) for aim in aims)
         if key not in extractors:
             extractors[key] = make_dreamer(aims, job.settings, machine).extractor

@@ -249,20 +249,25 @@ def test_a_channel_that_sleeps_through_the_noise_is_woken() -> None:
     assert float(drawn(method, DeepSleeper(), neuron=True).responses()) > 0.05
 
 
+class Half(TinyExtractor):
+    """Channel 0 answers, channel 3 sleeps."""
+
+    def __call__(self, image: Tensor) -> list[Tensor]:
+        offset = torch.zeros(8, 1, 1)
+        offset[3] = 0.35
+        return [F.relu(F.conv2d(image - 0.5, self._first, padding=2) - offset)]
+
+
 def test_sleepers_beside_a_channel_that_answers_are_woken() -> None:
-    class Half(TinyExtractor):
-        """Channel 0 answers, channel 3 sleeps."""
-
-        def __call__(self, image: Tensor) -> list[Tensor]:
-            offset = torch.zeros(8, 1, 1)
-            offset[3] = 0.35
-            return [F.relu(F.conv2d(image - 0.5, self._first, padding=2) - offset)]
-
     drawing = drawn(replace(QUICK, tv=0.0, steps=48), Half(), (Target(channels=(0, 3)),))
     assert float(Half()(drawing.pictures)[0][:, 3].mean()) > 0.01
 
 
 def test_waking_ends_when_all_answer() -> None:
+    for channels, sleeps in (((0,), False), ((0, 3), True), (None, False)):
+        half = Visualisation(Half(), (Target(channels=channels),), QUICK)
+        half.advance()
+        assert half._waking == sleeps
     drawing = Visualisation(DeepSleeper(), (CHANNEL,), QUICK)
     states = []
     for _ in range(QUICK.steps):

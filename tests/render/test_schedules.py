@@ -73,8 +73,9 @@ def test_a_part_is_dreamed_as_in_the_whole(tmp_path: Path) -> None:
 
 def test_layers_are_cross_faded(tmp_path: Path) -> None:
     source = still_film(tmp_path / "film.mkv")
-    changing, energies = render(source, tmp_path / "a.mkv", layer="0:(inception3a), 8:(inception3a), 16:(inception4a)")
-    first, _ = render(source, tmp_path / "b.mkv", layer="inception3a")
+    fade = "0:(inception3a), 8:(inception3a), 16:(inception4a)"
+    changing, energies = render(source, tmp_path / "a.mkv", step=1, layer=fade)
+    first, _ = render(source, tmp_path / "b.mkv", step=1, layer="inception3a")
     assert np.abs(changing[:8] - first[:8]).mean() * 255 < 1
     assert np.abs(changing[-1] - first[-1]).mean() * 255 > 4
     assert min(energies) > 0.3 * max(energies)

@@ -13,15 +13,18 @@ from hypothesis import strategies as st
 
 from dreamvid.errors import SettingsError
 from dreamvid.media import open_reader, open_writer
-from dreamvid.render.frames import to_frame
+from dreamvid.motion import mark_cuts
+from dreamvid.render import shots as shots_module
+from dreamvid.render.frames import Frame, to_frame
 from dreamvid.render.shots import (
+    Part,
     Shot,
-    frames_in,
     gather_shots,
     pick_frames,
     plan_parts,
     shots_at_rate,
     shots_between,
+    skip_frames,
     watch_cuts,
 )
 from tests.tiny import noise
@@ -37,6 +40,10 @@ def clips(draw: st.DrawFn) -> list[Shot]:
     """The shots of a clip."""
     frames = draw(st.integers(1, 60))
     return shots_between(draw(st.sets(st.integers(0, frames - 1))), frames)
+
+
+def frames_in(parts: list[Part]) -> list[int]:
+    return [frame for first, end in parts for frame in range(first, end)]
 
 
 # Gathering.
@@ -121,6 +128,35 @@ def test_the_cut_of_the_sample_is_found_from_anywhere() -> None:
         assert list(watch_cuts(JOURNEY, FILM, first, end)) == [frame == 52 for frame in range(first, end)]
 
 
+def test_cuts_are_counted_at_the_rate_that_is_asked_for() -> None:
+    assert list(gather_shots(watch_cuts(JOURNEY, FILM / 2))) == [Shot(1, 0, 26), Shot(2, 26, 48)]
+    assert list(watch_cuts(JOURNEY, FILM / 2, 24, 28)) == [False, False, True, False]
+
+
+def test_only_small_frames_are_looked_at_and_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: set[tuple[int, ...]] = set()
+    ahead: list[int] = []
+
+    def watched(frames: Iterator[Frame], rate: float) -> Iterator[tuple[Frame, bool]]:
+        taken = 0
+
+        def counted() -> Iterator[Frame]:
+            nonlocal taken
+            for frame in frames:
+                taken += 1
+                sizes.add(frame.shape)
+                yield frame
+
+        for given_back, pair in enumerate(mark_cuts(counted(), rate), start=1):
+            ahead.append(taken - given_back)
+            yield pair
+
+    monkeypatch.setattr(shots_module, "mark_cuts", watched)
+    assert sum(1 for _ in watch_cuts(JOURNEY, FILM)) == len(ahead) == 96
+    assert sizes == {(144, 256, 3)}
+    assert max(ahead) <= 3
+
+
 # Choosing.
 
 
@@ -163,6 +199,17 @@ def test_frames_are_picked_by_their_number_and_none_is_read_for_nothing(data: st
     frames = iter(range(first, shots[-1].end))
     assert list(pick_frames(frames, first, parts)) == frames_in(parts)
     assert list(frames) == list(range(parts[-1][1], shots[-1].end))
+
+
+@property_test
+@given(st.data(), clips())
+def test_what_is_left_after_some_frames(data: st.DataObject, shots: list[Shot]) -> None:
+    parts = plan_parts(shots, data.draw(st.sets(st.sampled_from([shot.number for shot in shots]), min_size=1)))
+    frames = frames_in(parts)
+    done = data.draw(st.integers(0, len(frames)))
+    left = skip_frames(parts, done)
+    assert frames_in(left) == frames[done:]
+    assert all(first < end for first, end in left)
 
 
 def test_a_clip_that_ends_early_gives_what_it_has() -> None:

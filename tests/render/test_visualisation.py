@@ -9,14 +9,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from dreamvid.dream import Target
+from dreamvid.dream import Dreamer, Target
 from dreamvid.dream.visualise import Method
 from dreamvid.errors import MediaError, ModelError, SettingsError
 from dreamvid.media import read_image
 from dreamvid.media.still import read_image_metadata
 from dreamvid.models import Network, load_network
 from dreamvid.render import visualisation
-from dreamvid.render.dreamers import Aim
+from dreamvid.render.dreamers import Aim, make_dreamer
 from dreamvid.render.subjects import Subject, list_subjects, picture_targets, sheet_target
 from dreamvid.render.visualisation import (
     DrawingFinished,
@@ -56,6 +56,19 @@ def similarity(output: Path, **values: Any) -> float:
     return found
 
 
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return load_network("dreamnet")
+
+
+def stand_in(**attributes: Any) -> Network:
+    return cast(Network, type("StandIn", (), attributes)())
+
+
+def aim(network: Network, tap: str, *channels: int, **target: Any) -> Aim:
+    return Aim(network, tap, Target(channels=channels or None, **target))
+
+
 # The pictures.
 
 
@@ -63,7 +76,7 @@ def similarity(output: Path, **values: Any) -> float:
     ("values", "factor"),
     [
         ({"layer": "inception4d", "channels": "78"}, 20),
-        ({"layer": "inception4d", "channels": "78", "neuron": True}, 20),
+        ({"layer": "inception4d", "channels": "78", "neuron": True}, 100),
         ({"layer": "inception3b"}, 5),
         ({"layer": None, "class_": "water tower"}, 100),
     ],
@@ -91,9 +104,17 @@ def test_pictures_of_a_class_are_told_apart_by_their_textures(tmp_path: Path) ->
     assert similarity(tmp_path / "apart", diversity=1, **values) < 0.8 * similarity(tmp_path / "alike", **values)
 
 
+def test_only_scores_need_another_layer_to_tell_pictures_apart(network: Network) -> None:
+    score = aim(network, "logits", 3, linear=True)
+    (witness,) = visualisation._witnesses([score])
+    assert (witness.tap, witness.target.weight) == ("inception4d", 0)
+    assert visualisation._witnesses([aim(network, "inception3a", 3)]) == []
+    assert visualisation._witnesses([aim(network, "inception3a"), score]) == []
+
+
 def test_what_is_written_is_what_was_drawn_and_can_be_drawn_again(tmp_path: Path) -> None:
     path, again = tmp_path / "x.png", tmp_path / "again.png"
-    run(path, channels=7, seed=3, lr=0.2)
+    run(path, model="DreamNet", channels=7, seed=3, lr=0.2)
     metadata = read_image_metadata(path)
     assert metadata["subject"] == "inception3a 7"
     recipe = json.loads(metadata["settings"])
@@ -179,6 +200,18 @@ def test_what_cannot_be_drawn_is_refused_before_the_first_step(
     assert names(tmp_path) == []
 
 
+def test_all_subjects_are_checked_before_the_first_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def picky(aims: list[Aim], *rest: Any) -> Dreamer:
+        dreamer = make_dreamer(aims, *rest)
+        dreamer.extractor.minimum_side = 99 if aims[0].tap == "inception3b" else 2
+        return dreamer
+
+    monkeypatch.setattr(visualisation, "make_dreamer", picky)
+    with pytest.raises(SettingsError, match="inception3b needs 99"):
+        run(tmp_path, layer=["inception3a", "inception3b"])
+    assert names(tmp_path) == []
+
+
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     taken = tmp_path / "inception3a-9.png"
     taken.write_bytes(b"mine")
@@ -229,19 +262,6 @@ def test_a_sheet_has_a_row_for_each_subject_or_few_holes(pictures: int, count: i
 
 
 # What is drawn, and where it goes.
-
-
-@pytest.fixture(scope="module")
-def network() -> Network:
-    return load_network("dreamnet")
-
-
-def stand_in(**attributes: Any) -> Network:
-    return cast(Network, type("StandIn", (), attributes)())
-
-
-def aim(network: Network, tap: str, *channels: int, **target: Any) -> Aim:
-    return Aim(network, tap, Target(channels=channels or None, **target))
 
 
 def test_each_channel_class_and_layer_gets_a_picture_of_its_own(network: Network) -> None:

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import csv
+import importlib.util
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import cv2
+import pytest
+
+from dreamvid.audio import analyse_sound
+from dreamvid.cli import main as cli
+from dreamvid.cli.app import app
+from dreamvid.cli.audio import audio
+
+JOURNEY = Path(__file__).parents[2] / "samples" / "journey.mp4"
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> None:
+    if not any(command.name == "audio" for command in app.registered_commands):
+        app.command("audio")(audio)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """The sample, of which the kick falls every half second, under a name that is hard to pass on."""
+    path = tmp_path / "100% -i my clip.mp4"
+    path.write_bytes(JOURNEY.read_bytes())
+    return path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_picture_and_table_lie_beside_the_sound(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["audio", str(clip)]) == 0
+    picture, table = (clip.with_name(f"100% -i my clip.audio.{ending}") for ending in ("png", "csv"))
+    words, *files = capsys.readouterr().out.splitlines()
+    assert "8 beats" in words
+    assert "120." in words
+    assert files == [str(picture), str(table)]
+    assert {path.name for path in clip.parent.iterdir()} == {clip.name, picture.name, table.name}
+    drawn = cv2.imread(str(picture))
+    assert drawn is not None
+    assert drawn.shape[1] == 1600
+    rows = rows_of(table)
+    assert len(rows) == 96  # a line for each of the clip's frames
+    assert list(rows[0]) == ["frame", "seconds", "rms", "bass", "mid", "high", "onset", "beat"]
+    assert [row["frame"] for row in rows[:3]] == ["0", "1", "2"]
+    assert float(rows[24]["seconds"]) == pytest.approx(1.001)
+    heard = analyse_sound(JOURNEY)
+    for index in (0, 12, 50, 95):
+        for name, value in heard.at(index * 1001 / 24000, 1001 / 24000).items():
+            assert float(rows[index][name]) == pytest.approx(value, abs=1e-4)
+
+
+def test_options_reach_the_table(clip: Path, tmp_path: Path) -> None:
+    picture, table = tmp_path / "a.jpg", tmp_path / "b.csv"
+    options = ["--fps", "10", "--bpm", "60", "--release", "0.05", "--offset", "0.2", "--attack", "0"]
+    assert cli.run(["audio", str(clip), "-o", str(picture), "--csv", str(table), *options]) == 0
+    rows = rows_of(table)
+    assert len(rows) == 41  # of 4.004 seconds
+    beats = [index for index, row in enumerate(rows) if float(row["beat"]) > 0.9]
+    assert beats in ([2, 12, 22, 32], [7, 17, 27, 37])  # one a second, a fifth of a second late
+    assert picture.is_file()
+    assert cli.run(["audio", str(clip), "-o", str(tmp_path / "c.png")]) == 0
+    assert (tmp_path / "c.csv").is_file()
+
+
+def test_nothing_is_overwritten_unless_asked(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = clip.with_name(f"{clip.stem}.audio.csv")
+    table.write_text("somebody's work")
+    assert cli.run(["audio", str(clip)]) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert table.read_text() == "somebody's work"
+    assert not clip.with_name(f"{clip.stem}.audio.png").exists()
+    assert cli.run(["audio", str(clip), "--overwrite"]) == 0
+    assert len(rows_of(table)) == 96
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--bpm", "5"], 2, "--bpm"),
+        (["--fps", "many"], 2, "--fps"),
+        (["--attack", "-1"], 2, "--attack"),
+        (["-o", "out.wav"], 1, "out.wav"),
+        (["-o", "same.png", "--csv", "same.png"], 2, "--csv"),
+        (["--csv", "missing/out.csv"], 1, "missing"),
+    ],
+)
+def test_nonsense_gets_one_line_and_leaves_nothing(
+    options: list[str],
+    code: int,
+    message: str,
+    clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(clip.parent)
+    assert cli.run(["audio", clip.name, *options]) == code
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert list(clip.parent.iterdir()) == [clip]
+
+
+def test_without_sound_there_is_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    silent = tmp_path / "silent.mp4"
+    silent.write_bytes((JOURNEY.parent / "known_flow.mp4").read_bytes())
+    assert cli.run(["audio", str(silent)]) == 1
+    assert "no sound track" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [silent]
+
+
+def test_without_librosa_the_levels_are_shown(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def find(name: str, package: str | None = None) -> ModuleSpec | None:
+        return None if name == "librosa" else importlib.util.find_spec(name, package)
+
+    monkeypatch.setattr("dreamvid.cli.audio.find_spec", find)
+    assert cli.run(["audio", str(clip)]) == 0
+    shown = capsys.readouterr()
+    assert "pip install 'dreamvid[audio]'" in shown.err
+    assert "beat" not in shown.out
+    assert list(rows_of(clip.with_name(f"{clip.stem}.audio.csv"))[0])[2:] == ["rms", "bass", "mid", "high"]
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["audio", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for flag in ("--output", "--csv", "--fps", "--attack", "--release", "--offset", "--bpm", "--overwrite"):
+        assert flag in shown
