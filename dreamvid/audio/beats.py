@@ -161,6 +161,4 @@ def _steady_beats(curve: Curve, bpm: float) -> Times:
     before, after = scores[best - _HOP_PHASES], scores[(best + _HOP_PHASES) % len(scores)]
     bend = 2 * scores[best] - before - after
     phase = (best + 0.5 * (after - before) / max(bend, 1e-9) * _HOP_PHASES) / _HOP_PHASES - LATE * RATE
-    if phase > period - 1:  # the first beat is the sound's first moment
-        phase = 0.0
     return np.arange(max(phase, 0), len(curve) - 1 + 1e-9, period) / RATE

@@ -99,14 +99,19 @@ def test_nonsense_gets_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_of_another_command_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_makes_no_sense_here_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "look.yaml"
     config.write_text("scale-rang: 1\n")
     assert run([*QUICK, "--config", str(config)]) == 2
     assert complaint(capsys).endswith("visualize has no setting 'scale-rang'; did you mean scale-range?")
-    config.write_text("octaves: 3\n")
-    assert run([*QUICK, "--config", str(config)]) == 2
-    assert "visualize has no setting 'octaves'" in complaint(capsys)
+    for line, message in [
+        ("octaves: 3", "visualize has no setting 'octaves'"),
+        ("guide: x.png", "visualize has no setting 'guide'"),
+        ("scale-range: [1, 0.5]", "--scale-range goes from a smaller factor to a larger one"),
+    ]:
+        config.write_text(f"{line}\n")
+        assert run([*QUICK, "--config", str(config)]) == 2
+        assert message in complaint(capsys)
 
 
 def test_help_shows_defaults_as_they_are_typed(capsys: pytest.CaptureFixture[str]) -> None:

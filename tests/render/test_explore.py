@@ -26,13 +26,12 @@ from dreamvid.render.explore import (
     Ranked,
     cross_axes,
     explore,
-    find_frame,
-    interest,
     respond,
     which_layers,
 )
 from dreamvid.render.frames import to_frame
 from dreamvid.render.sheet import Sheet
+from dreamvid.render.still_frame import find_frame, interest
 from dreamvid.settings import make_settings
 from tests.tiny import noise
 

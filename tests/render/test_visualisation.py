@@ -246,7 +246,8 @@ def contains(sheet: np.ndarray, picture: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("pictures", "count", "columns"), [(6, 3, 3), (6, 1, 3), (3, 1, 3), (1, 1, 1), (5, 1, 5), (7, 1, 4), (2, 2, 2)]
+    ("pictures", "count", "columns"),
+    [(6, 3, 3), (4, 4, 4), (6, 1, 3), (3, 1, 3), (1, 1, 1), (5, 1, 5), (7, 1, 4), (2, 2, 2)],
 )
 def test_a_sheet_has_a_row_for_each_subject_or_few_holes(pictures: int, count: int, columns: int) -> None:
     plain = [np.full((20, 100, 3), (0.2, 0.6, 0.4), np.float32)] * pictures
