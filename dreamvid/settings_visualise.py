@@ -52,7 +52,8 @@ class VisualiseSettings(_Group):
     count: int = _setting(1, "How many pictures of each", "N", ge=1, le=64)
     diversity: float = _setting(
         0.0,
-        "Push the pictures of one channel apart, to see all that it answers to. 1 pushes as hard as the channel pulls",
+        "Push the pictures of one channel apart, to see all that it answers to: 0.5 is a good start, 1 pushes as hard "
+        "as the channel pulls",
         "WEIGHT",
         ge=0,
         le=100,
