@@ -108,6 +108,20 @@ def test_a_loops_end_turns_gently() -> None:
     assert steps[-48:].max() < 2.5 * np.median(steps)
 
 
+def test_a_loops_end_grows_into_its_beginning_and_is_not_only_faded() -> None:
+    """What is fed back has turned, too: by more than half when three quarters of the join are over."""
+    settings = build_settings(ZoomSettings, {"duration": 4, "warm_iterations": (2, 1), "zoom": 1.2, "loop": True})
+    look = Look(octaves=2, jitter=4, spectrum=0.7, iterations=(4,))
+    planner = Planner(Dreamer(TinyExtractor(), look), settings, Clock(settings.fps, 96), governed=False)
+    state = Zoom(PICTURE, planner, Tone.of(PICTURE))
+    distances = {}
+    for _, event in state.dream():
+        if isinstance(event, FrameDone) and event.frame in (71, 89):  # the join is 24 frames long
+            goal = state._before_first[max(0, event.frame - 72)].float()
+            distances[event.frame] = float((state._picture - goal).abs().mean())
+    assert distances[89] < 0.5 * distances[71]
+
+
 def high_share(frame: Film) -> float:
     """The share of the picture's variance that is finer than a quarter of the sampling rate."""
     spectrum = np.abs(np.fft.rfft2(frame.mean(2) - frame.mean())) ** 2
@@ -154,6 +168,7 @@ def test_keep_tone_brings_mean_and_contrast_back_and_does_nothing_without_need()
     assert torch.allclose(mended, PICTURE, atol=1e-3)
     little = keep_tone(burnt, tone, 1 / 24)
     assert float(burnt.mean()) > float(little.mean()) > float(mended.mean())
+    assert float(burnt.std()) < float(little.std()) < 0.8 * float(mended.std())
 
 
 def film_of_greys(path: Path, levels: Sequence[int]) -> Path:
