@@ -10,7 +10,7 @@ from pathlib import Path
 from dreamvid.errors import SettingsError
 from dreamvid.media import Reader, open_reader
 from dreamvid.render.shotlist import read_shots
-from dreamvid.render.shots import Shot, gather_shots, plan_parts, watch_cuts
+from dreamvid.render.shots import Shot, gather_shots, plan_parts, shots_at_rate, watch_cuts
 from dreamvid.settings import Settings
 
 
@@ -65,6 +65,9 @@ class Cutting:
                     self._shots = list(gather_shots(watch_cuts(self._source, rate)))
                 case "none":
                     self._shots = [Shot(1, 0, frames)]
-                case path:
-                    self._shots = read_shots(Path(path), rate, frames)
+                case path:  # a list counts the clip's own frames
+                    own = open_reader(self._source)
+                    own_rate = own.rate if own.rate and own.info.kind == "video" else rate  # pictures have none
+                    listed = read_shots(Path(path), own_rate, own.frame_count)
+                    self._shots = listed if own_rate == rate else shots_at_rate(listed, own_rate, rate)
         return self._shots

@@ -55,6 +55,13 @@ def test_a_list_of_cuts_is_followed(whole: npt.NDArray[np.float32], tmp_path: Pa
     assert np.array_equal(middle, frames[5:37])
 
 
+def test_a_list_counts_the_clips_own_frames(tmp_path: Path) -> None:
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("52\n")
+    _, begins = render(tmp_path / "out.mkv", cuts=str(cuts), rate="12000/1001")
+    assert begins == [0, 26]
+
+
 def test_sound_begins_with_the_shot(tmp_path: Path) -> None:
     target = tmp_path / "2.mp4"
     render(target, shots=2, codec="h264", audio="copy")
