@@ -60,17 +60,33 @@ def recipe_tags(settings: DreamSettings) -> dict[str, str]:
 def read_look(path: Path, kind: type[DreamSettings]) -> dict[str, Any]:
     """The look of a finished render, as values for `build_settings`: of those settings that `kind` has.
 
-    Raises `MediaError` where the file cannot be read, `SettingsError` where it holds no recipe.
+    `path` is the output, or the sidecar beside it, which is also read where an output cannot hold a recipe.
+    Raises `MediaError` where the file cannot be read, `SettingsError` where there is no recipe.
     """
-    from dreamvid.media import read_metadata
-
     try:
-        recipe = json.loads(read_metadata(path)[_TAG])["recipe"]
-    except (KeyError, TypeError, ValueError):
+        recipe = _stored(path)["recipe"].items()
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise SettingsError(f"--like: {path} holds no recipe; give a file that dreamvid has rendered") from None
     names = {name for group in _LOOK for name in group.model_fields} - _OF_THE_FILM
     wanted = {key_of(name) for name in names if name in kind.model_fields}
-    return {key: value for key, value in recipe.items() if key in wanted}
+    return {key: value for key, value in recipe if key in wanted}
+
+
+def _stored(path: Path) -> Any:
+    """What the output's metadata or its sidecar holds. Raises `ValueError` or `KeyError` where it is not ours."""
+    from dreamvid.media import read_metadata
+    from dreamvid.media.still import check_file
+    from dreamvid.media.target import beside
+
+    sidecar = path.with_name(f"{path.name}.json") if path.is_dir() else beside(path, ".json")
+    if path.suffix.lower() == ".json":
+        check_file(path)
+        sidecar = path
+    elif path.is_file() or not sidecar.is_file():
+        tags = read_metadata(path)
+        if _TAG in tags or not sidecar.is_file():
+            return json.loads(tags[_TAG])
+    return json.loads(sidecar.read_bytes())
 
 
 def _text(name: str, value: object) -> str:

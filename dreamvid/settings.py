@@ -259,6 +259,15 @@ class OutputSettings(_Group):
         None, "Constant rate factor of h264, h265 and av1: less is better and larger", "N", ge=0, le=63
     )
     audio: str = _setting("copy", "Sound: copy the clip's own, none, or take it from a FILE", "copy|none|FILE")
+    sidecar: bool = _setting(
+        True, "Write OUTPUT.json beside it: settings, versions, weights, timings", ""
+    )
+    report: bool = _setting(
+        False,
+        "Measure every frame: objective, energy, warped error, occluded share, seconds. Written beside the output as "
+        "OUTPUT.report.jsonl, drawn in OUTPUT.report.png",
+        "",
+    )
 
 
 class RunSettings(_Group):

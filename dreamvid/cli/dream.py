@@ -41,6 +41,9 @@ def dream(
         Literal["rich", "json", "none"],
         typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
     ] = "rich",
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Render two frames for trial, and say what the whole will take")
+    ] = False,
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
     """Dream a video, a picture or a sequence."""
@@ -52,8 +55,12 @@ def dream(
     )
 
     # The network's libraries take seconds to load: only once it is sure that they are needed.
-    from dreamvid.cli.progress import show
+    from dreamvid.cli.progress import show, show_estimate
     from dreamvid.render import Job, render_job
+    from dreamvid.render.estimate import estimate_job
 
-    target = Path(output) if output else None
-    show(render_job(Job(Path(source), target, settings, overwrite, fresh)), progress)
+    job = Job(Path(source), Path(output) if output else None, settings, overwrite, fresh)
+    if estimate:
+        show_estimate(estimate_job(job), progress)
+    else:
+        show(render_job(job), progress)

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from dreamvid.errors import DreamvidError
 from dreamvid.render import Event, Finished, FrameDone, Notice, ShotStarted, Started
+from dreamvid.render.estimate import Estimate
 
 
 class InterruptedRenderError(DreamvidError):
@@ -108,6 +109,43 @@ def _describe(event: Started) -> str:
     if event.rate is not None:
         what += f" at {float(event.rate):.5g} fps"
     return f"{what}; {event.model} {', '.join(event.layers)} on {event.device} ({event.precision})"
+
+
+def show_estimate(estimate: Estimate, how: str) -> None:
+    """Show what a render will take, on standard output."""
+    if how == "json":
+        sys.stdout.write(json.dumps({"event": "estimate", **asdict(estimate)}) + "\n")
+        return
+    cut = f", and {_duration(estimate.cut)} more for each cut" if estimate.cut else ""
+    lines = [
+        f"{estimate.frames} frames of {estimate.width}x{estimate.height}",
+        f"time    about {_duration(estimate.seconds)}: {_duration(estimate.begin)} to begin, then "
+        f"{_duration(estimate.frame)} a frame{cut}",
+    ]
+    if estimate.memory is not None:
+        lines.append(f"memory  {_bytes(estimate.memory)}")
+    if estimate.device_memory is not None:
+        lines.append(f"        {_bytes(estimate.device_memory)} of the accelerator's")
+    lines.append(f"size    about {_bytes(estimate.size)}, without sound; {_bytes(estimate.free)} are free there")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _duration(seconds: float) -> str:
+    """0.042 s, 3.1 s, 2 min 05 s, 3 h 20 min."""
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def _bytes(count: float) -> str:
+    """In units of a thousand, three digits."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
 
 
 _SHOWN: dict[str, Callable[[Iterator[Event]], None]] = {"rich": _show_bar, "json": _show_json, "none": _show_nothing}

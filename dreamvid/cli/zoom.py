@@ -38,6 +38,9 @@ def zoom(
         Literal["rich", "json", "none"],
         typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
     ] = "rich",
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Render two frames for trial, and say what the whole will take")
+    ] = False,
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
     """Fly into a dream without end: each frame is the one before it, moved and dreamed on.
@@ -52,8 +55,12 @@ def zoom(
         given,
     )
 
-    from dreamvid.cli.progress import show
+    from dreamvid.cli.progress import show, show_estimate
+    from dreamvid.render.estimate import estimate_zoom
     from dreamvid.render.zoom_job import ZoomJob, render_zoom
 
-    target = Path(output) if output else None
-    show(render_zoom(ZoomJob(Path(source), target, settings, overwrite, fresh)), progress)
+    job = ZoomJob(Path(source), Path(output) if output else None, settings, overwrite, fresh)
+    if estimate:
+        show_estimate(estimate_zoom(job), progress)
+    else:
+        show(render_zoom(job), progress)

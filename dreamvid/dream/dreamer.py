@@ -15,13 +15,14 @@ from dreamvid.dream.compose import compose
 from dreamvid.dream.conditioning import blur, normalise_bands, tilt_spectrum
 from dreamvid.dream.look import Look
 from dreamvid.dream.noise import pink_noise
-from dreamvid.dream.objective import ascent_direction
+from dreamvid.dream.objective import ascent_direction, attainment
 from dreamvid.dream.priors import source_pull, total_variation_gradient
 from dreamvid.dream.pyramid import Size, resize
 from dreamvid.errors import SettingsError
 
 _TINY = 1e-12
 _CALIBRATION_SIDE = 160
+_GLANCE_SIDE = 512  # px, of what is looked at to tell how far a dream has come
 
 
 class Extractor(Protocol):
@@ -99,6 +100,21 @@ class Dreamer:
             return max(_CALIBRATION_SIDE, self.extractor.minimum_side, *self.look.octave_sizes)
         coarsest = self.extractor.minimum_side * self.look.octave_scale ** (self.look.octaves - 1)
         return max(_CALIBRATION_SIDE, math.ceil(coarsest) + 1)
+
+    @torch.no_grad()
+    def attainment(self, picture: Tensor) -> float:
+        """Return how much of what is dreamed of `picture`, (1, 3, H, W) in [0, 1], holds: see `objective.attainment`.
+
+        The mean over the targets, by their weights, looked at with at most 512 pixels a side: it costs one small
+        pass through the network.
+        """
+        height, width = picture.shape[-2:]
+        scale = min(1.0, _GLANCE_SIDE / max(height, width))
+        scale = min(1.0, max(scale, self.extractor.minimum_side / min(height, width)))
+        activations = self.extractor(resize(picture, (round(height * scale), round(width * scale))))
+        aims = zip(activations, self.look.targets, self._guide, strict=True)
+        found = [(target.weight, attainment(tap, target, guide=guide)) for tap, target, guide in aims]
+        return sum(weight * value for weight, value in found) / (sum(abs(weight) for weight, _ in found) or 1.0)
 
     def dream(
         self,

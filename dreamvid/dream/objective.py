@@ -63,6 +63,21 @@ def ascent_direction(
     return direction
 
 
+def attainment(activation: Tensor, target: Target, *, guide: Tensor | None = None) -> float:
+    """Return how far the responses go where the ascent leads: their mean along its direction, scaled to an RMS of 1.
+
+    Without spread, over the chosen channels: for the plain objective this is the RMS of the activation, for a guide the
+    mean dot product with the best columns, for a class its score; what is reversed gives the negative. It rises as
+    the dream climbs, and compares frames of one film, not layers.
+    """
+    direction = ascent_direction(activation, target, guide=guide)
+    features = activation.detach()
+    if target.channels is not None:
+        chosen = list(target.channels)
+        features, direction = features[:, chosen], direction[:, chosen]
+    return float((features * direction).mean() / direction.square().mean().sqrt().clamp_min(_TINY))
+
+
 def spread_channels(features: Tensor, spread: float) -> Tensor:
     """Weigh the channels of `features`, (N, C, ...), by their RMS to the power of -`spread`.
 

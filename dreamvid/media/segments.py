@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.ffmpeg import failure_reason, file_url, run_ffmpeg
+from dreamvid.media.ffmpeg import failure_reason, file_url, input_arguments, run_ffmpeg
 from dreamvid.media.sound import SoundTrack, add_sound, check_sound
 from dreamvid.media.still import publish, temporary_beside
 
@@ -54,3 +54,14 @@ def join_segments(
         picture.unlink(missing_ok=True)
         joined.unlink(missing_ok=True)
         listing.unlink(missing_ok=True)
+
+
+def packet_sizes(path: Path) -> list[int]:
+    """Return the size of every encoded frame of a video, in bytes. Raises MediaError."""
+    code, listing, stderr = run_ffmpeg(
+        [*input_arguments(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
+    )
+    if code:
+        raise MediaError(f"{path}: its frames cannot be listed ({failure_reason(stderr.splitlines())})")
+    rows = [line.split(",") for line in listing.decode().splitlines() if not line.startswith("#")]
+    return [int(row[4]) for row in rows]

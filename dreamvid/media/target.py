@@ -25,6 +25,17 @@ def default_output(source: Path | str) -> Path:
     return folder.with_name(f"{folder.name}.dream") / "%05d.png"
 
 
+def beside(target: Path, ending: str) -> Path:
+    """Return the name for what belongs to an output: `clip.mp4.json`; `frames.json` for `frames/%05d.png`, and
+    `frames.left.json` for `frames/left_%05d.png`: it must not be taken for a picture of the folder."""
+    files = output_pattern(target)
+    if files is None:
+        return target.with_name(target.name + ending)
+    folder = files.folder if files.folder.name not in ("", "..") else files.folder.resolve()
+    name = ".".join(part for part in (folder.name, files.prefix.strip("._- ")) if part)
+    return folder.with_name(name + ending)
+
+
 def output_pattern(path: Path) -> NumberedFiles | None:
     """Return the numbered files to write if `path` is the pattern of an image sequence, else None."""
     return parse_pattern(path) if is_image(path) and not path.is_file() else None

@@ -97,11 +97,13 @@ class Network:
             parameters frozen, float32, on the CPU.
         class_names: the classes in order of the scores, if they are known.
         mean, std: of the pictures the weights were trained on, RGB in [0, 1].
+        weights: the file that the weights came from; None where they are random.
     """
 
     def __init__(self, spec: ModelSpec, checkpoint: Checkpoint) -> None:
         self.spec = spec
         self.module = build_module(spec, checkpoint)
+        self.weights = Path(checkpoint.source) if Path(checkpoint.source).is_file() else None
         self.mean = checkpoint.triple("mean", spec.mean)
         self.std = checkpoint.triple("std", spec.std)
         classes = len(self.module.get_parameter(f"{spec.head}.weight"))

@@ -41,11 +41,28 @@ class ShotStarted:
 
 
 @dataclass(frozen=True)
+class Figures:
+    """What a finished frame was measured by.
+
+    Attributes:
+        objective: how much of what is dreamed of it holds, see `Dreamer.attainment`.
+        lift: the same over that of the raw frame; None where there is none.
+        warped_error: mean |residual of the frame before, moved along the flow - residual|, over the mean |residual|,
+            both where the flow can be trusted: 0 the dream stays on its object, 1 it has nothing to do with what was
+            there. None where a shot begins.
+    """
+
+    objective: float
+    lift: float | None = None
+    warped_error: float | None = None
+
+
+@dataclass(frozen=True)
 class FrameDone:
     """One frame is on its way to the encoder.
 
     `energy` is the RMS of dream minus raw frame and `fresh` the share of the picture that could not be carried, both
-    in [0, 1]; `seconds` is the time since the frame before.
+    in [0, 1]; `seconds` is the time since the frame before. `figures` are measured where a report is wanted.
     """
 
     frame: int
@@ -53,6 +70,7 @@ class FrameDone:
     energy: float
     fresh: float
     seconds: float
+    figures: Figures | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dreamvid.render.ahead import ReadAhead
 from dreamvid.render.carry import Carry
 from dreamvid.render.events import FrameDone, ShotStarted
 from dreamvid.render.frames import Dreams, Frame, to_frame, to_tensor
+from dreamvid.render.inspection import Inspector
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
 from dreamvid.settings import Settings
@@ -53,6 +54,7 @@ class Film:
         self._settings = planner.settings
         self._device = device
         self._carry = Carry()
+        self._inspector = Inspector() if planner.settings.report else None
         self.done = 0
         """Frames so far."""
         self._shot = -1
@@ -97,10 +99,15 @@ class Film:
                     if step.motion is None:
                         self._shot += 1
                         yield None, ShotStarted(self._shot, index)
-                    frame, energy = _show(raw, plan.gain * self._next_residual(raw, step.motion, plan), plan)
+                    shown = _show(raw, plan.gain * self._next_residual(raw, step.motion, plan), plan)
+                    figures = None
+                    if self._inspector is not None:
+                        figures = self._inspector.measure(raw, shown, step.motion, plan.dreamer)
                     self.done += 1
+                    energy = _energy(shown - raw)
                     now = time.perf_counter()
-                    yield frame, FrameDone(index, self._shot, energy, self._carry.fresh, now - clock)
+                    done = FrameDone(index, self._shot, energy, self._carry.fresh, now - clock, figures)
+                    yield to_frame(shown), done
                     clock = now
 
     def _next_residual(self, raw: Tensor, motion: Motion | None, plan: FramePlan[Settings]) -> Tensor:
@@ -118,11 +125,16 @@ def dream_still(reader: Reader, planner: Planner[Settings], device: torch.device
         raw = to_tensor(raw_frame, device)
         plan = planner.at(0)
         yield None, ShotStarted(index, index)
-        frame, energy = _show(raw, plan.settings.strength * (plan.dreamer.dream(raw) - raw), plan)
-        yield frame, FrameDone(index, index, energy, 1.0, time.perf_counter() - clock)
+        shown = _show(raw, plan.settings.strength * (plan.dreamer.dream(raw) - raw), plan)
+        figures = Inspector().measure(raw, shown, None, plan.dreamer) if plan.settings.report else None
+        done = FrameDone(index, index, _energy(shown - raw), 1.0, time.perf_counter() - clock, figures)
+        yield to_frame(shown), done
 
 
-def _show(raw: Tensor, residual: Tensor, plan: FramePlan[Settings]) -> tuple[Frame, float]:
-    """The finished frame, and the RMS of what was added to it."""
-    shown = compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
-    return to_frame(shown), float((shown - raw).square().mean().sqrt())
+def _show(raw: Tensor, residual: Tensor, plan: FramePlan[Settings]) -> Tensor:
+    """The finished frame."""
+    return compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
+
+
+def _energy(residual: Tensor) -> float:
+    return float(residual.square().mean().sqrt())

@@ -15,7 +15,7 @@ from dreamvid.media import list_sequence
 from dreamvid.recipe import write_recipe
 from dreamvid.settings import DreamSettings, key_of
 
-_NO_MATTER = {"threads", "save_every", "device", "precision"}  # what was made of the last two is told separately
+_NO_MATTER = {"threads", "save_every", "sidecar", "report"} | {"device", "precision"}  # what became of these is a fact
 _FILES = ("weights", "guide", "mask", "react")
 _SAMPLE = 2**20  # bytes
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from dreamvid.media import Reader, SoundTrack, Writer, default_output, open_reader, open_writer
 from dreamvid.media.target import output_pattern
 from dreamvid.recipe import recipe_tags
+from dreamvid.render.account import Account
 from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.cutting import Cutting
@@ -23,6 +24,7 @@ from dreamvid.render.journal import Journal
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
 from dreamvid.render.recording import FRAMES_BEHIND, Recorder, record
+from dreamvid.render.room import check_room
 from dreamvid.settings import Settings
 
 
@@ -59,9 +61,10 @@ def render_job(job: Job) -> Iterator[Event]:
     began = time.perf_counter()
     settings = job.settings
     target = job.target or default_output(job.source)
+    account = Account(target, settings, overwrite=job.overwrite)
     with contextlib.ExitStack() as closing:
         cutting = Cutting(job.source, settings)
-        reader = _open_source(job, *cutting.chosen_range())
+        reader = open_source(job, *cutting.chosen_range())
         is_film = reader.rate is not None
         own_sound = job.source if is_film and reader.info.audio_codec is not None else None
         start = reader.first_index / reader.rate if reader.rate else Fraction(0)
@@ -86,9 +89,12 @@ def render_job(job: Job) -> Iterator[Event]:
         )
         yield from map(Notice, notices)
         journal = None
+        identity = identify(prepared.settings, job.source, _facts(prepared, reader))
         if is_film and output_pattern(target) is None:
-            identity = identify(prepared.settings, job.source, _facts(prepared, reader))
             journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
+            room = check_room(target, settings.codec, reader.frame_count - journal.done, reader.width, reader.height)
+            yield from map(Notice, [room] if room else [])
+        account.open(prepared, job.source, identity, journal)
         yield Started(
             source=job.source,
             target=target,
@@ -103,13 +109,15 @@ def render_job(job: Job) -> Iterator[Event]:
             resumed=0 if journal is None else journal.done,
         )
         if journal is None:
-            count = yield from _render_directly(reader, writer, prepared, cutting)
+            count = yield from _render_directly(reader, writer, prepared, cutting, account)
         else:
-            count = yield from _render_with_journal(job, reader, journal, prepared, sound, cutting)
+            count = yield from _render_with_journal(job, reader, journal, prepared, sound, cutting, account)
+        account.finish(count)
     yield Finished(target, count, time.perf_counter() - began)
 
 
-def _open_source(job: Job, start: Fraction | None = None, frames: int | None = None) -> Reader:
+def open_source(job: Job, start: Fraction | None = None, frames: int | None = None) -> Reader:
+    """The reader of what `job` renders, or of `frames` of it from `start` seconds on."""
     settings = job.settings
     return open_reader(
         job.source,
@@ -159,7 +167,7 @@ def _facts(prepared: Prepared[Settings], reader: Reader) -> dict[str, object]:
 
 
 def _render_directly(
-    reader: Reader, writer: Writer, prepared: Prepared[Settings], cutting: Cutting
+    reader: Reader, writer: Writer, prepared: Prepared[Settings], cutting: Cutting, account: Account
 ) -> Generator[Event, None, int]:
     """Dream a still, or a film into numbered pictures; return the number of frames."""
     planner, device = prepared.planner, prepared.machine.device
@@ -168,7 +176,7 @@ def _render_directly(
             frames = dream_still(reader, planner, device)
         else:
             frames = Film(planner, device).dream(reader, cutting.marks(reader))
-        with contextlib.closing(frames), WriteBehind(writer.write, FRAMES_BEHIND) as output:
+        with contextlib.closing(account.watch(frames)) as frames, WriteBehind(writer.write, FRAMES_BEHIND) as output:
             for frame, event in frames:
                 if frame is not None:
                     output.put(frame)
@@ -184,6 +192,7 @@ def _render_with_journal(
     prepared: Prepared[Settings],
     sound: SoundTrack | None,
     cutting: Cutting,
+    account: Account,
 ) -> Generator[Event, None, int]:
     """Dream a film, from where the journal has come to; return the number of frames."""
     rate = reader.rate
@@ -193,8 +202,9 @@ def _render_with_journal(
     recorder = Recorder(journal, partial(_open_target, job=job, reader=reader, part=True))
     if film.done < reader.frame_count:
         start = (reader.first_index + film.done - film.lead) / rate
-        with _open_source(job, start, reader.frame_count - film.done + film.lead) as rest:
-            yield from record(film, film.dream(rest, cutting.marks(rest)), recorder, job.settings.save_every)
+        with open_source(job, start, reader.frame_count - film.done + film.lead) as rest:
+            frames = account.watch(film.dream(rest, cutting.marks(rest)))
+            yield from record(film, frames, recorder, job.settings.save_every)
         yield from map(Notice, rest.warnings)
     else:
         recorder.resume()

@@ -29,6 +29,8 @@ class Prepared(Generic[S]):
     machine: Machine
     models: str
     layers: tuple[str, ...]
+    weights: dict[str, Path]
+    """The networks' files, by their names."""
 
 
 def prepare(
@@ -58,8 +60,9 @@ def prepare(
     planner = Planner(
         dreamer, settings, clock, layer_of_target=layer_of_target, governed=governed, guide=guide, mask=mask
     )
-    models = " + ".join(dict.fromkeys(aim.network.spec.name for aim in aims))
-    return Prepared(planner, settings, machine, models, dreamer.extractor.taps)
+    weights = {aim.network.spec.name: aim.network.weights for aim in aims}
+    files = {name: path for name, path in weights.items() if path is not None}
+    return Prepared(planner, settings, machine, " + ".join(weights), dreamer.extractor.taps, files)
 
 
 def _check_moments(settings: DreamSettings, clock: Clock) -> None:

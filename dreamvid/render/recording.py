@@ -20,7 +20,8 @@ from dreamvid.render.snapshot import Snapshot
 FRAMES_BEHIND = 4
 """How many finished frames may wait for the encoder."""
 
-_OPEN_SEGMENT = 256 * 2**20  # bytes: what the pictures of the open segment may take, about
+OPEN_SEGMENT_BYTES = 256 * 2**20
+"""What the pictures of the open segment may take, about."""
 _MOST_FRAMES, _LEAST_FRAMES = 240, 24
 
 
@@ -62,7 +63,7 @@ def segment_length(width: int, height: int, *, deep: bool) -> int:
     """How many frames a segment has, for frames of a size: as many as players like between key frames, fewer of
     large frames."""
     size = width * height * 3 * (2 if deep else 1)
-    return min(_MOST_FRAMES, max(_LEAST_FRAMES, _OPEN_SEGMENT // size))
+    return min(_MOST_FRAMES, max(_LEAST_FRAMES, OPEN_SEGMENT_BYTES // size))
 
 
 class Recorder:

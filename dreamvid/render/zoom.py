@@ -13,7 +13,7 @@ from torch import Tensor
 from dreamvid.dream import Dreamer, compose
 from dreamvid.render.camera import camera_motion, move
 from dreamvid.render.companion import Companion
-from dreamvid.render.events import FrameDone, ShotStarted
+from dreamvid.render.events import Figures, FrameDone, ShotStarted
 from dreamvid.render.frames import Dreams, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
@@ -93,8 +93,11 @@ class Zoom:
                 continue
             change = 0.0 if before is None else float((picture - before).square().mean().sqrt())
             before = picture
+            figures = None
+            if self._planner.settings.report:
+                figures = Figures(self._planner.at(index).dreamer.attainment(picture))
             now = time.perf_counter()
-            yield to_frame(picture), FrameDone(index, 0, change, 0.0, now - clock)
+            yield to_frame(picture), FrameDone(index, 0, change, 0.0, now - clock, figures)
             clock = now
 
     def _looped(self, index: int) -> Tensor:

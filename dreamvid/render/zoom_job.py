@@ -13,6 +13,7 @@ from pathlib import Path
 from dreamvid.dream.noise import pink_noise
 from dreamvid.media import SoundTrack, Writer, default_output, open_writer
 from dreamvid.recipe import recipe_tags
+from dreamvid.render.account import Account
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.frames import to_tensor
@@ -21,6 +22,7 @@ from dreamvid.render.journal import Journal
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
 from dreamvid.render.recording import Recorder, record
+from dreamvid.render.room import check_room
 from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.toning import Tone
 from dreamvid.render.zoom import Zoom, frame_count
@@ -48,6 +50,7 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
     began = time.perf_counter()
     settings = job.settings
     target = job.target or zoom_output(job.source)
+    account = Account(target, settings, overwrite=job.overwrite)
     with contextlib.ExitStack() as closing:
         source = _open_source(job.source, settings, closing)
         width, height = settings.size or _NOISE_SIZE if source is None else (source.width, source.height)
@@ -65,6 +68,9 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         yield from map(Notice, notices)
         identity = identify(prepared.settings, None if source is None else source.path, _facts(prepared, width, height))
         journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
+        room = check_room(target, settings.codec, frame_count(settings) - journal.done, width, height)
+        yield from map(Notice, [room] if room else [])
+        account.open(prepared, job.source, identity, journal)
         yield Started(
             source=job.source,
             target=target,
@@ -80,7 +86,7 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         )
         zoom = _begin(source, (height, width), prepared, journal.snapshot)
         recorder = Recorder(journal, partial(open_target, part=True))
-        yield from record(zoom, zoom.dream(), recorder, settings.save_every)
+        yield from record(zoom, account.watch(zoom.dream()), recorder, settings.save_every)
         recorder.finish(
             target,
             settings.fps,
@@ -89,6 +95,7 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
             overwrite=job.overwrite,
         )
         journal.remove()
+        account.finish(recorder.frame_count)
     yield Finished(target, recorder.frame_count, time.perf_counter() - began)
 
 

@@ -1,0 +1,189 @@
+"""What a render will take: two of its frames are rendered for trial, and the rest is reckoned from them."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from dreamvid.dream import Look
+from dreamvid.errors import SettingsError
+from dreamvid.media import default_output
+from dreamvid.media.segments import packet_sizes
+from dreamvid.media.target import output_pattern
+from dreamvid.render.cutting import Cutting
+from dreamvid.render.dreamers import make_look
+from dreamvid.render.events import Event, FrameDone, Started
+from dreamvid.render.job import Job, open_source, render_job
+from dreamvid.render.recording import segment_length
+from dreamvid.render.zoom import first_index, frame_count
+from dreamvid.render.zoom_job import ZoomJob, render_zoom, zoom_output
+
+_MOST_BETWEEN = 12  # frames of `--every N` that are carried for trial
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a whole render will take, about.
+
+    Attributes:
+        frames: of the whole.
+        width, height: of a frame.
+        seconds: the time of the whole, without cuts.
+        begin: seconds until the second frame, of which loading is a part.
+        frame: seconds for each frame after.
+        cut: seconds that each cut adds: a shot's first frame is dreamed from nothing. 0 for zooms.
+        memory: the largest that this process has been, in bytes; None where the system does not say.
+        device_memory: the same of the accelerator, None where there is none.
+        size: of the file or files, in bytes, sound left out.
+        free: bytes that are free where they go.
+    """
+
+    frames: int
+    width: int
+    height: int
+    seconds: float
+    begin: float
+    frame: float
+    cut: float
+    memory: int | None
+    device_memory: int | None
+    size: int
+    free: int
+
+
+def estimate_job(job: Job) -> Estimate:
+    """Estimate a film. The trial goes into a folder of its own, which is removed. Raises what `render_job` does, and
+    `SettingsError` for a still picture."""
+    start, chosen = Cutting(job.source, job.settings).chosen_range()
+    reader = open_source(job, start, chosen)
+    if reader.rate is None:
+        raise SettingsError(f"--estimate: {job.source} is a still picture, which is one frame; dream it")
+    settings = job.settings
+    every = min(settings.every, _MOST_BETWEEN)
+    changes = {
+        "start": Fraction(reader.first_index) / reader.rate,
+        "end": None,
+        "frames": min(reader.frame_count, 1 + every),
+        "shots": None,
+        "cuts": "none",
+        "report": False,
+        "sidecar": False,
+    }
+    target = job.target or default_output(job.source)
+
+    def render(trial: Path) -> Iterator[Event]:
+        return render_job(replace(job, target=trial, settings=settings.model_copy(update=changes)))
+
+    look = make_look(settings, [])
+    cold, warm = look.iterations, settings.warm_iterations
+    ratio = _work(look, cold, (reader.height, reader.width)) / _work(look, warm, (reader.height, reader.width))
+    trial = _try(render, target, every)
+    # A shot's first frame costs as many more steps; what a frame costs besides is counted with them, to be safe.
+    return trial.whole(target, reader.frame_count, cut_ratio=max(0.0, ratio - 1))
+
+
+def estimate_zoom(job: ZoomJob) -> Estimate:
+    """Estimate a zoom; see `estimate_job`."""
+    settings = job.settings
+    count, every = frame_count(settings), min(settings.every, _MOST_BETWEEN)
+    changes = {
+        "duration": min(count, 1 + every) / settings.fps,
+        "settle": Fraction(0),
+        "loop": False,
+        "report": False,
+        "sidecar": False,
+    }
+
+    def render(trial: Path) -> Iterator[Event]:
+        return render_zoom(replace(job, target=trial, settings=settings.model_copy(update=changes)))
+
+    target = job.target or zoom_output(job.source)
+    return _try(render, target, every).whole(target, count, unseen=-first_index(settings))
+
+
+@dataclass(frozen=True)
+class _Trial:
+    started: Started
+    loading: float
+    frames: list[FrameDone]
+    sizes: list[int]
+    every: int
+
+    def whole(self, target: Path, frames: int, *, cut_ratio: float = 0.0, unseen: int = 0) -> Estimate:
+        """The estimate for a film of so many frames; `unseen` ones are dreamed before them."""
+        between = [event.seconds for event in self.frames[1:]] or [self.frames[0].seconds]
+        # With --every N the last of the trial's frames is dreamed, those between are carried.
+        carried = sum(between[:-1]) / max(1, len(between) - 1)
+        frame = (carried * (self.every - 1) + between[-1]) / self.every
+        begin = self.loading + self.frames[0].seconds
+        started = self.started
+        if output_pattern(target) is not None:
+            between_keys = 1
+        else:
+            between_keys = segment_length(started.width, started.height, deep=False)
+        folder = next(path for path in target.absolute().parents if path.is_dir())
+        return Estimate(
+            frames=frames,
+            width=started.width,
+            height=started.height,
+            seconds=begin + (unseen + frames - 1) * frame,
+            begin=begin,
+            frame=frame,
+            cut=frame * cut_ratio,
+            memory=_peak_memory(),
+            device_memory=torch.cuda.max_memory_allocated() if started.device.startswith("cuda") else None,
+            size=_whole_size(self.sizes, frames, between_keys),
+            free=shutil.disk_usage(folder).free,
+        )
+
+
+def _try(render: Callable[[Path], Iterator[Event]], target: Path, every: int) -> _Trial:
+    begun = time.perf_counter()
+    started: Started | None = None
+    loading = 0.0
+    frames = []
+    with tempfile.TemporaryDirectory(prefix="dreamvid-") as folder:
+        is_sequence = output_pattern(target) is not None
+        trial = Path(folder, f"%05d{target.suffix}" if is_sequence else f"trial{target.suffix}")
+        for event in render(trial):
+            if isinstance(event, Started):
+                started, loading = event, time.perf_counter() - begun
+            elif isinstance(event, FrameDone):
+                frames.append(event)
+        files = sorted(Path(folder).glob(f"*{target.suffix}"))
+        sizes = [path.stat().st_size for path in files] if is_sequence else packet_sizes(trial)
+    if started is None:
+        raise RuntimeError("a render says when it has started")
+    return _Trial(started, loading, frames, sizes, every)
+
+
+def _work(look: Look, iterations: tuple[int, ...], size: tuple[int, int]) -> float:
+    """Steps times pixels, over all octaves; at least one pixel's."""
+    counts = look.iterations_per_octave(iterations)
+    return max(1.0, sum(count * math.prod(octave) for count, octave in zip(counts, look.sizes(size), strict=True)))
+
+
+def _whole_size(sizes: list[int], frames: int, between_keys: int) -> int:
+    """Of a film that begins as these frames do, with a key frame as large as the first every so often."""
+    keys = math.ceil(frames / between_keys)
+    others = sum(sizes[1:]) / len(sizes[1:]) if len(sizes) > 1 else sizes[0]
+    return round(keys * sizes[0] + (frames - keys) * others)
+
+
+def _peak_memory() -> int | None:
+    """The largest that this process has been, in bytes."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

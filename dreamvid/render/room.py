@@ -1,0 +1,45 @@
+"""Whether there is room on the disk for what is about to be rendered."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+from dreamvid.errors import MediaError
+from dreamvid.media.target import output_pattern
+from dreamvid.render.recording import OPEN_SEGMENT_BYTES
+
+# Bytes a pixel of a dreamed film (the sample at 480x270, default quality). Others take a third to three times as much.
+_BYTES_PER_PIXEL = {"h264": 0.07, "h265": 0.06, "av1": 0.04, "prores": 0.77, "dnxhr": 0.44, "ffv1": 1.27}
+_BYTES_PER_PIXEL_OF_PICTURES = {".png": 2.0, ".tif": 3.0, ".tiff": 3.0, ".bmp": 3.0, ".exr": 4.0}
+_OTHER_PICTURES = 0.4
+_LEAST_SHARE = 1 / 3
+_COPIES = 2  # of a film at its end: the segments, and what they are joined to
+
+
+def check_room(target: Path, codec: str, frames: int, width: int, height: int) -> str | None:
+    """Look whether `frames` frames have room beside `target`; return a line of warning where they may not.
+
+    Raises `MediaError` where they cannot.
+    """
+    if output_pattern(target) is not None:
+        each = _BYTES_PER_PIXEL_OF_PICTURES.get(target.suffix.lower(), _OTHER_PICTURES)
+        needed = each * width * height * frames
+        least = needed * _LEAST_SHARE
+    else:
+        open_segment = min(OPEN_SEGMENT_BYTES, 3 * width * height * frames)
+        film = _COPIES * _BYTES_PER_PIXEL[codec] * width * height * frames
+        needed, least = film + open_segment, film * _LEAST_SHARE
+    folder = next(path for path in target.absolute().parents if path.is_dir())
+    free = shutil.disk_usage(folder).free
+    if free >= needed:
+        return None
+    about = f"{target}: takes about {_giga(needed)}, and {_giga(free)} are free in {folder}"
+    if free < least:
+        raise MediaError(f"{about}; make room, choose another place with -o, or a smaller --max-size")
+    return f"{about}: if the disk is full, the render stops, and goes on when there is room"
+
+
+def _giga(count: float) -> str:
+    return f"{math.ceil(count / 1e7) / 100:.2f} GB"
