@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from dreamvid.dream.noise import pink_noise
 from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader, read_image, resize_image
 from dreamvid.models import load_network
+from dreamvid.render import Job, render_job
 from dreamvid.render.dreamers import load_aims, make_dreamer
 from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
@@ -111,19 +114,28 @@ def make_zoom_sheet() -> Cell:
     return np.concatenate([np.concatenate(cells[:3], axis=1), np.concatenate(cells[3:], axis=1)])
 
 
+def make_report() -> Cell:
+    settings = make_settings({"model": "dreamnet", "max_size": 320, "report": True, "precision": "fp32"})
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in render_job(Job(HERE / "journey.mp4", Path(folder, "journey.dream.mp4"), settings)):
+            pass
+        return np.asarray(Image.open(Path(folder, "journey.dream.mp4.report.png")))
+
+
 def save(path: Path, sheet: Cell) -> None:
-    cv2.imwrite(str(path), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
+    cv2.imwrite(str(path), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])  # of no concern to PNG
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", choices=("layers", "film", "zoom"))
+    parser.add_argument("--only", choices=("layers", "film", "zoom", "report"))
     parser.add_argument("--to", type=Path, default=HERE, help="folder")
     arguments = parser.parse_args()
     sheets = {
         "layers": ("layers.jpg", make_layer_sheet),
         "film": ("dreamed.jpg", make_film_sheet),
         "zoom": ("zoomed.jpg", make_zoom_sheet),
+        "report": ("report.png", make_report),
     }
     for name in [arguments.only] if arguments.only else sheets:
         file, make = sheets[name]

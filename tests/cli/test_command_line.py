@@ -45,7 +45,7 @@ def test_a_clip_is_dreamed_with_its_sound(tmp_path: Path, capsys: pytest.Capture
     assert (made.frame_count, made.rate, made.audio_codec) == (8, source.rate, source.audio_codec)
     assert (made.width, made.height) == (128, 72)
     assert digest(JOURNEY) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["dream.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dream.mp4", "dream.mp4.json"]
 
 
 def test_a_still_and_its_default_name(tmp_path: Path) -> None:

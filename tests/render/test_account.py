@@ -30,7 +30,7 @@ CLIP = Path(__file__).parents[2] / "samples" / "journey.mp4"
 
 
 def job(target: Path, **values: Any) -> Job:
-    return Job(CLIP, target, make_settings(VALUES, {"report": True}, values))
+    return Job(CLIP, target, make_settings(VALUES, {"report": True, "sidecar": True}, values))
 
 
 def lines(target: Path) -> list[dict[str, Any]]:

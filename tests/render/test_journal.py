@@ -29,6 +29,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 VALUES: dict[str, Any] = {
     "model": "dreamnet", "layer": "inception3a", "octaves": 2, "iterations": 2, "warm_iterations": 1, "every": 2,
     "max_size": 96, "precision": "fp32", "start": "44044/24000", "frames": 20, "threads": 1, "save_every": 0,
+    "sidecar": False,
 }  # fmt: skip
 Film = npt.NDArray[np.float32]
 

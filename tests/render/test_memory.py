@@ -29,10 +29,8 @@ def test_two_thousand_frames_take_no_more_memory_than_five_hundred(tmp_path: Pat
     assert run_ffmpeg(["-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-y", str(clip)])[0] == 0
     values = {"model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 1, "warm_iterations": 1,
               "precision": "fp32", "report": True}  # fmt: skip
-    sizes = []
-    for event in render_job(Job(clip, tmp_path / "out.mp4", make_settings(values))):
-        if isinstance(event, FrameDone):
-            sizes.append(resident())
+    events = render_job(Job(clip, tmp_path / "out.mp4", make_settings(values)))
+    sizes = [resident() for event in events if isinstance(event, FrameDone)]
     assert len(sizes) == FRAMES
     early, late = max(sizes[SETTLED - 200 : SETTLED]), max(sizes[-200:])
     print(f"resident: {early / 2**20:.1f} MiB at {SETTLED} frames, {late / 2**20:.1f} MiB at {FRAMES}")

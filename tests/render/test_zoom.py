@@ -194,7 +194,7 @@ def test_a_film_is_fed_into_the_dream_frame_by_frame(tmp_path: Path) -> None:
 
 QUICK: dict[str, Any] = {
     "model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 1, "warm_iterations": 1,
-    "duration": "1/3", "codec": "ffv1", "precision": "fp32",
+    "duration": "1/3", "codec": "ffv1", "precision": "fp32", "sidecar": False,
 }  # fmt: skip
 
 
