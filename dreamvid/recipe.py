@@ -75,7 +75,7 @@ def read_look(path: Path, kind: type[DreamSettings]) -> dict[str, Any]:
 def _stored(path: Path) -> Any:
     """What the output's metadata or its sidecar holds. Raises `ValueError` or `KeyError` where it is not ours."""
     from dreamvid.media import read_metadata
-    from dreamvid.media.still import check_file
+    from dreamvid.media.header import check_file
     from dreamvid.media.target import beside
 
     sidecar = path.with_name(f"{path.name}.json") if path.is_dir() else beside(path, ".json")

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dreamvid.errors import SettingsError, did_you_mean
 from dreamvid.values import (
+    BitDepth,
     Channels,
     Classes,
     FramesPerSecond,
@@ -249,12 +250,28 @@ class PartSettings(_Group):
     rate: FramesPerSecond | None = _setting(None, "Frames per second (the clip's own; 24 for image sequences)", "FPS")
 
 
+class SourceSettings(_Group):
+    """How the clip is read."""
+
+    tonemap: Literal["hable", "mobius", "reinhard", "clip"] | None = _setting(
+        None, "Bring an HDR clip (PQ, HLG), or the light of an EXR, into the usual range, along this curve", "CURVE"
+    )
+    deinterlace: bool = _setting(False, "Take the combs of interlaced video out of what moves", "")
+
+
 class OutputSettings(_Group):
     """What is written."""
 
-    codec: Literal["h264", "h265", "av1", "prores", "dnxhr", "ffv1"] = _setting(
-        "h264", "Video codec: h264, h265, av1, prores, dnxhr or ffv1", "NAME"
+    codec: Literal["h264", "h265", "av1", "prores", "dnxhr", "ffv1", "png", "exr"] = _setting(
+        "h264", "h264, h265, av1, prores, dnxhr or ffv1; png or exr: numbered pictures", "NAME"
     )
+    bit_depth: BitDepth | None = _setting(
+        None,
+        "Bits of a colour: 8 or 10 in h264, h265 (12, too), av1 and dnxhr; 8 or 16 in ffv1, PNG and TIFF; 16 or 32 in "
+        "EXR. Left out, the format's own, and 16 where a deep source fits without loss",
+        "BITS",
+    )
+    quality: int | None = _setting(None, "Quality of JPEG and WebP pictures [95 if left out]", "1..100", ge=1, le=100)
     crf: int | None = _setting(
         None, "Constant rate factor of h264, h265 and av1: less is better and larger", "N", ge=0, le=63
     )
@@ -290,6 +307,7 @@ class DreamSettings(
     LookSettings,
     ConditioningSettings,
     SoundSettings,
+    SourceSettings,
     OutputSettings,
     RunSettings,
 ):
@@ -317,6 +335,7 @@ GROUPS: tuple[tuple[str, type[_Group]], ...] = (
     ("Motion", MotionSettings),
     ("Music", SoundSettings),
     ("Part and size", PartSettings),
+    ("Source", SourceSettings),
     ("Output", OutputSettings),
     ("Running", RunSettings),
 )

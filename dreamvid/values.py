@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
@@ -136,6 +136,10 @@ def _parse_integers(value: Any) -> Any:
     return value
 
 
+def _parse_bits(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+
+
 def _parse_seconds(value: Any) -> Any:
     """Seconds, exactly: `2.5`, `2.5s`, `1:02.5`, `1:00:00`, `1001/24000`."""
     if not isinstance(value, str):
@@ -173,6 +177,7 @@ Iterations = Annotated[
     BeforeValidator(_parse_integers),
     Field(min_length=1, max_length=32),
 ]
+BitDepth = Annotated[Literal[8, 10, 12, 16, 32], BeforeValidator(_parse_bits)]
 Seconds = Annotated[Fraction, BeforeValidator(_parse_seconds)]
 FramesPerSecond = Annotated[Fraction, BeforeValidator(_parse_seconds), Field(gt=0, le=1000)]
 Side = Annotated[int, Field(ge=1, le=32768)]

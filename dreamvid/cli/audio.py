@@ -62,7 +62,8 @@ def audio(
     from dreamvid.audio import ENVELOPES, LEVELS, analyse_sound
     from dreamvid.audio.drawing import describe, draw_analysis
     from dreamvid.media import write_image
-    from dreamvid.media.still import check_file, check_image_target
+    from dreamvid.media.header import check_file
+    from dreamvid.media.still_write import check_image_target
     from dreamvid.media.target import check_target
 
     check_file(source)
@@ -109,7 +110,7 @@ def _write_table(path: Path, analysis: SoundAnalysis, fps: Fraction, frames: int
     """Write one line a frame: its number, its time in seconds, and each envelope as a render at `fps` gets it."""
     import csv
 
-    from dreamvid.media.still import publish, temporary_beside
+    from dreamvid.media.still_write import publish, temporary_beside
 
     temporary = temporary_beside(path)
     try:

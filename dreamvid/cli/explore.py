@@ -26,6 +26,7 @@ from dreamvid.settings import (
     RunSettings,
     Settings,
     SoundSettings,
+    SourceSettings,
     explain_fault,
     key_of,
     make_settings,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from dreamvid.render.explore import Ranked
 
 _TRIED = (NetworkSettings, ObjectiveSettings, LookSettings, ConditioningSettings)
-_SHAPING = (*_TRIED, SoundSettings)
+_SHAPING = (*_TRIED, SoundSettings, SourceSettings)
 _SHOWN = [(heading, group) for heading, group in GROUPS if group in (*_SHAPING, PartSettings, RunSettings)]
 _RUN = re.compile(r"(?P<before>.*?)(?P<first>\d+)\.\.(?P<last>\d+)", re.ASCII)
 _LONGEST_RUN = 1024

@@ -87,10 +87,10 @@ def _parse_rate(text: str) -> Fraction:
 
 def _open_clip(source: Path, rate: Fraction | None) -> tuple[Reader, Fraction]:
     """A reader of small frames, and their rate."""
-    from dreamvid.media import open_reader
+    from dreamvid.media import AS_CODED, open_reader
     from dreamvid.render.shots import CUT_SIDE_PX
 
-    reader = open_reader(source, max_size=CUT_SIDE_PX, rate=rate)
+    reader = open_reader(source, max_size=CUT_SIDE_PX, rate=rate, tonemap=AS_CODED)
     if reader.rate is None:
         raise MediaError(f"{source}: a still picture has no shots; give a video, a sequence or a folder of pictures")
     if rate is not None and reader.info.kind == "video":
@@ -120,7 +120,7 @@ def _draw(
     from dreamvid.render.shotsheet import draw_shots, picture_size, write_sheet
 
     size = picture_size(clip.info, len(found))
-    with open_reader(source, size=size, rate=rate) as reader:
+    with open_reader(source, size=size, rate=rate, tonemap="hable", info=clip.info) as reader:
         frames = _with_progress(reader, "drawing the sheet", found[-1].middle + 1)
         sheet = draw_shots(frames, found, rate, size)
     write_sheet(target, sheet, overwrite=overwrite)

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from dreamvid.media.codecs import CODECS, Codec
+from dreamvid.media.codecs import CODECS, IMAGE_CODECS, Codec
+from dreamvid.media.color import TONE_CURVES, ColorTags, FloatImage
+from dreamvid.media.header import IMAGE_SUFFIXES
+from dreamvid.media.mux import Original
 from dreamvid.media.probe import ClipInfo, probe, read_metadata
-from dreamvid.media.read import SEQUENCE_RATE, Reader, open_reader
+from dreamvid.media.read import AS_CODED, SEQUENCE_RATE, Reader, open_reader
 from dreamvid.media.sequence import list_sequence
 from dreamvid.media.sound import SoundTrack
-from dreamvid.media.still import IMAGE_SUFFIXES, FloatImage, read_image, resize_image, write_image
+from dreamvid.media.still import read_image, resize_image
+from dreamvid.media.still_write import write_image
 from dreamvid.media.target import default_output
-from dreamvid.media.write import Writer, open_writer
+from dreamvid.media.write import depth_to_keep, open_writer
+from dreamvid.media.writer import Writer
 
 __all__ = [
+    "AS_CODED",
     "CODECS",
+    "IMAGE_CODECS",
     "IMAGE_SUFFIXES",
     "SEQUENCE_RATE",
+    "TONE_CURVES",
     "ClipInfo",
     "Codec",
+    "ColorTags",
     "FloatImage",
+    "Original",
     "Reader",
     "SoundTrack",
     "Writer",
     "default_output",
+    "depth_to_keep",
     "list_sequence",
     "open_reader",
     "open_writer",

@@ -6,8 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamvid.errors import MediaError, SettingsError, did_you_mean
+from dreamvid.media.color import ColorTags
 
 _ANY_SOUND = None
+
+IMAGE_CODECS = {"png": ".png", "exr": ".exr"}
+"""The codecs that are numbered pictures, and how these end."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """One way in which a codec stores pixels, by ffmpeg's name of their format."""
+
+    pixel_format: str
+    bit_depth: int
+    arguments: tuple[str, ...] = ()
+    """ffmpeg's, beside those of the codec."""
+    alpha: bool = False
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether pixels are stored as RGB and so come back exactly."""
+        return self.pixel_format.startswith(("bgr", "gbr"))
+
+    @property
+    def deep(self) -> bool:
+        """Whether it stores more than 8 bits, and is therefore fed 16."""
+        return self.bit_depth > 8
 
 
 @dataclass(frozen=True)
@@ -16,39 +41,51 @@ class Codec:
 
     name: str
     arguments: tuple[str, ...]
-    pixel_format: str
+    encodings: tuple[Encoding, ...]
+    """The default first; those with alpha in the same order of depths."""
     suffixes: tuple[str, ...]
     crf: int | None = None
     """The default of the constant rate factor: lower is better and larger. None: the codec has no such thing."""
     crf_limit: int = 51
     multiple_of: tuple[int, int] = (1, 1)
     """Width and height must be multiples of these: chroma is stored for pairs of pixels."""
-    deep: bool = False
-    """Whether it stores more than 8 bits, and is therefore fed 16."""
     smallest: tuple[int, int] = (2, 2)
+    lossless: bool = False
 
     @property
-    def is_rgb(self) -> bool:
-        """Whether pixels are stored as RGB and so come back exactly."""
-        return self.pixel_format in ("bgr0", "gbrp")
+    def holds_alpha(self) -> bool:
+        """Whether it can store transparency."""
+        return any(encoding.alpha for encoding in self.encodings)
+
+    def encoding(self, bit_depth: int | None, *, alpha: bool) -> Encoding | None:
+        """The way to store `bit_depth` bits, or the codec's own; with alpha if there is one. None: there is none."""
+        fitting = [encoding for encoding in self.encodings if encoding.alpha == (alpha and self.holds_alpha)]
+        return next((encoding for encoding in fitting if bit_depth in (None, encoding.bit_depth)), None)
 
 
 _X265_QUIET = ("-x265-params", "log-level=error")
+_PRORES_4444 = ("-profile:v", "4444", "-alpha_bits", "16")
 
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec("h264", ("-c:v", "libx264", "-preset", "medium"), "yuv420p", (".mp4", ".mov", ".mkv"), 16,
-              multiple_of=(2, 2)),
-        Codec("h265", ("-c:v", "libx265", "-preset", "medium", "-tag:v", "hvc1", *_X265_QUIET), "yuv420p10le",
-              (".mp4", ".mov", ".mkv"), 18, multiple_of=(2, 2), deep=True, smallest=(16, 16)),
-        Codec("av1", ("-c:v", "libsvtav1", "-preset", "6"), "yuv420p10le", (".mp4", ".mkv", ".webm"), 24,
-              crf_limit=63, multiple_of=(2, 2), deep=True, smallest=(64, 64)),
-        Codec("prores", ("-c:v", "prores_ks", "-profile:v", "hq", "-vendor", "apl0"), "yuv422p10le",
-              (".mov", ".mkv"), multiple_of=(2, 1), deep=True),
-        Codec("dnxhr", ("-c:v", "dnxhd", "-profile:v", "dnxhr_hqx"), "yuv422p10le", (".mov", ".mkv"),
-              multiple_of=(2, 1), deep=True, smallest=(256, 120)),
-        Codec("ffv1", ("-c:v", "ffv1", "-level", "3", "-g", "1", "-slicecrc", "1"), "bgr0", (".mkv",)),
+        Codec("h264", ("-c:v", "libx264", "-preset", "medium"),
+              (Encoding("yuv420p", 8), Encoding("yuv420p10le", 10)), (".mp4", ".mov", ".mkv"), 16, multiple_of=(2, 2)),
+        Codec("h265", ("-c:v", "libx265", "-preset", "medium", "-tag:v", "hvc1", *_X265_QUIET),
+              (Encoding("yuv420p10le", 10), Encoding("yuv420p", 8), Encoding("yuv420p12le", 12)),
+              (".mp4", ".mov", ".mkv"), 18, multiple_of=(2, 2), smallest=(16, 16)),
+        Codec("av1", ("-c:v", "libsvtav1", "-preset", "6"), (Encoding("yuv420p10le", 10), Encoding("yuv420p", 8)),
+              (".mp4", ".mkv", ".webm"), 24, crf_limit=63, multiple_of=(2, 2), smallest=(64, 64)),
+        Codec("prores", ("-c:v", "prores_ks", "-vendor", "apl0"),
+              (Encoding("yuv422p10le", 10, ("-profile:v", "hq")),
+               Encoding("yuva444p10le", 10, _PRORES_4444, alpha=True)), (".mov", ".mkv"), multiple_of=(2, 1)),
+        Codec("dnxhr", ("-c:v", "dnxhd"),
+              (Encoding("yuv422p10le", 10, ("-profile:v", "dnxhr_hqx")),
+               Encoding("yuv422p", 8, ("-profile:v", "dnxhr_hq"))),
+              (".mov", ".mkv"), multiple_of=(2, 1), smallest=(256, 120)),
+        Codec("ffv1", ("-c:v", "ffv1", "-level", "3", "-g", "1", "-slicecrc", "1"),
+              (Encoding("bgr0", 8), Encoding("gbrp16le", 16), Encoding("bgra", 8, alpha=True),
+               Encoding("gbrap16le", 16, alpha=True)), (".mkv",), lossless=True),
     )
 }  # fmt: skip
 
@@ -61,16 +98,34 @@ SOUND_CODECS: dict[str, frozenset[str] | None] = {
 }  # fmt: skip
 """The sound codecs that a container takes as they are and that players find there."""
 
+TEXT_SUBTITLES = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
+"""The codecs of subtitles that are text, and can be made into one another; others are pictures."""
 
-def find_codec(name: str, path: Path, width: int, height: int, crf: int | None) -> Codec:
+SUBTITLE_CODECS: dict[str, tuple[str, frozenset[str]]] = {
+    ".mp4": ("mov_text", frozenset({"mov_text"})),
+    ".mov": ("mov_text", frozenset({"mov_text"})),
+    ".mkv": ("srt", frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle",
+                               "dvb_subtitle"})),
+    ".webm": ("webvtt", frozenset({"webvtt"})),
+}  # fmt: skip
+"""What text subtitles are made into for a container, and those that it takes as they are."""
+
+
+def find_codec(
+    name: str, path: Path, width: int, height: int, crf: int | None, bit_depth: int | None = None
+) -> Codec:
     """Return the codec of that name, if it can write this file.
 
-    Raises SettingsError for an unknown name or a crf that makes no sense, MediaError if the file's ending or
-    the size of the picture does not suit the codec.
+    Raises SettingsError for an unknown name, and for a crf or a bit depth that it does not have; MediaError if the
+    file's ending or the size of the picture does not suit it.
     """
     codec = CODECS.get(name)
     if codec is None:
-        raise SettingsError(f"codec {name!r} is unknown; known are {', '.join(CODECS)}{did_you_mean(name, CODECS)}")
+        if name in IMAGE_CODECS:
+            pattern = f"{path.stem}/%05d{IMAGE_CODECS[name]}"
+            raise MediaError(f"{path}: codec {name} writes numbered pictures; give a name such as {pattern}")
+        known = [*CODECS, *IMAGE_CODECS]
+        raise SettingsError(f"codec {name!r} is unknown; known are {', '.join(known)}{did_you_mean(name, known)}")
     suffix = path.suffix.lower()
     if suffix not in codec.suffixes:
         others = [other.name for other in CODECS.values() if suffix in other.suffixes]
@@ -80,8 +135,24 @@ def find_codec(name: str, path: Path, width: int, height: int, crf: int | None) 
         raise SettingsError(f"codec {name} has no crf; leave it out")
     if crf is not None and not 0 <= crf <= codec.crf_limit:
         raise SettingsError(f"crf {crf} is out of range for codec {name}; use 0 to {codec.crf_limit}")
+    if codec.encoding(bit_depth, alpha=False) is None:
+        depths = sorted({encoding.bit_depth for encoding in codec.encodings})
+        raise SettingsError(f"codec {name} does not store {bit_depth} bits; use {' or '.join(map(str, depths))}")
     if width < codec.smallest[0] or height < codec.smallest[1]:
         raise MediaError(
             f"{path}: codec {name} needs at least {codec.smallest[0]}x{codec.smallest[1]} pixels, not {width}x{height}"
         )
     return codec
+
+
+def color_filters(encoding: Encoding, color: ColorTags) -> list[str]:
+    """ffmpeg's filters that turn full-range RGB into what is stored, and tag it; without them ffmpeg converts by
+    BT.601 and tags nothing."""
+    primaries = f"color_primaries={color.primaries}:color_trc={color.transfer}"
+    if encoding.is_rgb:
+        return [f"setparams={primaries}"]
+    return [
+        f"scale=flags=bicubic+accurate_rnd+full_chroma_int:out_color_matrix={color.scaler_matrix}:out_range=tv",
+        f"format={encoding.pixel_format}",
+        f"setparams=colorspace={color.matrix}:{primaries}:range=tv",
+    ]

@@ -17,14 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from dreamvid.errors import MediaError
+from dreamvid.media.color import HDR_TRANSFERS, ColorTags, kept_tags
 from dreamvid.media.ffmpeg import failure_reason, file_url, input_arguments, run_ffmpeg
-from dreamvid.media.still import check_file, is_image, read_header, read_image_metadata
+from dreamvid.media.header import LARGEST_IMAGE, check_file, is_image, read_header, read_image_metadata
 
 _NTSC = tuple(Fraction(base * 1000, 1001) for base in (12, 15, 24, 30, 48, 60, 120))
 STANDARD_RATES = tuple(sorted((*_NTSC, *map(Fraction, (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 100, 120, 240)))))
 _PRINTED_ROUNDING = 0.006  # ffmpeg prints rates with two decimals
 _SURE = Fraction(1, 10_000)
 _FALLBACK_RATE = Fraction(25)  # of a single frame without any timing: what ffmpeg assumes, too
+
+_LONGEST_GAP = 2 * 3600  # seconds between two frames
+_ALPHA_FORMAT = re.compile(r"yuva|ya\d|yaf|rgba|bgra|argb|abgr|gbrap|ayuv|vuya|pal8")
 
 _KEY_FLAG, _DISCARD_FLAG = 1, 4
 _NO_TIME = -(2**63)
@@ -60,6 +64,13 @@ class ClipInfo:
     sample_aspect: Fraction = Fraction(1)
     """Width of a shown pixel divided by its height."""
     audio_codecs: tuple[str, ...] = ()
+    subtitle_codecs: tuple[str, ...] = ()
+    has_chapters: bool = False
+    has_alpha: bool = False
+    interlaced: bool = False
+    """Whether it says that a frame holds two moments, in alternate lines."""
+    first_number: int = 1
+    """The number of a sequence's first file."""
     first_frame_time: Fraction = field(default=Fraction(0), repr=False)
     """When the first frame is due, on the clock that ffmpeg seeks the picture by."""
     seekable: bool = field(default=False, repr=False)
@@ -69,6 +80,17 @@ class ClipInfo:
     def audio_codec(self) -> str | None:
         """The codec of the first sound track, or None if the clip is silent."""
         return self.audio_codecs[0] if self.audio_codecs else None
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether it is coded for brighter screens (PQ or HLG), and looks flat on others."""
+        return self.color_transfer in HDR_TRANSFERS
+
+    @property
+    def color(self) -> ColorTags | None:
+        """How its colours are coded, what is missing filled in; None where it says nothing at all."""
+        tags = self.color_space, self.color_primaries, self.color_transfer
+        return None if tags == (None, None, None) else kept_tags(*tags)
 
 
 @dataclass(frozen=True)
@@ -92,6 +114,7 @@ class _Description:
     containers: tuple[str, ...]
     start: Fraction
     streams: tuple[_Stream, ...]
+    has_chapters: bool
 
 
 def probe(path: Path | str) -> ClipInfo:
@@ -106,7 +129,7 @@ def probe(path: Path | str) -> ClipInfo:
         header = read_header(path)
         return ClipInfo(
             path, "still", header.width, header.height, None, None, 1,
-            bit_depth=header.bit_depth, pixel_format=header.mode,
+            bit_depth=header.bit_depth, pixel_format=header.mode, has_alpha=header.has_alpha,
         )  # fmt: skip
     # Capital V: a cover picture in a sound file is no video.
     arguments = [*input_arguments(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
@@ -169,7 +192,8 @@ def _describe(path: Path, stderr: str) -> _Description:
     for index, kind, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
         own = re.search(r", start (-?[\d.]+)", body.partition("\n")[0])
         streams.append(_Stream(int(index), kind, body, Fraction(own[1]) if own else start))
-    return _Description(tuple(opened[1].rstrip(",").split(",")), start, tuple(streams))
+    has_chapters = re.search(r"^    Chapter #0:\d+: start ", text, re.MULTILINE) is not None
+    return _Description(tuple(opened[1].rstrip(",").split(",")), start, tuple(streams), has_chapters)
 
 
 def _cannot_read(path: Path, stderr: str) -> MediaError:
@@ -190,11 +214,14 @@ def _clip_info(path: Path, description: _Description, stream: _Stream, table: st
     if shape is None or not len(times):
         raise MediaError(f"{path}: the video stream holds no frames; copy or export it again")
     base = _time_base(table)
+    _check_times(path, times, base)
     rate, variable = _choose_rate(times, base, tail, line)
     length = (int(times[-1] - times[0]) + tail) * base
     width, height = int(shape[1]), int(shape[2])
     aspect = Fraction(1)
-    if ratios := re.findall(r"SAR (\d+):(\d+)", line):  # the container's, if any, follows the codec's
+    if not 0 < width * height <= LARGEST_IMAGE:
+        raise MediaError(f"{path}: is {width}x{height} pixels large; give one of at most 16384x16384")
+    if ratios := re.findall(r"SAR ([1-9]\d*):([1-9]\d*)", line):  # the container's, if any, follows the codec's
         aspect = Fraction(*map(int, ratios[-1]))
     turned = re.search(r"rotation of (-?[\d.]+) degrees", stream.text)
     rotation = round(-float(turned[1])) % 360 if turned else 0
@@ -209,10 +236,16 @@ def _clip_info(path: Path, description: _Description, stream: _Stream, table: st
         pixel_format=pixel_format, video_codec=_codec(stream),
         color_space=space, color_primaries=primaries, color_transfer=transfer, color_range=levels,
         sample_aspect=aspect,
-        audio_codecs=tuple(_codec(item) for item in description.streams if item.kind == "Audio"),
+        audio_codecs=_codecs(description, "Audio"), subtitle_codecs=_codecs(description, "Subtitle"),
+        has_chapters=description.has_chapters, has_alpha=_ALPHA_FORMAT.match(pixel_format) is not None,
+        interlaced=any(re.match(r"(top|bottom) (coded )?first", note) for note in notes),
         first_frame_time=int(times[0]) * base,
         seekable=not {"mov", "matroska"}.isdisjoint(description.containers),
     )  # fmt: skip
+
+
+def _codecs(description: _Description, kind: str) -> tuple[str, ...]:
+    return tuple(_codec(stream) for stream in description.streams if stream.kind == kind)
 
 
 def _codec(stream: _Stream) -> str:
@@ -235,6 +268,15 @@ def _packet_times(table: str) -> tuple[npt.NDArray[np.int64], int]:
     last = int(lasts[times.argmax()])
     times = np.sort(times)
     return times, last if last > 0 or len(times) < 2 else int(np.median(np.diff(times)))
+
+
+def _check_times(path: Path, times: npt.NDArray[np.int64], base: Fraction) -> None:
+    """Raise a MediaError where damage has moved a frame by hours: reading would hold the one before it for as long."""
+    gap = max(int(np.diff(times.astype(object)).max()) if len(times) > 1 else 0, 0) * base
+    if gap > _LONGEST_GAP:
+        raise MediaError(
+            f"{path}: damaged: its time stamps jump by {float(gap) / 3600:.1f} hours; copy or export it again"
+        )
 
 
 def _time_base(table: str) -> Fraction:

@@ -14,29 +14,40 @@ from typing import Self
 import numpy as np
 
 from dreamvid.errors import MediaError
+from dreamvid.media.color import BT709, ColorTags, FloatImage, tone_map_filters
 from dreamvid.media.ffmpeg import FFmpeg, input_arguments
+from dreamvid.media.header import read_header
 from dreamvid.media.probe import ClipInfo, probe
-from dreamvid.media.sequence import list_sequence
-from dreamvid.media.still import FloatImage, fit_size, read_header, read_image
+from dreamvid.media.sequence import first_number, list_sequence
+from dreamvid.media.still import fit_size, read_image, resize_image
 
 SEQUENCE_RATE = Fraction(24)
 """Frames per second of numbered files, which carry no rate of their own."""
 
+AS_CODED = "coded"
+"""Of tone curves: none. HDR is read as its code values, flat: enough to look for cuts in."""
+
 _HD_LINES = 720
-_HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 _RGB_FORMAT_STARTS = ("rgb", "bgr", "gbr", "0rgb", "0bgr", "argb", "abgr", "pal8", "x2rgb", "x2bgr", "mono")
+_FIELD_REACH = 2  # frames around one that deinterlacing looks at
 
 
 class Reader(ABC):
     """An open source: a context manager, and an iterator over its frames, once, in order.
 
-    Frames are new float32 arrays of shape (height, width, 3), RGB in [0, 1], C-contiguous. One frame is in
-    memory at a time, however long the clip. Reading is synchronous; `close` may be called from another thread
-    and ends the reading there.
+    Frames are new float32 arrays of shape (height, width, 3), RGB in [0, 1], C-contiguous; with `alpha` there is a
+    fourth channel, by which colours are not multiplied. One frame is in memory at a time, however long the clip.
+    Reading is synchronous; `close` may be called from another thread and ends the reading there.
     """
 
     def __init__(
-        self, info: ClipInfo, size: tuple[int, int], rate: Fraction | None, span: tuple[int, int]
+        self,
+        info: ClipInfo,
+        size: tuple[int, int],
+        rate: Fraction | None,
+        span: tuple[int, int],
+        *,
+        alpha: bool = False,
     ) -> None:
         """`size` is the (width, height) of the frames, `span` the range [first, last) of their indices."""
         self.info = info
@@ -45,7 +56,14 @@ class Reader(ABC):
         self.first_index, self._end_index = span
         self.frame_count = span[1] - span[0]
         """Number of frames to expect."""
+        self.alpha = alpha and info.has_alpha
+        """Whether the frames have a fourth channel."""
+        self.color: ColorTags | None = info.color
+        """How the colours of the frames are meant; None: the source does not say."""
+        self.notices: list[str] = []
+        """What is known beforehand and worth telling."""
         self.warnings: list[str] = []
+        """What has turned out while it was read."""
         self._frames: Iterator[FloatImage] | None = None
 
     @abstractmethod
@@ -83,64 +101,112 @@ class ImageReader(Reader):
         size: tuple[int, int],
         rate: Fraction | None,
         span: tuple[int, int],
+        *,
+        alpha: bool = False,
+        tonemap: str | None = None,
         paths: list[Path],
     ) -> None:
-        super().__init__(info, size, rate, span)
+        super().__init__(info, size, rate, span, alpha=alpha)
         self._paths = paths
+        self._tonemap = None if tonemap == AS_CODED else tonemap
 
     def _read(self) -> Iterator[FloatImage]:
         for path in self._paths[self.first_index : self._end_index]:
-            yield read_image(path, size=(self.width, self.height))
+            size = self.width, self.height
+            yield read_image(path, size=size, alpha=self.alpha, tonemap=self._tonemap, report=self._report)
+
+    def _report(self, notice: str) -> None:
+        if not self.warnings:  # what the first of many frames lacks, most lack
+            self.warnings.append(notice)
 
 
 class VideoReader(Reader):
     """Reads a video through ffmpeg's pipe."""
 
     def __init__(
-        self, info: ClipInfo, size: tuple[int, int], rate: Fraction, span: tuple[int, int]
+        self,
+        info: ClipInfo,
+        size: tuple[int, int],
+        rate: Fraction,
+        span: tuple[int, int],
+        *,
+        alpha: bool = False,
+        tonemap: str | None = None,
+        deinterlace: bool = False,
     ) -> None:
-        super().__init__(info, size, rate, span)
+        super().__init__(info, size, rate, span, alpha=alpha)
         self._rate = rate
         self._closed = False
         self._process: FFmpeg | None = None
         self._deep = info.bit_depth > 8
-        if info.color_transfer in _HDR_TRANSFERS:
-            self.warnings.append(
-                f"{info.path}: HDR ({info.color_transfer}) is taken as it is coded and will look flat; "
-                "convert the clip to BT.709 first"
+        self._deinterlace = deinterlace
+        self._tone_curve = tonemap if info.is_hdr and tonemap != AS_CODED else None
+        if self._tone_curve is not None:
+            self.color = BT709
+        elif info.is_hdr and tonemap is None:
+            raise MediaError(
+                f"{info.path}: is coded for HDR screens ({info.color_transfer}) and would look flat; "
+                "bring it into the usual range with --tonemap hable (or mobius, reinhard, clip)"
             )
+        if info.interlaced and not deinterlace:
+            self.notices.append(f"{info.path}: is interlaced; --deinterlace takes the combs out of what moves")
 
-    def _arguments(self) -> list[str]:
-        info, filters, options = self.info, [], []
-        count = self._end_index - self.first_index
-        whole = (self.first_index, self._end_index) == (0, info.frame_count) and self._rate == info.rate
+    def _filters(self) -> tuple[list[str], Fraction | None]:
+        """ffmpeg's filters, and the time to seek to, if any."""
+        info = self.info
+        filters = ["bwdif=mode=send_frame:parity=auto:deint=all"] if self._deinterlace else []
+        seek_time = None
         if info.variable_rate or self._rate != info.rate:
-            filters += ["setpts=PTS-STARTPTS", f"fps={self._rate}:round=near"]
-            seek = False  # a frame held from before the seek point would be lost
-        else:
-            seek = info.seekable and self.first_index > 0
-        if seek:
+            if info.variable_rate or info.rate is None:
+                filters.append("setpts=PTS-STARTPTS")
+            else:  # time stamps in milliseconds only jitter
+                filters += [f"settb={1 / info.rate}", "setpts=N"]
+            # A rate so low that not one frame is due still shows the first.
+            short = info.duration is not None and info.duration * self._rate < Fraction(1, 2)
+            filters.append(f"fps={self._rate}:round=near" + (":eof_action=pass" if short else ""))
+            skipped = self.first_index  # not sought: a frame held from before that point would be lost
+        elif info.seekable and self.first_index:
+            skipped = min(self.first_index, _FIELD_REACH) if self._deinterlace else 0
             # Half a frame early, so that no rounding of time stamps decides which frame comes first.
-            moment = info.first_frame_time + (self.first_index - Fraction(1, 2)) / self._rate
-            options += ["-ss", f"{max(0.0, float(moment)):.6f}"]
-        elif self.first_index:
-            filters.append(f"trim=start_frame={self.first_index}")
-        scale = f"scale=w={self.width}:h={self.height}:flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
-        if info.color_space is None and not info.pixel_format.startswith(_RGB_FORMAT_STARTS):
+            seek_time = info.first_frame_time + (self.first_index - skipped - Fraction(1, 2)) / self._rate
+        else:
+            skipped = self.first_index
+        if skipped:
+            filters.append(f"trim=start_frame={skipped}")
+        if self._tone_curve is not None:
+            tags = info.color_transfer or "", info.color_space, info.color_primaries, info.color_range
+            filters.append(tone_map_filters(*tags, self._tone_curve))
+        width, height = self._decoded_size
+        scale = f"scale=w={width}:h={height}:flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
+        if info.color_space is None and not info.pixel_format.startswith(_RGB_FORMAT_STARTS) and not self._tone_curve:
             lines = info.width if info.rotation in (90, 270) else info.height
             scale += f":in_color_matrix={'bt709' if lines >= _HD_LINES else 'bt601'}"
         # Renumbered last, since time stamps that only jitter would still be complained of when written.
-        filters += [scale, f"settb={1 / self._rate}", "setpts=N"]
+        return [*filters, scale, f"settb={1 / self._rate}", "setpts=N"], seek_time
+
+    @property
+    def _decoded_size(self) -> tuple[int, int]:
+        """Where there is alpha, ffmpeg's scaler would let what cannot be seen colour what can."""
+        return (self.info.width, self.info.height) if self.alpha else (self.width, self.height)
+
+    def _arguments(self) -> list[str]:
+        filters, seek_time = self._filters()
+        options = [] if seek_time is None else ["-ss", f"{max(0.0, float(seek_time)):.6f}"]
+        count = self._end_index - self.first_index
+        whole = (self.first_index, self._end_index) == (0, self.info.frame_count) and self._rate == self.info.rate
+        channels = "rgba" if self.alpha else "rgb"
         return [
-            *input_arguments(info.path, "-apply_cropping", "codec", *options),
+            *input_arguments(self.info.path, "-apply_cropping", "codec", *options),
             "-map", "0:V:0", "-vf", ",".join(filters), "-fps_mode", "passthrough", "-enc_time_base", "filter",
             *(() if whole else ("-frames:v", str(count))),
-            "-pix_fmt", "rgb48le" if self._deep else "rgb24", "-f", "rawvideo", "pipe:1",
+            "-pix_fmt", f"{channels}{16 * len(channels)}le" if self._deep else f"{channels}{'' if self.alpha else 24}",
+            "-f", "rawvideo", "pipe:1",
         ]  # fmt: skip
 
     def _read(self) -> Iterator[FloatImage]:
         levels, dtype = (np.float32(65535), np.dtype("<u2")) if self._deep else (np.float32(255), np.dtype("u1"))
-        shape = (self.height, self.width, 3)
+        width, height = self._decoded_size
+        shape = (height, width, 4 if self.alpha else 3)
         buffer = bytearray(math.prod(shape) * dtype.itemsize)
         pixels = np.frombuffer(buffer, dtype).reshape(shape)
         count = 0
@@ -148,7 +214,7 @@ class VideoReader(Reader):
             self._process = process
             while not self._closed and process.read_into(buffer):
                 count += 1
-                yield np.divide(pixels, levels, dtype=np.float32)
+                yield resize_image(np.divide(pixels, levels, dtype=np.float32), self.width, self.height)
             if not self._closed:
                 self._check_end(process, count)
 
@@ -180,6 +246,10 @@ def open_reader(
     size: tuple[int, int] | None = None,
     max_size: int | None = None,
     rate: Fraction | None = None,
+    alpha: bool = False,
+    tonemap: str | None = None,
+    deinterlace: bool = False,
+    info: ClipInfo | None = None,
 ) -> Reader:
     """Open a video file, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images.
 
@@ -192,29 +262,35 @@ def open_reader(
     24 unless told otherwise; a still has none and gives one frame. Rotation is applied, untagged video of 720
     lines or more is taken as BT.709 and smaller as BT.601.
 
+    `alpha` asks for a fourth channel, where the source has one. `tonemap`, one of `TONE_CURVES`, brings HDR (PQ, HLG,
+    the light of an EXR) into range; HDR video is refused without. `deinterlace` makes a frame's two fields one moment
+    (bwdif), its first; the rate stays. `info` is what an earlier reader of the same source, or `probe`, has found:
+    it is not looked through again.
+
     Nothing runs until the reader is entered. What is damaged is read as far as it goes, with a line in
     `Reader.warnings` after the last frame. Raises MediaError if the source is missing or unreadable, if images
-    of a sequence are missing or differ in size, or if no frame lies in the range.
+    of a sequence are missing or differ in size, if it is HDR, or if no frame lies in the range.
     """
+    path = Path(source)
     paths = list_sequence(source)
     if paths is not None:
         sequence_rate = rate or SEQUENCE_RATE
-        span = _frame_range(Path(source), len(paths), sequence_rate, start, end, frames)
-        info = _sequence_info(Path(source), paths, sequence_rate)
-        return ImageReader(info, fit_size(info.width, info.height, size, max_size), sequence_rate, span, paths)
-    path = Path(source)
-    info = probe(path)
+        span = _frame_range(path, len(paths), sequence_rate, start, end, frames)
+        info = _sequence_info(path, paths, sequence_rate, info)
+        work_size = fit_size(info.width, info.height, size, max_size)
+        return ImageReader(info, work_size, sequence_rate, span, alpha=alpha, tonemap=tonemap, paths=paths)
+    info = info or probe(path)
     work_size = fit_size(info.width, info.height, size, max_size)
     if info.rate is None or info.duration is None:
         if start is not None or end is not None:
             raise MediaError(f"{path}: a still image has no time; leave out start and end")
-        return ImageReader(info, work_size, None, (0, 1), [path])
+        return ImageReader(info, work_size, None, (0, 1), alpha=alpha, tonemap=tonemap, paths=[path])
     video_rate = rate or info.rate
     total = info.frame_count
     if video_rate != info.rate:
         total = max(1, int(info.duration * video_rate + Fraction(1, 2)))
     span = _frame_range(path, total, video_rate, start, end, frames)
-    return VideoReader(info, work_size, video_rate, span)
+    return VideoReader(info, work_size, video_rate, span, alpha=alpha, tonemap=tonemap, deinterlace=deinterlace)
 
 
 def _frame_range(
@@ -243,16 +319,18 @@ def _seconds(time: Fraction) -> str:
     return f"{float(time):.3f} s"
 
 
-def _sequence_info(source: Path, paths: list[Path], rate: Fraction) -> ClipInfo:
+def _sequence_info(source: Path, paths: list[Path], rate: Fraction, known: ClipInfo | None) -> ClipInfo:
     """Return the facts about a sequence; all its images must have one size."""
-    first = probe(paths[0])
-    for path in paths[1:]:
-        header = read_header(path)
-        if (header.width, header.height) != (first.width, first.height):
-            raise MediaError(
-                f"{path}: is {header.width}x{header.height} where {paths[0].name} is {first.width}x{first.height}; "
-                "bring the images to one size"
-            )
+    if known is None:
+        known = probe(paths[0])
+        for path in paths[1:]:
+            header = read_header(path)
+            if (header.width, header.height) != (known.width, known.height):
+                raise MediaError(
+                    f"{path}: is {header.width}x{header.height} where {paths[0].name} is {known.width}x{known.height}; "
+                    "bring the images to one size"
+                )
     return replace(
-        first, path=source, kind="sequence", rate=rate, duration=len(paths) / rate, frame_count=len(paths)
-    )
+        known, path=source, kind="sequence", rate=rate, duration=len(paths) / rate, frame_count=len(paths),
+        first_number=first_number(source, paths),
+    )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.still import IMAGE_SUFFIXES
+from dreamvid.media.header import IMAGE_SUFFIXES
 
 _NUMBER = re.compile(r"(?<!%)((?:%%)*)%(0?)(\d*)d")
 
@@ -92,6 +92,14 @@ def list_sequence(source: Path | str) -> list[Path] | None:
             f"{pattern.path(gap)} is missing: the sequence runs from {first} to {last}; add it or renumber the files"
         )
     return list(files.values())
+
+
+def first_number(source: Path | str, paths: list[Path]) -> int:
+    """The number of the first of the `paths` that `list_sequence` has found; 1 in a folder, which has no pattern."""
+    pattern = None if Path(source).is_dir() else parse_pattern(source)
+    if pattern is None:
+        return 1
+    return int(paths[0].name[len(pattern.prefix) : len(paths[0].name) - len(pattern.suffix)])
 
 
 def _natural_key(name: str) -> list[tuple[bool, int, str]]:

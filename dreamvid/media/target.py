@@ -7,22 +7,33 @@ from contextlib import suppress
 from pathlib import Path
 
 from dreamvid.errors import MediaError
+from dreamvid.media.codecs import CODECS, IMAGE_CODECS
+from dreamvid.media.header import is_image
 from dreamvid.media.sequence import NumberedFiles, list_sequence, parse_pattern
-from dreamvid.media.still import is_image, temporary_beside
+from dreamvid.media.still_write import temporary_beside
 
 
-def default_output(source: Path | str) -> Path:
-    """Return the output beside `source`: `clip.dream.mp4`, `still.dream.png` or `frames.dream/%05d.png`."""
+def default_output(source: Path | str, codec: str = "h264") -> Path:
+    """Return the output beside `source`: `clip.dream.mp4`, `still.dream.png` or `frames.dream/%05d.png`.
+
+    The ending is that of `codec`, the first of those that it goes into; a video becomes numbered pictures where that
+    is what the codec writes.
+    """
     path = Path(source)
+    image_suffix = IMAGE_CODECS.get(codec, ".png")
     if path.is_dir():
         folder = path
     elif not path.exists() and parse_pattern(path) is not None:
         folder = path.parent
+    elif is_image(path):
+        return path.with_name(f"{path.stem}.dream{image_suffix}")
+    elif codec in IMAGE_CODECS:
+        return path.with_name(f"{path.stem}.dream") / f"%05d{image_suffix}"
     else:
-        return path.with_name(f"{path.stem}.dream{'.png' if is_image(path) else '.mp4'}")
+        return path.with_name(f"{path.stem}.dream{CODECS[codec].suffixes[0]}")
     if folder.name in ("", ".."):  # "." has no name of its own
         folder = folder.resolve()
-    return folder.with_name(f"{folder.name}.dream") / "%05d.png"
+    return folder.with_name(f"{folder.name}.dream") / f"%05d{image_suffix}"
 
 
 def beside(target: Path, ending: str) -> Path:

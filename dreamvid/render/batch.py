@@ -71,5 +71,5 @@ def _make_job(path: Path, number: int, clip: Any, shared: Mapping[str, Any], ove
     except SettingsError as error:
         raise SettingsError(str(error) if where in str(error) else f"{where}: {error}") from None
     source = path.parent / clip["input"]
-    target = path.parent / clip["output"] if clip.get("output") else default_output(source)
+    target = path.parent / clip["output"] if clip.get("output") else default_output(source, settings.codec)
     return Job(source, target, settings, overwrite)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.errors import SettingsError
-from dreamvid.media import Reader, open_reader, read_image
+from dreamvid.media import ClipInfo, Reader, open_reader, read_image
 from dreamvid.render.frames import Frame
 
 _SHAPE_TOLERANCE = 0.02  # of the aspect ratio
@@ -21,9 +21,16 @@ class Companion:
     """
 
     def __init__(
-        self, path: Path, *, size: tuple[int, int] | None = None, max_size: int | None = None, loop: bool = False
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int] | None = None,
+        max_size: int | None = None,
+        loop: bool = False,
+        tonemap: str | None = None,
+        deinterlace: bool = False,
     ) -> None:
-        """Open `path` at an exact (width, height) or shrunk to a longer side of `max_size`.
+        """Open `path` as `open_reader` does, at an exact (width, height) or shrunk to a longer side of `max_size`.
 
         After its last frame a film begins again, with `loop`, or stays there. Raises `MediaError` where it is
         missing or unreadable.
@@ -32,10 +39,15 @@ class Companion:
         self._size = size
         self._max_size = max_size
         self._loop = loop
+        self._tonemap = tonemap
+        self._deinterlace = deinterlace
+        self._info: ClipInfo | None = None
         self._reader = self._open(None)
         self.width, self.height = self._reader.width, self._reader.height
         self.rate = self._reader.rate
-        self.info = self._reader.info
+        self.info = self._info = self._reader.info
+        self.notices = self._reader.notices
+        """What there is to tell about how it is read."""
         self._length = self._reader.frame_count
         self._entered = False
         self._index: int | None = None  # of the frame that was given last
@@ -65,7 +77,15 @@ class Companion:
         return frame
 
     def _open(self, start: Fraction | None) -> Reader:
-        return open_reader(self.path, size=self._size, max_size=self._max_size, start=start)
+        return open_reader(
+            self.path,
+            size=self._size,
+            max_size=self._max_size,
+            start=start,
+            tonemap=self._tonemap,
+            deinterlace=self._deinterlace,
+            info=self._info,
+        )
 
     def _reopen(self, index: int) -> None:
         self._reader.close()

@@ -8,7 +8,7 @@ from itertools import repeat
 from pathlib import Path
 
 from dreamvid.errors import SettingsError
-from dreamvid.media import Reader, open_reader
+from dreamvid.media import AS_CODED, ClipInfo, Reader, open_reader
 from dreamvid.render.shotlist import read_shots
 from dreamvid.render.shots import Shot, gather_shots, plan_parts, shots_at_rate, watch_cuts
 from dreamvid.settings import Settings
@@ -21,6 +21,8 @@ class Cutting:
         self._source = source
         self._settings = settings
         self._shots: list[Shot] | None = None
+        self.info: ClipInfo | None = None
+        """What is known of the source, once it has been looked at."""
 
     def chosen_range(self) -> tuple[Fraction | None, int | None]:
         """Where the wanted shots begin, in seconds, and how many frames they have; None where all are wanted.
@@ -34,7 +36,7 @@ class Cutting:
             return None, None
         if (settings.start, settings.end, settings.frames) != (None, None, None):
             raise SettingsError("--shots: it and --start, --end or --frames both choose a part; give one of them")
-        whole = open_reader(self._source, rate=settings.rate)
+        whole = self._open(settings.rate)
         if whole.rate is None:
             raise SettingsError(f"--shots: {self._source} is a still picture and has no shots; leave it out")
         ((first, end),) = plan_parts(self._list_shots(whole.rate, whole.frame_count), range(wanted[0], wanted[1] + 1))
@@ -45,16 +47,22 @@ class Cutting:
         if self._settings.cuts == "none" or reader.rate is None:
             return repeat(False)
         first, end = reader.first_index, reader.first_index + reader.frame_count
+        self.info = reader.info
         if self._settings.cuts == "auto" and self._shots is None:
-            return watch_cuts(self._source, reader.rate, first, end)
-        whole = open_reader(self._source, rate=self._settings.rate).frame_count
+            return watch_cuts(self._source, reader.rate, first, end, info=self.info)
+        whole = self._open(self._settings.rate).frame_count
         begins = {shot.first for shot in self._list_shots(reader.rate, whole)}
         return (index in begins for index in range(first, end))
+
+    def _open(self, rate: Fraction | None) -> Reader:
+        reader = open_reader(self._source, rate=rate, tonemap=AS_CODED, info=self.info)
+        self.info = reader.info
+        return reader
 
     def _check_list(self) -> None:
         """Read a list of cuts now, where there is one: what is wrong with it is said before anything is dreamed."""
         if self._settings.cuts not in ("auto", "none"):
-            whole = open_reader(self._source, rate=self._settings.rate)
+            whole = self._open(self._settings.rate)
             if whole.rate is not None:
                 self._list_shots(whole.rate, whole.frame_count)
 
@@ -62,11 +70,11 @@ class Cutting:
         if self._shots is None:
             match self._settings.cuts:
                 case "auto":
-                    self._shots = list(gather_shots(watch_cuts(self._source, rate)))
+                    self._shots = list(gather_shots(watch_cuts(self._source, rate, info=self.info)))
                 case "none":
                     self._shots = [Shot(1, 0, frames)]
                 case path:  # a list counts the clip's own frames
-                    own = open_reader(self._source)
+                    own = self._open(None)
                     own_rate = own.rate if own.rate and own.info.kind == "video" else rate  # pictures have none
                     listed = read_shots(Path(path), own_rate, own.frame_count)
                     self._shots = listed if own_rate == rate else shots_at_rate(listed, own_rate, rate)

@@ -78,7 +78,7 @@ def estimate_job(job: Job) -> Estimate:
         "report": False,
         "sidecar": False,
     }
-    target = job.target or default_output(job.source)
+    target = job.target or default_output(job.source, settings.codec)
 
     def render(trial: Path) -> Iterator[Event]:
         return render_job(replace(job, target=trial, settings=settings.model_copy(update=changes)))
@@ -106,7 +106,7 @@ def estimate_zoom(job: ZoomJob) -> Estimate:
     def render(trial: Path) -> Iterator[Event]:
         return render_zoom(replace(job, target=trial, settings=settings.model_copy(update=changes)))
 
-    target = job.target or zoom_output(job.source)
+    target = job.target or zoom_output(job.source, settings.codec)
     return _try(render, target, every).whole(target, count, unseen=-first_index(settings))
 
 

@@ -130,7 +130,8 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
     for path in (picture, page):
         check_target(path, None, overwrite=job.overwrite, protected=[job.source, *protected])
     still = find_still(job.source, settings, job.at, job.cell)
-    yield from map(Notice, dict.fromkeys(still.reader.warnings))  # of many readings of one source
+    # Once each: the source has been read many times.
+    yield from map(Notice, dict.fromkeys([*still.reader.notices, *still.reader.warnings]))
     notices: list[str] = []
     machine = choose_machine(settings.device, settings.precision, settings.threads)
     studio = _Studio(still, machine, notices)
@@ -311,7 +312,9 @@ class _Studio:
             clock = Clock(reader.rate, reader.info.frame_count, self._sounds[needed])
         with contextlib.ExitStack() as closing:
             if settings.guide is not None:
-                guide = closing.enter_context(Companion(settings.guide, max_size=settings.guide_size, loop=True))
+                guide = closing.enter_context(
+                    Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
+                )
             if settings.mask is not None:
                 mask = closing.enter_context(Companion(settings.mask, size=self.still.size[::-1]))
                 check_mask(mask, reader.info.width, reader.info.height)

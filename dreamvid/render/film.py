@@ -16,7 +16,7 @@ from dreamvid.motion import Motion, MotionEstimator
 from dreamvid.render.ahead import ReadAhead
 from dreamvid.render.carry import Carry
 from dreamvid.render.events import FrameDone, ShotStarted
-from dreamvid.render.frames import Dreams, Frame, to_frame, to_tensor
+from dreamvid.render.frames import Dreams, Frame, join_alpha, split_alpha, to_frame, to_tensor
 from dreamvid.render.inspection import Inspector
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
@@ -28,10 +28,14 @@ _MOTIONS_AHEAD = 3
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A raw frame, (H, W, 3) float32 in [0, 1], and the way back to the one before it; None where a shot begins."""
+    """A raw frame, (H, W, 3) float32 in [0, 1], and the way back to the one before it; None where a shot begins.
+
+    Its alpha, (H, W, 1), if it has one, goes along.
+    """
 
     raw: Frame
     motion: Motion | None
+    alpha: Frame | None = None
 
 
 def follow_motion(frames: Iterable[Frame], cuts: Iterable[bool], method: str, device: str, skip: int) -> Iterator[Step]:
@@ -40,9 +44,10 @@ def follow_motion(frames: Iterable[Frame], cuts: Iterable[bool], method: str, de
     previous: Frame | None = None
     # Of a damaged clip fewer verdicts than frames may have come.
     for index, (frame, is_cut) in enumerate(zip(frames, chain(cuts, repeat(False)), strict=False)):
+        raw, alpha = split_alpha(frame)
         if index >= skip:
-            yield Step(frame, None if previous is None or is_cut else estimator.measure(previous, frame))
-        previous = frame
+            yield Step(raw, None if previous is None or is_cut else estimator.measure(previous, raw), alpha)
+        previous = raw
 
 
 class Film:
@@ -107,7 +112,7 @@ class Film:
                     energy = _energy(shown - raw)
                     now = time.perf_counter()
                     done = FrameDone(index, self._shot, energy, self._carry.fresh, now - clock, figures)
-                    yield to_frame(shown), done
+                    yield join_alpha(to_frame(shown), step.alpha), done
                     clock = now
 
     def _next_residual(self, raw: Tensor, motion: Motion | None, plan: FramePlan[Settings]) -> Tensor:
@@ -122,13 +127,14 @@ def dream_still(reader: Reader, planner: Planner[Settings], device: torch.device
     """Dream a single picture; nothing is carried and nothing governed, what was added is multiplied by the strength."""
     clock = time.perf_counter()
     for index, raw_frame in enumerate(reader):
-        raw = to_tensor(raw_frame, device)
+        colours, alpha = split_alpha(raw_frame)
+        raw = to_tensor(colours, device)
         plan = planner.at(0)
         yield None, ShotStarted(index, index)
         shown = _show(raw, plan.settings.strength * (plan.dreamer.dream(raw) - raw), plan)
         figures = Inspector().measure(raw, shown, None, plan.dreamer) if plan.settings.report else None
         done = FrameDone(index, index, _energy(shown - raw), 1.0, time.perf_counter() - clock, figures)
-        yield to_frame(shown), done
+        yield join_alpha(to_frame(shown), alpha), done
 
 
 def _show(raw: Tensor, residual: Tensor, plan: FramePlan[Settings]) -> Tensor:

@@ -12,10 +12,22 @@ from torch import Tensor
 from dreamvid.render.events import Event
 
 Frame = npt.NDArray[np.float32]
-"""(H, W, 3) RGB in [0, 1]."""
+"""(H, W, 3) RGB in [0, 1]; with a fourth channel where the source has alpha, which nothing changes."""
 
 Dreams = Generator[tuple[Frame | None, Event], None, None]
 """What a loop makes: finished frames, each with its event, and events that come without a frame."""
+
+
+def split_alpha(frame: Frame) -> tuple[Frame, Frame | None]:
+    """The colours of a frame, (H, W, 3), and its alpha, (H, W, 1), if it has one."""
+    if frame.shape[2] == 3:
+        return frame, None
+    return np.ascontiguousarray(frame[..., :3]), frame[..., 3:]
+
+
+def join_alpha(colours: Frame, alpha: Frame | None) -> Frame:
+    """What `split_alpha` has taken apart."""
+    return colours if alpha is None else np.concatenate([colours, alpha], axis=-1)
 
 
 def to_tensor(frame: Frame, device: torch.device) -> Tensor:

@@ -46,6 +46,13 @@ def job_tag(settings: DreamSettings, source: Path | None) -> str:
     return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 
+def files_of(settings: DreamSettings) -> list[Path]:
+    """The files that the settings name, which a render reads and must not write."""
+    paths = [getattr(settings, name) for name in _FILES]
+    lists = [settings.audio, getattr(settings, "cuts", "auto")]
+    return [path for path in paths if path is not None] + [Path(text) for text in lists if Path(text).is_file()]
+
+
 def fingerprint(path: Path) -> str:
     """Tell a file, or a sequence of them, from others: names do not matter, sizes and parts of the content do."""
     files = list_sequence(path) or [path]

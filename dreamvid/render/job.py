@@ -10,7 +10,17 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from dreamvid.media import Reader, SoundTrack, Writer, default_output, open_reader, open_writer
+from dreamvid.media import (
+    ClipInfo,
+    Original,
+    Reader,
+    SoundTrack,
+    Writer,
+    default_output,
+    depth_to_keep,
+    open_reader,
+    open_writer,
+)
 from dreamvid.media.target import output_pattern
 from dreamvid.recipe import recipe_tags
 from dreamvid.render.account import Account
@@ -19,7 +29,7 @@ from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.cutting import Cutting
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.film import Film, dream_still
-from dreamvid.render.identity import identify, job_tag, network_fingerprint
+from dreamvid.render.identity import files_of, identify, job_tag, network_fingerprint
 from dreamvid.render.journal import Journal
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
@@ -60,11 +70,11 @@ def render_job(job: Job) -> Iterator[Event]:
     """
     began = time.perf_counter()
     settings = job.settings
-    target = job.target or default_output(job.source)
+    target = job.target or default_output(job.source, settings.codec)
     account = Account(target, settings, overwrite=job.overwrite)
     with contextlib.ExitStack() as closing:
         cutting = Cutting(job.source, settings)
-        reader = open_source(job, *cutting.chosen_range())
+        reader = open_source(job, *cutting.chosen_range(), info=cutting.info)
         is_film = reader.rate is not None
         own_sound = job.source if is_film and reader.info.audio_codec is not None else None
         start = reader.first_index / reader.rate if reader.rate else Fraction(0)
@@ -77,7 +87,7 @@ def render_job(job: Job) -> Iterator[Event]:
             clock = Clock(
                 reader.rate, max(whole, reader.first_index + reader.frame_count), listen(settings, own_sound)
             )
-        notices: list[str] = []
+        notices = [*reader.notices, *writer.notices]
         prepared = prepare(
             settings,
             clock,
@@ -116,8 +126,10 @@ def render_job(job: Job) -> Iterator[Event]:
     yield Finished(target, count, time.perf_counter() - began)
 
 
-def open_source(job: Job, start: Fraction | None = None, frames: int | None = None) -> Reader:
-    """The reader of what `job` renders, or of `frames` of it from `start` seconds on."""
+def open_source(
+    job: Job, start: Fraction | None = None, frames: int | None = None, *, info: ClipInfo | None = None
+) -> Reader:
+    """The reader of what `job` renders, or of `frames` of it from `start` seconds on; `info` is what is known of it."""
     settings = job.settings
     return open_reader(
         job.source,
@@ -127,6 +139,10 @@ def open_source(job: Job, start: Fraction | None = None, frames: int | None = No
         size=settings.size,
         max_size=settings.max_size,
         rate=settings.rate,
+        alpha=True,
+        tonemap=settings.tonemap,
+        deinterlace=settings.deinterlace,
+        info=info,
     )
 
 
@@ -135,7 +151,8 @@ def _open_target(
 ) -> Writer:
     """The writer of the target, or of a part of it."""
     settings = job.settings
-    protected = (job.source, sound and sound.path, settings.guide, settings.mask)
+    protected = (job.source, sound and sound.path, *files_of(settings))
+    in_sequence = reader.info.kind == "sequence"
     return open_writer(
         target,
         width=reader.width,
@@ -143,12 +160,22 @@ def _open_target(
         rate=reader.rate,
         codec=settings.codec,
         crf=settings.crf,
+        bit_depth=settings.bit_depth or depth_to_keep(target, settings.codec, reader.info),
+        quality=settings.quality,
+        alpha=reader.alpha,
+        color=reader.color,
         sound=sound,
+        original=None if part else _original(reader),
         sample_aspect=reader.info.sample_aspect,
         metadata={} if part else _tags(job, settings),
         overwrite=job.overwrite or part,
         protected=[path for path in protected if path],
+        first_number=reader.info.first_number + reader.first_index if in_sequence else 1,
     )
+
+
+def _original(reader: Reader) -> Original:
+    return Original(reader.info, reader.first_index / reader.rate if reader.rate else Fraction(0))
 
 
 def _tags(job: Job, settings: Settings) -> dict[str, str]:
@@ -202,14 +229,19 @@ def _render_with_journal(
     recorder = Recorder(journal, partial(_open_target, job=job, reader=reader, part=True))
     if film.done < reader.frame_count:
         start = (reader.first_index + film.done - film.lead) / rate
-        with open_source(job, start, reader.frame_count - film.done + film.lead) as rest:
+        with open_source(job, start, reader.frame_count - film.done + film.lead, info=reader.info) as rest:
             frames = account.watch(film.dream(rest, cutting.marks(rest)))
             yield from record(film, frames, recorder, job.settings.save_every)
         yield from map(Notice, rest.warnings)
     else:
         recorder.resume()
     recorder.finish(
-        journal.target, rate, sound, metadata=_tags(job, prepared.settings), overwrite=job.overwrite
+        journal.target,
+        rate,
+        sound,
+        original=_original(reader),
+        metadata=_tags(job, prepared.settings),
+        overwrite=job.overwrite,
     )
     journal.remove()
     return recorder.frame_count
@@ -218,6 +250,8 @@ def _render_with_journal(
 def _open_mask(settings: Settings, reader: Reader, closing: contextlib.ExitStack) -> Companion | None:
     if settings.mask is None:
         return None
-    mask = closing.enter_context(Companion(settings.mask, size=(reader.width, reader.height)))
+    mask = closing.enter_context(
+        Companion(settings.mask, size=(reader.width, reader.height), tonemap=settings.tonemap)
+    )
     check_mask(mask, reader.info.width, reader.info.height)
     return mask

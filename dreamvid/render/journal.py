@@ -153,7 +153,8 @@ def store_frame(path: Path, frame: FloatImage, deep: bool) -> None:
 
     levels, kind = (65535, np.uint16) if deep else (255, np.uint8)
     pixels: npt.NDArray[Any] = (np.clip(frame, 0, 1) * np.float32(levels) + np.float32(0.5)).astype(kind)
-    done, encoded = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    pixels = cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA if frame.shape[2] == 4 else cv2.COLOR_RGB2BGR)
+    done, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise MediaError(f"{path}: the frame cannot be stored")
     try:
@@ -165,9 +166,10 @@ def store_frame(path: Path, frame: FloatImage, deep: bool) -> None:
 
 def load_frame(path: Path) -> FloatImage:
     """Read what `store_frame` wrote. Raises `MediaError` where it is missing or damaged."""
-    from dreamvid.media import read_image
+    from dreamvid.media import probe, read_image
 
-    return read_image(path.with_suffix(".png"))
+    picture = path.with_suffix(".png")
+    return read_image(picture, alpha=probe(picture).has_alpha)
 
 
 def _short(value: Any) -> str:

@@ -49,7 +49,9 @@ def prepare(
     """
     guide = None
     if settings.guide is not None:
-        guide = closing.enter_context(Companion(settings.guide, max_size=settings.guide_size, loop=True))
+        guide = closing.enter_context(
+            Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
+        )
     machine = choose_machine(settings.device, settings.precision, settings.threads)
     aims = load_aims(settings, report=report)
     settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))

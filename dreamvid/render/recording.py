@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from dreamvid.media import FloatImage, SoundTrack, Writer
+from dreamvid.media import FloatImage, Original, SoundTrack, Writer
 from dreamvid.media.segments import join_segments
 from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.events import Event
@@ -113,14 +113,21 @@ class Recorder:
         rate: Fraction,
         sound: SoundTrack | None,
         *,
+        original: Original | None = None,
         metadata: Mapping[str, str],
         overwrite: bool,
     ) -> None:
-        """Close the last segment, join all of them with the sound, and put the film in its place."""
+        """Close the last segment, join all of them with the sound and what is kept of the original, and put the film in
+        its place."""
         self._close_segment()
-        seconds = self.frame_count / rate
         join_segments(
-            self._segments, target, seconds=seconds, sound=sound, metadata=metadata, overwrite=overwrite
+            self._segments,
+            target,
+            seconds=self.frame_count / rate,
+            sound=sound,
+            original=original,
+            metadata=metadata,
+            overwrite=overwrite,
         )
 
     def abandon(self) -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from dreamvid.errors import MediaError
-from dreamvid.media.still import publish, temporary_beside
+from dreamvid.media.still_write import publish, temporary_beside
 
 Pixels = npt.NDArray[np.uint8]
 """(H, W, 3) RGB."""

@@ -17,7 +17,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.still import check_file, publish, temporary_beside
+from dreamvid.media.header import check_file
+from dreamvid.media.still_write import publish, temporary_beside
 from dreamvid.render.shots import Shot, shots_between
 from dreamvid.render.timecode import drops_numbers, format_timecode, is_timecode, parse_timecode
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dreamvid.errors import SettingsError
-from dreamvid.media import open_reader
+from dreamvid.media import AS_CODED, ClipInfo, open_reader
 from dreamvid.motion import CutDetector, mark_cuts
 
 T = TypeVar("T")
@@ -69,17 +69,22 @@ def gather_shots(marks: Iterable[bool]) -> Iterator[Shot]:
         yield Shot(number, first, frame + 1)
 
 
-def watch_cuts(source: Path, rate: Fraction, first: int = 0, end: int | None = None) -> Iterator[bool]:
+def watch_cuts(
+    source: Path, rate: Fraction, first: int = 0, end: int | None = None, *, info: ClipInfo | None = None
+) -> Iterator[bool]:
     """Say of each frame from `first` to before `end` (None: the last) whether a shot begins there.
 
-    source: what `open_reader` takes, with a rate; rate: the frames per second it is read at. The verdicts are those
+    source: what `open_reader` takes, with a rate; rate: the frames per second it is read at; info: what is known of
+    it. HDR is looked at as it is coded: the cuts are a clip's own, however it is shown. The verdicts are those
     that the whole clip gives, since a few frames on either side are looked at too. Nothing but a few small frames is
     kept in memory. Of a damaged clip there may be fewer. Raises `MediaError` where it cannot be read.
     """
     margin = CutDetector(float(rate)).look_ahead + 1  # a verdict depends on no more than so many frames on either side
     begin = max(0, first - margin)
     until = None if end is None else (end + margin) / rate
-    with open_reader(source, start=begin / rate, end=until, max_size=CUT_SIDE_PX, rate=rate) as reader:
+    with open_reader(
+        source, start=begin / rate, end=until, max_size=CUT_SIDE_PX, rate=rate, tonemap=AS_CODED, info=info
+    ) as reader:
         marks = (begins for _, begins in mark_cuts(reader, float(rate)))
         yield from islice(marks, first - begin, None if end is None else end - begin)
 

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dreamvid.errors import MediaError
 from dreamvid.media import ClipInfo
-from dreamvid.media.still import publish, quantise, temporary_beside
+from dreamvid.media.still import quantise
+from dreamvid.media.still_write import publish, temporary_beside
 from dreamvid.render.frames import Frame
 from dreamvid.render.shots import Shot
 from dreamvid.render.timecode import format_timecode

@@ -11,7 +11,8 @@ import numpy as np
 
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import Reader, list_sequence, open_reader, read_image
-from dreamvid.media.still import fit_size, is_image
+from dreamvid.media.header import is_image
+from dreamvid.media.still import fit_size
 from dreamvid.render.frames import Frame
 from dreamvid.settings import Settings
 
@@ -46,15 +47,23 @@ def find_still(source: Path, settings: Settings, at: Fraction | None, side: int)
         raise SettingsError(f"--at: {source} is a picture and has no time; leave it out")
     else:
         start, end, frames = at, None, 1
-    reader = open_reader(source, start=start, end=end, frames=frames, rate=settings.rate)
-    index = find_frame(source, reader)
+    reader = open_reader(
+        source,
+        start=start,
+        end=end,
+        frames=frames,
+        rate=settings.rate,
+        tonemap=settings.tonemap,
+        deinterlace=settings.deinterlace,
+    )
+    index = find_frame(source, reader, settings)
     shown = settings.size or (reader.info.width, reader.info.height)
-    frame = _read(source, reader, index, fit_size(*shown, None, settings.max_size or side))
+    frame = _read(source, reader, index, fit_size(*shown, None, settings.max_size or side), settings)
     return Still(source, frame, index, reader)
 
 
-def find_frame(source: Path, reader: Reader) -> int:
-    """The number of a frame that shows what a clip is like.
+def find_frame(source: Path, reader: Reader, settings: Settings) -> int:
+    """The number of a frame that shows what a clip is like; `settings` say how it is read.
 
     Nine frames evenly over the clip are looked at, small; the one with the largest detail · (1 + colourfulness) wins,
     the earliest of equals. Detail is the mean length of the brightness's gradient: black, flat, faded and blurred
@@ -69,7 +78,7 @@ def find_frame(source: Path, reader: Reader) -> int:
     for sample in range(count):
         index = reader.first_index + (2 * sample + 1) * reader.frame_count // (2 * count)
         try:
-            interests[index] = interest(_read(source, reader, index, glance))
+            interests[index] = interest(_read(source, reader, index, glance, settings))
         except MediaError:
             if not interests and sample == count - 1:
                 raise
@@ -85,11 +94,21 @@ def interest(frame: Frame) -> float:
     return float(np.hypot(dx, dy).mean() * (1 + colour))
 
 
-def _read(source: Path, reader: Reader, index: int, size: tuple[int, int]) -> Frame:
+def _read(source: Path, reader: Reader, index: int, size: tuple[int, int], settings: Settings) -> Frame:
     """One frame of the source of `reader`, at (width, height) `size`; warnings go to those of `reader`."""
     if reader.rate is None or reader.info.kind != "video":
-        return read_image((list_sequence(source) or [source])[index], size=size)
-    with open_reader(source, start=index / reader.rate, frames=1, rate=reader.rate, size=size) as one:
+        path = (list_sequence(source) or [source])[index]
+        return read_image(path, size=size, tonemap=settings.tonemap, report=reader.warnings.append)
+    with open_reader(
+        source,
+        start=index / reader.rate,
+        frames=1,
+        rate=reader.rate,
+        size=size,
+        tonemap=settings.tonemap,
+        deinterlace=settings.deinterlace,
+        info=reader.info,
+    ) as one:
         frame = next(one)
     reader.warnings += one.warnings
     return frame

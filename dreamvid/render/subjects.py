@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dreamvid.media.still import check_image_target
+from dreamvid.media.still_write import check_image_target
 from dreamvid.media.target import check_target, output_pattern
 from dreamvid.models import class_label
 from dreamvid.render.dreamers import Aim

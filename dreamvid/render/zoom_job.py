@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from dreamvid.dream.noise import pink_noise
-from dreamvid.media import SoundTrack, Writer, default_output, open_writer
+from dreamvid.media import CODECS, SoundTrack, Writer, default_output, open_writer
 from dreamvid.recipe import recipe_tags
 from dreamvid.render.account import Account
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.frames import to_tensor
-from dreamvid.render.identity import identify, network_fingerprint
+from dreamvid.render.identity import files_of, identify, network_fingerprint
 from dreamvid.render.journal import Journal
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
@@ -49,7 +49,7 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
     """Render `job`, yielding events as it goes, as `render_job` does, with the same promises and errors."""
     began = time.perf_counter()
     settings = job.settings
-    target = job.target or zoom_output(job.source)
+    target = job.target or zoom_output(job.source, settings.codec)
     account = Account(target, settings, overwrite=job.overwrite)
     with contextlib.ExitStack() as closing:
         source = _open_source(job.source, settings, closing)
@@ -63,7 +63,7 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         if settings.mask is not None:
             mask = closing.enter_context(Companion(settings.mask, size=(width, height)))
             check_mask(mask, width, height)
-        notices: list[str] = []
+        notices = [] if source is None else list(source.notices)
         prepared = prepare(settings, clock, (height, width), closing, governed=False, mask=mask, report=notices.append)
         yield from map(Notice, notices)
         identity = identify(prepared.settings, None if source is None else source.path, _facts(prepared, width, height))
@@ -99,21 +99,32 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
     yield Finished(target, recorder.frame_count, time.perf_counter() - began)
 
 
-def zoom_output(source: Path) -> Path:
-    """Where a zoom goes if nobody says: `clip.zoom.mp4` beside the source, `noise.zoom.mp4` here."""
+def zoom_output(source: Path, codec: str = "h264") -> Path:
+    """Where a zoom goes if nobody says: `clip.zoom.mp4` beside the source, `noise.zoom.mp4` here; the ending is that
+    of the codec."""
+    suffix = CODECS[codec].suffixes[0] if codec in CODECS else ".mp4"
     if source == NOISE:
-        return Path("noise.zoom.mp4")
+        return Path(f"noise.zoom{suffix}")
     dream = default_output(source)
     if dream.name == "%05d.png":  # a folder's or sequence's
         dream = dream.parent
-    return dream.with_name(f"{dream.name.rsplit('.dream', 1)[0]}.zoom.mp4")
+    return dream.with_name(f"{dream.name.rsplit('.dream', 1)[0]}.zoom{suffix}")
 
 
 def _open_source(path: Path, settings: ZoomSettings, closing: contextlib.ExitStack) -> Companion | None:
     if path == NOISE:
         return None
     max_size = None if settings.size else settings.max_size
-    return closing.enter_context(Companion(path, size=settings.size, max_size=max_size, loop=True))
+    return closing.enter_context(
+        Companion(
+            path,
+            size=settings.size,
+            max_size=max_size,
+            loop=True,
+            tonemap=settings.tonemap,
+            deinterlace=settings.deinterlace,
+        )
+    )
 
 
 def _open_target(
@@ -127,7 +138,7 @@ def _open_target(
 ) -> Writer:
     """The writer of the target, or of a part of it."""
     settings = job.settings
-    protected = (source and source.path, sound and sound.path, settings.guide, settings.mask)
+    protected = (source and source.path, sound and sound.path, *files_of(settings))
     return open_writer(
         target,
         width=size[0],
@@ -135,6 +146,8 @@ def _open_target(
         rate=settings.fps,
         codec=settings.codec,
         crf=settings.crf,
+        bit_depth=settings.bit_depth,
+        quality=settings.quality,
         sound=sound,
         overwrite=job.overwrite or part,
         protected=[path for path in protected if path],

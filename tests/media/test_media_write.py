@@ -59,7 +59,7 @@ def test_a_round_trip_keeps_what_it_was_given(tmp_path: Path, codec: str, suffix
     assert (info.rate, info.frame_count, info.width, info.height) == (FILM, 5, 256, 128)
     assert info.duration == 5 / FILM
     assert not info.variable_rate
-    assert info.pixel_format == CODECS[codec].pixel_format
+    assert info.pixel_format == CODECS[codec].encodings[0].pixel_format
     assert float(info.sample_aspect) == pytest.approx(4 / 3, rel=2e-3)  # WebM stores whole pixels
     assert info.audio_codec is None
     assert read_metadata(target)["recipe"] == recipe

@@ -32,7 +32,7 @@ from dreamvid.render.explore import (
 from dreamvid.render.frames import to_frame
 from dreamvid.render.sheet import Sheet
 from dreamvid.render.still_frame import find_frame, interest
-from dreamvid.settings import make_settings
+from dreamvid.settings import Settings, make_settings
 from tests.tiny import noise
 
 QUICK = {"model": "dreamnet", "octaves": "1", "iterations": "1", "jitter": "3", "precision": "fp32"}
@@ -144,7 +144,7 @@ def test_the_frame_that_shows_most_is_chosen(tmp_path: Path) -> None:
         frames = [*dull[:place], busy, *dull[place:]]
         folder = sequence(tmp_path / str(place), frames)
         with open_reader(folder) as reader:
-            assert find_frame(folder, reader) == place
+            assert find_frame(folder, reader, Settings()) == place
 
 
 def test_interest_is_detail_and_colour() -> None:
@@ -172,13 +172,13 @@ def test_frames_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     for number, frame in enumerate([scene(3), 0.2 * scene(4), scene(5)]):
         write_image(folder / f"{number}.jpg", frame)
     with open_reader(folder) as reader:
-        assert find_frame(folder, reader) != 1
+        assert find_frame(folder, reader, Settings()) != 1
         for number in (0, 2):
             (folder / f"{number}.jpg").write_bytes(b"no longer a picture")
-        assert find_frame(folder, reader) == 1
+        assert find_frame(folder, reader, Settings()) == 1
         (folder / "1.jpg").write_bytes(b"no longer a picture")
         with pytest.raises(MediaError, match=r"2\.jpg"):
-            find_frame(folder, reader)
+            find_frame(folder, reader, Settings())
 
 
 @pytest.mark.parametrize(("at", "index"), [("0", 0), ("1/24", 1), ("0.05", 2), ("2/24", 2)])

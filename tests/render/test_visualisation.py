@@ -13,7 +13,7 @@ from dreamvid.dream import Dreamer, Target
 from dreamvid.dream.visualise import Method
 from dreamvid.errors import MediaError, ModelError, SettingsError
 from dreamvid.media import read_image
-from dreamvid.media.still import read_image_metadata
+from dreamvid.media.header import read_image_metadata
 from dreamvid.models import Network, load_network
 from dreamvid.render import visualisation
 from dreamvid.render.dreamers import Aim, make_dreamer

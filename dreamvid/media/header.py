@@ -1,0 +1,165 @@
+"""What an image file says about itself, without its pixels: size, depth, tags."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from dreamvid.errors import MediaError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".exr"})
+LARGEST_IMAGE = 2**28
+"""Pixels: what is larger is taken for damaged, and not for gigabytes of picture."""
+
+_TIFF = frozenset({".tif", ".tiff"})
+_EXIF_DESCRIPTION, _EXIF_ORIENTATION = 0x010E, 0x0112
+_PNG_BITS_OFFSET = 24  # signature, chunk length and name, width, height
+
+DAMAGED = (OSError, ValueError, SyntaxError, KeyError, TypeError, Image.DecompressionBombError)
+"""What Pillow raises for files that are no pictures or broken ones."""
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What an image file says about itself; width and height are those it is shown at (EXIF orientation)."""
+
+    width: int
+    height: int
+    bit_depth: int
+    mode: str
+    has_alpha: bool = False
+    orientation: int = 1
+
+
+@dataclass(frozen=True)
+class ImageTags:
+    """What is kept of a picture beside its pixels."""
+
+    exif: bytes | None = None
+    icc_profile: bytes | None = None
+
+
+def is_image(path: Path) -> bool:
+    """Whether the name is that of a still image."""
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def check_file(path: Path) -> None:
+    """Raise a MediaError that says so if `path` is missing, a folder, unreadable or empty."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise MediaError(f"{path}: this is a folder; give a file")
+        if not stat.S_ISREG(mode):  # opening a pipe or a device could wait for ever
+            raise MediaError(f"{path}: is a pipe or a device; save it as a file first")
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MediaError(f"{path}: there is no such file; check the name") from error
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    if empty:
+        raise MediaError(f"{path}: the file is empty; copy or export it again")
+
+
+def read_header(path: Path) -> ImageHeader:
+    """Return the size and depth of an image without decoding it. Raises MediaError."""
+    check_file(path)
+    header = _read_header(path)
+    if not 0 < header.width * header.height <= LARGEST_IMAGE or header.width < 1:
+        raise MediaError(f"{path}: is {header.width}x{header.height} pixels large; give one of at most 16384x16384")
+    return header
+
+
+def _read_header(path: Path) -> ImageHeader:
+    suffix = path.suffix.lower()
+    if suffix == ".exr":
+        from dreamvid.media.exr import read_exr_header
+
+        width, height, has_alpha = read_exr_header(path)
+        return ImageHeader(width, height, 16, "EXR", has_alpha)
+    if suffix in _TIFF:
+        from dreamvid.media.tiff import read_tiff_header
+
+        width, height, depth, has_alpha, orientation = read_tiff_header(path)
+        return _turned(ImageHeader(width, height, 16 if depth > 8 else 8, "TIFF", has_alpha, orientation))
+    try:
+        with Image.open(path) as image:
+            depth = 8
+            if image.format == "PNG":
+                with path.open("rb") as file:
+                    depth = file.read(_PNG_BITS_OFFSET + 1)[_PNG_BITS_OFFSET]
+            has_alpha = "A" in image.mode or "transparency" in image.info
+            width, height = image.size
+            # Not getexif(), which decodes a whole PNG to find what comes after its pixels.
+            orientation = load_exif(image.info.get("exif")).get(_EXIF_ORIENTATION, 1)
+            return _turned(ImageHeader(width, height, 16 if depth > 8 else 8, image.mode, has_alpha, orientation))
+    except DAMAGED as error:
+        raise not_an_image(path) from error
+
+
+def load_exif(raw: bytes | None) -> Image.Exif:
+    """EXIF tags from their bytes; none of None. Raises one of `DAMAGED`."""
+    exif = Image.Exif()
+    if raw:
+        exif.load(raw)
+    return exif
+
+
+def _turned(header: ImageHeader) -> ImageHeader:
+    if header.orientation not in (5, 6, 7, 8):
+        return header
+    return ImageHeader(
+        header.height, header.width, header.bit_depth, header.mode, header.has_alpha, header.orientation
+    )
+
+
+def not_an_image(path: Path) -> MediaError:
+    """The error for a file that is none."""
+    return MediaError(f"{path}: is damaged or not an image; open it in a viewer, or export it again")
+
+
+def read_image_metadata(path: Path) -> dict[str, str]:
+    """Return what `write_image` stored; empty if there is nothing of ours in the file."""
+    check_file(path)
+    suffix = path.suffix.lower()
+    if suffix == ".exr":
+        from dreamvid.media.exr import read_exr_metadata
+
+        return read_exr_metadata(path)
+    if suffix in _TIFF:
+        from dreamvid.media.tiff import read_tiff_tags
+
+        text: Any = read_tiff_tags(path)[0]
+    else:
+        try:
+            text = load_exif(read_image_tags(path).exif).get(_EXIF_DESCRIPTION, "")
+        except DAMAGED as error:
+            raise not_an_image(path) from error
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, TypeError):  # somebody else's description, in prose
+        return {}
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def read_image_tags(path: Path) -> ImageTags:
+    """What is worth keeping of a picture beside its pixels. Raises MediaError."""
+    check_file(path)
+    suffix = path.suffix.lower()
+    if suffix == ".exr":
+        return ImageTags()
+    if suffix in _TIFF:
+        from dreamvid.media.tiff import read_tiff_tags
+
+        return ImageTags(icc_profile=read_tiff_tags(path)[1])
+    try:
+        with Image.open(path) as image:
+            return ImageTags(image.info.get("exif"), image.info.get("icc_profile"))
+    except DAMAGED as error:
+        raise not_an_image(path) from error

@@ -1,0 +1,103 @@
+"""Writing images: one, or a numbered sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dreamvid.errors import MediaError
+from dreamvid.media.color import FloatImage
+from dreamvid.media.header import ImageTags
+from dreamvid.media.sequence import NumberedFiles
+from dreamvid.media.still_write import ALPHA_SUFFIXES, check_image_target, write_image
+from dreamvid.media.writer import Writer
+
+
+class ImageWriter(Writer):
+    """What both have in common: how an image is written."""
+
+    def __init__(
+        self,
+        target: Path,
+        width: int,
+        height: int,
+        *,
+        alpha: bool,
+        bit_depth: int | None,
+        quality: int | None,
+        metadata: Mapping[str, str],
+        tags: ImageTags,
+        overwrite: bool,
+    ) -> None:
+        super().__init__(target, width, height, alpha=alpha, keeps_alpha=target.suffix.lower() in ALPHA_SUFFIXES)
+        self._bit_depth = check_image_target(target, bit_depth)
+        self.deep = self._bit_depth > 8
+        self._quality, self._metadata, self._tags, self._overwrite = quality, metadata, tags, overwrite
+
+    def _store(self, path: Path, frame: FloatImage, *, overwrite: bool) -> None:
+        write_image(
+            path, frame, bit_depth=self._bit_depth, quality=self._quality,
+            metadata=self._metadata, tags=self._tags, overwrite=overwrite,
+        )  # fmt: skip
+
+
+class StillWriter(ImageWriter):
+    """Writes one image."""
+
+    _frame: FloatImage | None = None
+
+    def _write(self, frame: FloatImage) -> None:
+        if self._frame is not None:
+            raise MediaError(f"{self.target}: an image holds one frame; use {numbered(self.target)} for more")
+        self._frame = frame.copy()
+
+    def _finish(self) -> None:
+        if self._frame is not None:
+            self._store(self.target, self._frame, overwrite=self._overwrite)
+
+
+class SequenceWriter(ImageWriter):
+    """Writes numbered images; each appears whole, and those that were finished stay after an exception.
+
+    One that goes on with what an earlier one has written begins with its `frame_count`.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        width: int,
+        height: int,
+        *,
+        files: NumberedFiles,
+        first_number: int,
+        resume: int | None,
+        alpha: bool,
+        bit_depth: int | None,
+        quality: int | None,
+        metadata: Mapping[str, str],
+        tags: ImageTags,
+        overwrite: bool,
+    ) -> None:
+        super().__init__(
+            target, width, height, alpha=alpha, bit_depth=bit_depth, quality=quality,
+            metadata=metadata, tags=tags, overwrite=overwrite,
+        )  # fmt: skip
+        self._files, self._first_number, self._resumes = files, first_number, resume is not None
+        self.frame_count = resume or 0
+
+    def _write(self, frame: FloatImage) -> None:
+        path = self._files.path(self._first_number + self.frame_count)
+        # What the earlier one wrote and did not live to count is made again.
+        self._store(path, frame, overwrite=self._overwrite or self._resumes)
+
+    def _finish(self) -> None:
+        written = range(self._first_number, self._first_number + self.frame_count)
+        if self._overwrite:  # a longer, older sequence would otherwise go on after the end of this one
+            for number, path in self._files.existing().items():
+                if number not in written:
+                    path.unlink()
+
+
+def numbered(path: Path) -> str:
+    """The name of a sequence of images such as this one."""
+    return f"{path.stem}.%05d{path.suffix}"

@@ -1,0 +1,128 @@
+"""Writing a video through ffmpeg's pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from dreamvid.errors import MediaError
+from dreamvid.media.codecs import Codec, Encoding, color_filters
+from dreamvid.media.color import ColorTags, FloatImage
+from dreamvid.media.ffmpeg import FFmpeg, file_url
+from dreamvid.media.mux import Original, container_options, mux
+from dreamvid.media.probe import SoundInfo
+from dreamvid.media.sound import SoundTrack
+from dreamvid.media.still import quantise
+from dreamvid.media.still_write import publish, temporary_beside
+from dreamvid.media.writer import Writer
+
+
+class VideoWriter(Writer):
+    """Encodes through ffmpeg's pipe into a hidden file beside the target."""
+
+    def __init__(
+        self,
+        target: Path,
+        width: int,
+        height: int,
+        *,
+        rate: Fraction,
+        codec: Codec,
+        encoding: Encoding,
+        crf: int | None,
+        alpha: bool,
+        color: ColorTags,
+        sound: SoundTrack | None,
+        sound_info: SoundInfo | None,
+        original: Original | None,
+        metadata: Mapping[str, str],
+        sample_aspect: Fraction,
+        overwrite: bool,
+    ) -> None:
+        super().__init__(target, width, height, alpha=alpha, keeps_alpha=encoding.alpha)
+        self.rate, self.codec, self.encoding = rate, codec, encoding
+        self.deep = encoding.deep
+        self._crf = codec.crf if crf is None else crf
+        self._color = color
+        self._sound = sound if sound_info and sound_info.codecs else None
+        self._sound_info = sound_info
+        self._original = original
+        self._metadata, self._sample_aspect, self._overwrite = metadata, sample_aspect, overwrite
+        self._padding = (-height % codec.multiple_of[1], -width % codec.multiple_of[0])
+        self._picture, self._joined = temporary_beside(target), temporary_beside(target)
+        self._process: FFmpeg | None = None
+
+    def _arguments(self) -> list[str]:
+        codec, encoding = self.codec, self.encoding
+        size = f"{self.width + self._padding[1]}x{self.height + self._padding[0]}"
+        aspect = f"setsar={self._sample_aspect.numerator}/{self._sample_aspect.denominator}"
+        quality = ["-crf", str(self._crf)] if self._crf is not None else []
+        tags = [part for key, value in self._metadata.items() for part in ("-metadata", f"{key}={value}")]
+        channels = "rgba" if self._stored_channels == 4 else "rgb"
+        fed = f"{channels}{16 * len(channels)}le" if encoding.deep else {"rgb": "rgb24", "rgba": "rgba"}[channels]
+        return [
+            "-protocol_whitelist", "pipe", "-f", "rawvideo", "-pix_fmt", fed,
+            "-video_size", size, "-framerate", str(self.rate), "-i", "pipe:0",
+            "-vf", ",".join([aspect, *color_filters(encoding, self._color)]),
+            *codec.arguments, *encoding.arguments, *quality, "-pix_fmt", encoding.pixel_format,
+            "-fps_mode", "passthrough", *tags, *container_options(self.target), "-y", file_url(self._picture),
+        ]  # fmt: skip
+
+    def __enter__(self) -> Self:
+        self._process = FFmpeg(self._arguments(), feed=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        finally:
+            self._encoder.__exit__(None, None, None)
+            self._picture.unlink(missing_ok=True)
+            self._joined.unlink(missing_ok=True)
+
+    @property
+    def _encoder(self) -> FFmpeg:
+        if self._process is None:
+            raise RuntimeError("a video is written inside its with block")
+        return self._process
+
+    def _write(self, frame: FloatImage) -> None:
+        pixels: npt.NDArray[Any] = quantise(frame, 16 if self.deep else 8)
+        if any(self._padding):
+            # Sizes that the codec cannot store grow by one pixel that repeats the edge; nothing is rescaled.
+            pixels = np.pad(pixels, ((0, self._padding[0]), (0, self._padding[1]), (0, 0)), mode="edge")
+        try:
+            self._encoder.write(np.ascontiguousarray(pixels).data)
+        except OSError as error:
+            self._encoder.finish()
+            raise self._failure() from error
+
+    def _failure(self) -> MediaError:
+        return MediaError(
+            f"{self.target}: ffmpeg stopped after {self.frame_count} frames ({self._encoder.reason}); "
+            "check the space on the disk and the codec"
+        )
+
+    def _finish(self) -> None:
+        if self._encoder.finish():
+            raise self._failure()
+        done = self._picture
+        if self._sound is not None or self._original is not None:
+            mux(
+                ["-protocol_whitelist", "file", "-i", file_url(self._picture)], self._joined,
+                seconds=self.frame_count / self.rate, sound=self._sound, sound_info=self._sound_info,
+                original=self._original, metadata=self._metadata,
+            )  # fmt: skip
+            done = self._joined
+        try:
+            publish(done, self.target, overwrite=self._overwrite)
+        except OSError as error:
+            raise MediaError(f"{self.target}: cannot be put in place ({error.strerror}); check the folder") from error

@@ -1,0 +1,62 @@
+"""What all writers have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from dreamvid.errors import MediaError
+from dreamvid.media.color import FloatImage
+
+
+class Writer(ABC):
+    """An open output: a context manager that takes frames in order.
+
+    Leaving the `with` block finishes the file and gives it its name; leaving it by an exception leaves nothing
+    under that name.
+    """
+
+    def __init__(self, target: Path, width: int, height: int, *, alpha: bool, keeps_alpha: bool) -> None:
+        """Frames have a fourth channel with `alpha`, which is stored if it `keeps_alpha`, and else dropped."""
+        self.target = target
+        self.width, self.height = width, height
+        self.frame_count = 0
+        """Frames written so far."""
+        self.deep = False
+        """Whether more than 8 bits of a colour are stored."""
+        self.notices: list[str] = []
+        """What of the source cannot be kept."""
+        self.keeps_alpha = keeps_alpha
+        self._channels = 4 if alpha else 3
+        self._stored_channels = 4 if alpha and keeps_alpha else 3
+
+    def write(self, frame: FloatImage) -> None:
+        """Append a float32 frame, RGB in [0, 1] (clipped), shape (height, width, 3 or 4). Raises MediaError."""
+        due = self.height, self.width, self._channels
+        if frame.shape != due:
+            raise ValueError(f"a frame of shape {due} is due, not {frame.shape}")
+        self._write(np.ascontiguousarray(frame[..., : self._stored_channels]))
+        self.frame_count += 1
+
+    @abstractmethod
+    def _write(self, frame: FloatImage) -> None:
+        """Store one frame."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Complete the output; called only if all went well."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            if not self.frame_count:
+                raise MediaError(f"{self.target}: no frame was written, so there is no file; check the range")
+            self._finish()
