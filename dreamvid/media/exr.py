@@ -17,6 +17,7 @@ import OpenEXR
 
 from dreamvid.errors import MediaError
 from dreamvid.media.color import FloatImage, to_display, to_linear, tone_map
+from dreamvid.media.header import not_an_image
 
 _BRIGHTEST = 65504.0  # of half floats; what infinity is taken for
 _OVER = 1.001  # beyond white by more than rounding
@@ -35,7 +36,11 @@ def read_exr(path: Path, curve: str | None) -> tuple[FloatImage, str | None]:
 
     Light brighter than display white is cut off, or brought into range by the tone `curve`. Raises MediaError.
     """
+    with _opened(path, header_only=True) as file:
+        parts = len(file.parts)
     with _opened(path) as file:
+        if len(file.parts) != parts:  # those that cannot be decoded are left out without an error
+            raise not_an_image(path)
         part, names = _find_part(path, file)
         planes = [np.asarray(part.channels[name].pixels, np.float32) for name in names.values()]
         if len({plane.shape for plane in planes}) > 1:
@@ -84,7 +89,7 @@ def _opened(path: Path, *, header_only: bool = False) -> Iterator[Any]:
             yield file
     except (RuntimeError, ValueError, TypeError, KeyError, MemoryError, OSError) as error:
         # The library has no error of its own for a damaged file.
-        raise MediaError(f"{path}: is damaged or not an image; open it in a viewer, or export it again") from error
+        raise not_an_image(path) from error
 
 
 def _find_part(path: Path, file: Any) -> tuple[Any, dict[str, str]]:

@@ -20,6 +20,8 @@ _TIFF = frozenset({".tif", ".tiff"})
 _EXIF_DESCRIPTION, _EXIF_ORIENTATION = 0x010E, 0x0112
 _PNG_BITS_OFFSET = 24  # signature, chunk length and name, width, height
 
+Image.MAX_IMAGE_PIXELS = LARGEST_IMAGE  # Pillow warns beyond this, on standard error, and refuses twice as much
+
 DAMAGED = (OSError, ValueError, SyntaxError, KeyError, TypeError, Image.DecompressionBombError)
 """What Pillow raises for files that are no pictures or broken ones."""
 

@@ -9,9 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from dreamvid.media.color import FloatImage
-from dreamvid.media.header import ImageHeader, not_an_image, read_header
+from dreamvid.media.header import DAMAGED, ImageHeader, not_an_image, read_header
 
 _TIFF = frozenset({".tif", ".tiff"})
 
@@ -63,19 +64,25 @@ def read_image(
 
 
 def _decode(path: Path, header: ImageHeader) -> FloatImage:
-    how = cv2.IMREAD_UNCHANGED if header.has_alpha else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    """The pixels as stored, with a fourth channel if there is alpha."""
     try:
-        encoded = np.fromfile(path, dtype=np.uint8)
-        pixels: Any = cv2.imdecode(encoded, how | cv2.IMREAD_IGNORE_ORIENTATION)
-    except (cv2.error, OSError) as error:
+        with Image.open(path) as image:
+            if header.bit_depth == 8:
+                pixels: Any = np.asarray(image.convert("RGBA" if header.has_alpha else "RGB"))
+                return _scaled(pixels, 255)
+            image.verify()  # the checksums of a PNG: OpenCV's library complains of them on standard error
+        how = cv2.IMREAD_UNCHANGED if header.has_alpha else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+        pixels = cv2.imdecode(np.fromfile(path, dtype=np.uint8), how | cv2.IMREAD_IGNORE_ORIENTATION)
+    except (cv2.error, *DAMAGED) as error:
         raise not_an_image(path) from error
     if pixels is None:
         raise not_an_image(path)
-    if pixels.ndim == 2:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
-    else:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-    image: FloatImage = np.divide(pixels, np.float32(255 if pixels.dtype == np.uint8 else 65535), dtype=np.float32)
+    rgb = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+    return _scaled(rgb, 255 if rgb.dtype == np.uint8 else 65535)
+
+
+def _scaled(pixels: npt.NDArray[Any], levels: int) -> FloatImage:
+    image: FloatImage = np.divide(pixels, np.float32(levels), dtype=np.float32)
     return image
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffFileError, TiffPage
 
 from dreamvid.errors import MediaError
 from dreamvid.media.color import FloatImage
+from dreamvid.media.header import not_an_image
+
+# What is wrong with a file is said by an exception, in one line.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _ORIENTATION, _ICC_PROFILE = "Orientation", "InterColorProfile"
 _PREMULTIPLIED = 1  # of the values of ExtraSamples; 2 is plain alpha, 0 no alpha but often meant as such
@@ -26,7 +31,8 @@ def read_tiff_header(path: Path) -> tuple[int, int, int, bool, int]:
     with _opened(path) as page:
         orientation = page.tags.get(_ORIENTATION)
         turned = int(orientation.value) if orientation is not None else 1
-        return page.imagewidth, page.imagelength, page.bitspersample, _has_alpha(page), turned
+        width, height, depth = int(page.imagewidth), int(page.imagelength), int(page.bitspersample)
+        return width, height, depth, _has_alpha(page), turned
 
 
 def read_tiff(path: Path) -> FloatImage:
@@ -91,8 +97,10 @@ def _opened(path: Path) -> Iterator[TiffPage]:
             if not isinstance(page, TiffPage):
                 raise TiffFileError("no page")
             yield page
-    except (TiffFileError, ValueError, TypeError, KeyError, IndexError, OSError, MemoryError, ArithmeticError) as error:
-        raise MediaError(f"{path}: is damaged or not an image; open it in a viewer, or export it again") from error
+    except MediaError:
+        raise
+    except Exception as error:  # what a damaged file runs the library into is of no certain kind
+        raise not_an_image(path) from error
 
 
 def _has_alpha(page: TiffPage) -> bool:
