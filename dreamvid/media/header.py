@@ -116,9 +116,7 @@ def load_exif(raw: bytes | None) -> Image.Exif:
 def _turned(header: ImageHeader) -> ImageHeader:
     if header.orientation not in (5, 6, 7, 8):
         return header
-    return ImageHeader(
-        header.height, header.width, header.bit_depth, header.mode, header.has_alpha, header.orientation
-    )
+    return ImageHeader(header.height, header.width, header.bit_depth, header.mode, header.has_alpha, header.orientation)
 
 
 def not_an_image(path: Path) -> MediaError:

@@ -24,6 +24,7 @@ IMAGE_DEPTHS = {".png": (8, 16), ".tif": (8, 16), ".tiff": (8, 16), ".exr": (16,
 
 _TIFF = frozenset({".tif", ".tiff"})
 _EXIF_DESCRIPTION, _EXIF_ORIENTATION = 0x010E, 0x0112
+_EXIF_HEAD = b"Exif\0\0"
 _QUALITY = 95
 
 
@@ -106,7 +107,8 @@ def _kept_exif(raw: bytes | None, metadata: Mapping[str, str]) -> bytes | None:
         exif.pop(_EXIF_ORIENTATION, None)
         if metadata:
             exif[_EXIF_DESCRIPTION] = json.dumps(dict(metadata))
-        return exif.tobytes() if len(exif) else None
+        # Without Pillow's head: OpenCV puts one before it where the format has one.
+        return exif.tobytes().removeprefix(_EXIF_HEAD) if len(exif) else None
     except DAMAGED:  # a damaged date is no reason to lose a picture
         return _kept_exif(None, metadata) if raw else None
 
@@ -138,9 +140,7 @@ def publish(temporary: Path, path: Path, *, overwrite: bool) -> None:
             # hard links do not.
             path.open("xb").close()
         except FileExistsError as error:
-            raise MediaError(
-                f"{path}: appeared while it was being made; move it away or allow overwriting"
-            ) from error
+            raise MediaError(f"{path}: appeared while it was being made; move it away or allow overwriting") from error
     try:
         temporary.replace(path)
     except OSError:

@@ -43,7 +43,9 @@ def ramp(channels: int = 3, height: int = 128, width: int = 1024) -> FloatImage:
     """Grey from black to white, and alpha the other way round."""
     levels = np.linspace(0, 1, width, dtype=np.float32)
     alpha = [levels[::-1]] * (channels - 3)
-    return np.ascontiguousarray(np.broadcast_to(np.stack([levels, levels, levels, *alpha], -1), (height, width, channels)))
+    return np.ascontiguousarray(
+        np.broadcast_to(np.stack([levels, levels, levels, *alpha], -1), (height, width, channels))
+    )
 
 
 @pytest.mark.parametrize(("name", "encoding"), ENCODINGS, ids=lambda value: getattr(value, "pixel_format", value))
@@ -79,7 +81,14 @@ def test_every_depth_of_every_codec_comes_back(tmp_path: Path, name: str, encodi
         assert error[..., 3].max() <= 1.1 / (2**encoding.bit_depth - 1)
         eight = np.rint(frame[..., 3] * 255)
         with open_writer(
-            target, width=1024, height=128, rate=RATE, codec=name, bit_depth=encoding.bit_depth, alpha=True, overwrite=True
+            target,
+            width=1024,
+            height=128,
+            rate=RATE,
+            codec=name,
+            bit_depth=encoding.bit_depth,
+            alpha=True,
+            overwrite=True,
         ) as writer:
             writer.write(np.concatenate([frame[..., :3], eight[..., None] / np.float32(255)], -1))
         with open_reader(target, alpha=True) as reader:
@@ -457,7 +466,9 @@ def test_tags_chapters_and_subtitles_are_kept(film: Path, tmp_path: Path, suffix
             for _ in range(48 // len(parts)):
                 writer.write(np.zeros((64, 64, 3), np.float32))
     if joined:
-        join_segments(parts, target, seconds=Fraction(2), sound=None, original=original, metadata=metadata, overwrite=False)
+        join_segments(
+            parts, target, seconds=Fraction(2), sound=None, original=original, metadata=metadata, overwrite=False
+        )
     made = probe(target)
     assert (made.frame_count, made.rate, made.first_frame_time) == (48, 24, 0)
     tags = read_metadata(target)
@@ -478,10 +489,14 @@ def test_subtitles_that_do_not_fit_are_told(film: Path, tmp_path: Path) -> None:
     info = replace(probe(film), subtitle_codecs=("subrip", "hdmv_pgs_subtitle"))
     writer = open_writer(tmp_path / "x.mp4", width=64, height=48, rate=Fraction(24), original=Original(info))
     assert ["hdmv_pgs_subtitle" in notice for notice in writer.notices] == [True]
-    assert open_writer(tmp_path / "x.mkv", width=64, height=48, rate=Fraction(24), original=Original(info)).notices == []
+    assert (
+        open_writer(tmp_path / "x.mkv", width=64, height=48, rate=Fraction(24), original=Original(info)).notices == []
+    )
 
 
-@pytest.mark.parametrize(("codec", "suffix"), [("prores", ".mov"), ("ffv1", ".mkv"), ("h265", ".mp4"), ("av1", ".webm")])
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [("prores", ".mov"), ("ffv1", ".mkv"), ("h265", ".mp4"), ("av1", ".webm")]
+)
 def test_a_click_stays_at_its_frame_in_every_codec(
     clips: dict[str, Path], tmp_path: Path, codec: str, suffix: str
 ) -> None:
@@ -526,7 +541,9 @@ def test_the_quality_of_pictures_is_a_choice(tmp_path: Path) -> None:
     for suffix in (".jpg", ".webp"):
         sizes = []
         for quality in (20, None, 100):
-            with open_writer(tmp_path / f"{quality}{suffix}", width=64, height=64, rate=None, quality=quality) as writer:
+            with open_writer(
+                tmp_path / f"{quality}{suffix}", width=64, height=64, rate=None, quality=quality
+            ) as writer:
                 writer.write(noise)
             sizes.append((tmp_path / f"{quality}{suffix}").stat().st_size)
         assert sizes == sorted(set(sizes))

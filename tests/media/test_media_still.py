@@ -77,13 +77,20 @@ def test_exif_orientation_is_applied(tmp_path: Path, suffix: str, orientation: i
     assert np.abs(read_image(path) * 255 - upright).mean() < 4
 
 
-@pytest.mark.parametrize(("suffix", "bit_depth"), [(".png", 8), (".png", 16), (".jpg", 8), (".webp", 8)])
-def test_metadata_comes_back(tmp_path: Path, suffix: str, bit_depth: int) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "bit_depth"), [(".png", 8), (".png", 16), (".jpg", 8), (".webp", 8), (".tif", 16), (".exr", 32)]
+)
+def test_metadata_comes_back(
+    tmp_path: Path, suffix: str, bit_depth: int, capfd: pytest.CaptureFixture[str]
+) -> None:
     tags = {"recipe": '{"x": "ü=1;\\n"}', "title": "two\nlines"}
     write_image(tmp_path / f"x{suffix}", np.zeros((8, 8, 3), np.float32), bit_depth=bit_depth, metadata=tags)
     assert read_metadata(tmp_path / f"x{suffix}") == tags
     write_image(tmp_path / f"y{suffix}", np.zeros((8, 8, 3), np.float32))
     assert read_metadata(tmp_path / f"y{suffix}") == {}
+    read_image(tmp_path / f"x{suffix}")
+    assert (tmp_path / f"x{suffix}").read_bytes().count(b"Exif\0\0") == (suffix == ".jpg")
+    assert capfd.readouterr().err == ""  # the decoders have nothing to object to
 
 
 def test_shrinking_averages_and_growing_stays_in_range(tmp_path: Path) -> None:
