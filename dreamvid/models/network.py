@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -13,6 +14,7 @@ from torch.fx.experimental.optimization import fuse
 from dreamvid.errors import ModelError
 from dreamvid.models.classes import find_class
 from dreamvid.models.layers import LayerInfo, LayerTable, smallest_side
+from dreamvid.models.lean import make_lean
 from dreamvid.models.weights import (
     Checkpoint,
     Report,
@@ -33,8 +35,8 @@ _EMBEDDED = "dreamnet"
 class Extractor(nn.Module):
     """The part of a network up to the deepest of some layers, made for gradients on the picture.
 
-    Only operations that lead to a tap are left; batch norms are folded into the convolutions before them, no
-    ReLU works in place, parameters are frozen, tensors are laid out channels-last.
+    Only operations that lead to a tap are left; batch norms are folded into the convolutions before them and the rest
+    is made lean (see `lean.py`), parameters are frozen, tensors are laid out channels-last.
 
     Attributes:
         taps: canonical names of the layers, in the order of the activations.
@@ -148,7 +150,7 @@ class Network:
         graph = self._table.subgraph(taps)
         skeleton = self._table.skeleton
         extractor = Extractor(
-            fuse(fx.GraphModule(self.module, graph)),
+            make_lean(cast(fx.GraphModule, fuse(fx.GraphModule(self.module, graph)))),
             [self._table.info(tap) for tap in taps],
             stride=self._table.total_stride(graph),
             minimum_side=smallest_side(skeleton, graph, self.spec.minimum_side),
