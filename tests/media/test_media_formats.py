@@ -301,6 +301,12 @@ def test_exr_windows_layers_and_odd_channels(tmp_path: Path) -> None:
     _exr(tmp_path / "z.exr", light, names="Z")
     with pytest.raises(MediaError, match="no channels R, G and B"):
         read_image(tmp_path / "z.exr")
+    _exr(tmp_path / "whole.exr", to_linear(ramp(3, 24, 256)))  # compressed: noise is stored as it is
+    data = bytearray((tmp_path / "whole.exr").read_bytes())
+    data[-60:-20] = b"\xff" * 40
+    (tmp_path / "broken.exr").write_bytes(data)
+    with pytest.raises(MediaError, match="damaged"):
+        read_image(tmp_path / "broken.exr")
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])

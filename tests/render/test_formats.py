@@ -77,7 +77,6 @@ def stop_after(job: Job, frames: int) -> None:
         ("out.mkv", {"codec": "ffv1"}, 0.0),
         ("out.mov", {"codec": "prores"}, 1.1 / 1023),
         ("out.mp4", {"codec": "h265", "bit_depth": 12}, None),
-        ("out.mp4", {"codec": "h264", "bit_depth": 10}, None),
     ],
 )
 def test_stopped_and_gone_on_with_is_unbroken_in_every_depth(
