@@ -86,9 +86,9 @@ class SequenceWriter(ImageWriter):
         self.frame_count = resume or 0
 
     def _write(self, frame: FloatImage) -> None:
-        path = self._files.path(self._first_number + self.frame_count)
+        self.latest = self._files.path(self._first_number + self.frame_count)
         # What the earlier one wrote and did not live to count is made again.
-        self._store(path, frame, overwrite=self._overwrite or self._resumes)
+        self._store(self.latest, frame, overwrite=self._overwrite or self._resumes)
 
     def _finish(self) -> None:
         written = range(self._first_number, self._first_number + self.frame_count)

@@ -26,6 +26,8 @@ class Writer(ABC):
         self.width, self.height = width, height
         self.frame_count = 0
         """Frames written so far."""
+        self.latest = target
+        """The file that the last frame went into."""
         self.deep = False
         """Whether more than 8 bits of a colour are stored."""
         self.notices: list[str] = []

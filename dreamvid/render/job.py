@@ -21,19 +21,17 @@ from dreamvid.media import (
     open_reader,
     open_writer,
 )
-from dreamvid.media.target import output_pattern
 from dreamvid.recipe import recipe_tags
 from dreamvid.render.account import Account
-from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.cutting import Cutting
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.film import Film, dream_still
 from dreamvid.render.identity import files_of, identify, job_tag, network_fingerprint
-from dreamvid.render.journal import Journal
+from dreamvid.render.journal import Journal, has_journal
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
-from dreamvid.render.recording import FRAMES_BEHIND, Recorder, record
+from dreamvid.render.recording import choose_recorder, record
 from dreamvid.render.room import check_room
 from dreamvid.settings import Settings
 
@@ -79,7 +77,8 @@ def render_job(job: Job) -> Iterator[Event]:
         own_sound = job.source if is_film and reader.info.audio_codec is not None else None
         start = reader.first_index / reader.rate if reader.rate else Fraction(0)
         sound = choose_sound(settings, own_sound, start) if is_film else None
-        writer = _open_target(target, job, reader, sound)
+        going_on = is_film and not job.fresh and has_journal(target)
+        writer = _open_target(target, job, reader, sound, resume=0 if going_on else None)
         clock = STILL
         if reader.rate is not None:
             # Of the whole source: a part is to look as it does there.
@@ -100,7 +99,7 @@ def render_job(job: Job) -> Iterator[Event]:
         yield from map(Notice, notices)
         journal = None
         identity = identify(prepared.settings, job.source, _facts(prepared, reader))
-        if is_film and output_pattern(target) is None:
+        if is_film:
             journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
             room = check_room(target, settings.codec, reader.frame_count - journal.done, reader.width, reader.height)
             yield from map(Notice, [room] if room else [])
@@ -119,7 +118,7 @@ def render_job(job: Job) -> Iterator[Event]:
             resumed=0 if journal is None else journal.done,
         )
         if journal is None:
-            count = yield from _render_directly(reader, writer, prepared, cutting, account)
+            count = yield from _render_still(reader, writer, prepared, account)
         else:
             count = yield from _render_with_journal(job, reader, journal, prepared, sound, cutting, account)
         account.finish(count)
@@ -147,9 +146,15 @@ def open_source(
 
 
 def _open_target(
-    target: Path, job: Job, reader: Reader, sound: SoundTrack | None = None, *, part: bool = False
+    target: Path,
+    job: Job,
+    reader: Reader,
+    sound: SoundTrack | None = None,
+    *,
+    part: bool = False,
+    resume: int | None = None,
 ) -> Writer:
-    """The writer of the target, or of a part of it."""
+    """The writer of the target, or of a part of it, or of a sequence of which so many frames are there already."""
     settings = job.settings
     protected = (job.source, sound and sound.path, *files_of(settings))
     in_sequence = reader.info.kind == "sequence"
@@ -171,6 +176,7 @@ def _open_target(
         overwrite=job.overwrite or part,
         protected=[path for path in protected if path],
         first_number=reader.info.first_number + reader.first_index if in_sequence else 1,
+        resume=resume,
     )
 
 
@@ -193,21 +199,16 @@ def _facts(prepared: Prepared[Settings], reader: Reader) -> dict[str, object]:
     }
 
 
-def _render_directly(
-    reader: Reader, writer: Writer, prepared: Prepared[Settings], cutting: Cutting, account: Account
+def _render_still(
+    reader: Reader, writer: Writer, prepared: Prepared[Settings], account: Account
 ) -> Generator[Event, None, int]:
-    """Dream a still, or a film into numbered pictures; return the number of frames."""
-    planner, device = prepared.planner, prepared.machine.device
-    with reader, writer:
-        if reader.rate is None:
-            frames = dream_still(reader, planner, device)
-        else:
-            frames = Film(planner, device).dream(reader, cutting.marks(reader))
-        with contextlib.closing(account.watch(frames)) as frames, WriteBehind(writer.write, FRAMES_BEHIND) as output:
-            for frame, event in frames:
-                if frame is not None:
-                    output.put(frame)
-                yield event
+    """Dream a still; return the number of frames, 1."""
+    frames = dream_still(reader, prepared.planner, prepared.machine.device)
+    with reader, writer, contextlib.closing(account.watch(frames)) as watched:
+        for frame, event in watched:
+            if frame is not None:
+                writer.write(frame)
+            yield event
     yield from map(Notice, reader.warnings)
     return writer.frame_count
 
@@ -226,7 +227,7 @@ def _render_with_journal(
     if rate is None:
         raise ValueError("a film has a frame rate")
     film = Film(prepared.planner, prepared.machine.device, journal.snapshot)
-    recorder = Recorder(journal, partial(_open_target, job=job, reader=reader, part=True))
+    recorder = choose_recorder(journal, partial(_open_target, job=job, reader=reader))
     if film.done < reader.frame_count:
         start = (reader.first_index + film.done - film.lead) / rate
         with open_source(job, start, reader.frame_count - film.done + film.lead, info=reader.info) as rest:
@@ -236,7 +237,6 @@ def _render_with_journal(
     else:
         recorder.resume()
     recorder.finish(
-        journal.target,
         rate,
         sound,
         original=_original(reader),

@@ -25,11 +25,22 @@ from filelock import FileLock, Timeout
 
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import FloatImage
+from dreamvid.media.target import beside
 from dreamvid.render.snapshot import Snapshot, read_snapshot, write_durably, write_snapshot
 
 _INDEX = "journal.json"
 _LOCK = "lock"
 _SHOWN = 60  # characters of a value that differs
+
+
+def journal_folder(target: Path) -> Path:
+    """Where the journal of an output lies: `out.mp4.journal`, or `frames.journal` for `frames/%05d.png`."""
+    return beside(target, ".journal")
+
+
+def has_journal(target: Path) -> bool:
+    """Whether a render of this output was begun and not finished."""
+    return (journal_folder(target) / _INDEX).is_file()
 
 
 class Journal:
@@ -44,12 +55,14 @@ class Journal:
         Raises `SettingsError` where another render's journal is there, or another process is at it.
         """
         self.target = target
-        self.folder = target.with_name(f"{target.name}.journal")
+        self.folder = journal_folder(target)
         self._identity = json.loads(json.dumps(identity))
         self._fresh = fresh
         self._lock = FileLock(self.folder / _LOCK)
         self.segments: list[Path] = []
         self.snapshot: Snapshot | None = None
+        self.going_on = False
+        """Whether an earlier render has begun this one, even if nothing of it was kept."""
 
     def __enter__(self) -> Journal:
         if self.folder.exists() and not (self.folder / _INDEX).is_file() and any(self.folder.iterdir()):
@@ -119,6 +132,7 @@ class Journal:
                     path.unlink()
             write_durably(index_path, json.dumps({"identity": self._identity}).encode())
             return
+        self.going_on = True
         try:
             index = json.loads(index_path.read_text())
             if "state" in index:

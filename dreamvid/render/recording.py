@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from dreamvid.media import FloatImage, Original, SoundTrack, Writer
 from dreamvid.media.segments import join_segments
+from dreamvid.media.target import output_pattern
 from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.events import Event
 from dreamvid.render.frames import Dreams
 from dreamvid.render.journal import Journal, load_frame, store_frame
-from dreamvid.render.snapshot import Snapshot
+from dreamvid.render.snapshot import Snapshot, make_durable
 
 FRAMES_BEHIND = 4
 """How many finished frames may wait for the encoder."""
@@ -66,15 +69,114 @@ def segment_length(width: int, height: int, *, deep: bool) -> int:
     return min(_MOST_FRAMES, max(_LEAST_FRAMES, OPEN_SEGMENT_BYTES // size))
 
 
-class Recorder:
-    """Takes frames and snapshots in order, in a thread of its own perhaps; `finish` makes the film.
+class Recorder(ABC):
+    """Takes frames and snapshots in order, in a thread of its own perhaps; `finish` completes the output.
 
-    Frames count once a snapshot comes after them: then they are on disk, those of whole segments encoded.
+    Frames count once a snapshot comes after them: then they are on disk.
     """
+
+    frame_count = 0
+    length = _MOST_FRAMES
+    """How many frames are a natural piece: after so many the state is saved, whatever the clock says."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    @property
+    def kept(self) -> str:
+        """What is kept if it ends here, for people."""
+        if not self._journal.done:
+            return "interrupted; nothing was finished yet"
+        return (
+            f"interrupted; {self._journal.done} frames are kept in {self._kept_in}: give the same command again "
+            "to go on, with --fresh to start over"
+        )
+
+    @property
+    def _kept_in(self) -> Path:
+        return self._journal.folder
+
+    @abstractmethod
+    def resume(self) -> None:
+        """Make ready for the first frame that was not kept. Called once, before all else."""
+
+    @abstractmethod
+    def write(self, item: FloatImage | Snapshot) -> None:
+        """Take a frame, or a snapshot of the state after the frames so far. Raises `MediaError`."""
+
+    @abstractmethod
+    def finish(
+        self,
+        rate: Fraction,
+        sound: SoundTrack | None,
+        *,
+        original: Original | None = None,
+        metadata: Mapping[str, str],
+        overwrite: bool,
+    ) -> None:
+        """Complete the output: `sound`, `metadata` and what is kept of the original go into a film."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Stop; the journal stays as it was saved last."""
+
+
+def choose_recorder(journal: Journal, open_target: Callable[..., Writer]) -> Recorder:
+    """The recorder for the journal's target; `open_target` opens a writer at a path, of a `part` of the film or with
+    `resume`, so many frames of a sequence being there already."""
+    if output_pattern(journal.target) is not None:
+        return SequenceRecorder(journal, open_target)
+    return FilmRecorder(journal, partial(open_target, part=True))
+
+
+class SequenceRecorder(Recorder):
+    """Writes numbered pictures, each under its own name at once."""
+
+    def __init__(self, journal: Journal, open_target: Callable[..., Writer]) -> None:
+        super().__init__(journal)
+        self._writer = open_target(journal.target, resume=journal.done if journal.going_on else None)
+        self._unsaved: list[Path] = []
+        self.frame_count = journal.done
+
+    @property
+    def _kept_in(self) -> Path:
+        return self._journal.target.parent
+
+    def resume(self) -> None:
+        self._writer.__enter__()
+
+    def write(self, item: FloatImage | Snapshot) -> None:
+        if not isinstance(item, Snapshot):
+            self._writer.write(item)
+            self.frame_count = self._writer.frame_count
+            self._unsaved.append(self._writer.latest)
+            return
+        for path in self._unsaved:  # a power cut must not leave empty files behind a journal that counts them
+            make_durable(path)
+        self._unsaved.clear()
+        self._journal.save(item, [], item.done)
+
+    def finish(
+        self,
+        rate: Fraction,  # noqa: ARG002
+        sound: SoundTrack | None,  # noqa: ARG002
+        *,
+        original: Original | None = None,  # noqa: ARG002
+        metadata: Mapping[str, str],  # noqa: ARG002
+        overwrite: bool,  # noqa: ARG002
+    ) -> None:
+        self._writer.__exit__(None, None, None)
+
+    def abandon(self) -> None:
+        self._writer.__exit__(KeyboardInterrupt, None, None)
+
+
+class FilmRecorder(Recorder):
+    """Encodes segments of fixed length, which are joined in the end; those of whole segments are encoded once."""
 
     def __init__(self, journal: Journal, open_segment: Callable[[Path], Writer], length: int | None = None) -> None:
         """`open_segment` opens a writer without sound at a path. `length` is of a segment, in frames."""
-        self._journal = journal
+        super().__init__(journal)
         self._open_segment = open_segment
         first = open_segment(journal.segment_path(0))
         self._deep = first.deep
@@ -84,23 +186,11 @@ class Recorder:
         self._unsaved: list[tuple[int, FloatImage]] = []
         self.frame_count = len(self._segments) * self.length
 
-    @property
-    def kept(self) -> str:
-        """What is kept if it ends here, for people."""
-        if not self._journal.done:
-            return "interrupted; nothing was finished yet"
-        return (
-            f"interrupted; {self._journal.done} frames are kept in {self._journal.folder}: give the same command again "
-            "to go on, with --fresh to start over"
-        )
-
-    def resume(self) -> None:
-        """Give the open segment's encoder the frames that it had before."""
+    def resume(self) -> None:  # the open segment's encoder gets the frames that it had before
         for index in range(self.frame_count, self._journal.done):
             self._encode(load_frame(self._journal.frame_path(index)))
 
     def write(self, item: FloatImage | Snapshot) -> None:
-        """Take a frame, or a snapshot of the state after the frames so far. Raises `MediaError`."""
         if isinstance(item, Snapshot):
             self._save(item)
         else:
@@ -109,7 +199,6 @@ class Recorder:
 
     def finish(
         self,
-        target: Path,
         rate: Fraction,
         sound: SoundTrack | None,
         *,
@@ -117,12 +206,10 @@ class Recorder:
         metadata: Mapping[str, str],
         overwrite: bool,
     ) -> None:
-        """Close the last segment, join all of them with the sound and what is kept of the original, and put the film in
-        its place."""
         self._close_segment()
         join_segments(
             self._segments,
-            target,
+            self._journal.target,
             seconds=self.frame_count / rate,
             sound=sound,
             original=original,
@@ -131,7 +218,6 @@ class Recorder:
         )
 
     def abandon(self) -> None:
-        """Stop the encoder; the journal stays as it was saved last."""
         if self._writer is not None:
             self._writer.__exit__(KeyboardInterrupt, None, None)
             self._writer = None

@@ -31,6 +31,12 @@ def write_durably(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
+def make_durable(path: Path) -> None:
+    """Let a finished file be on the disk before this returns."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     """Store a snapshot; its tensors must be on the CPU."""
     from safetensors.torch import save

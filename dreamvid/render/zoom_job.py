@@ -18,10 +18,10 @@ from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.frames import to_tensor
 from dreamvid.render.identity import files_of, identify, network_fingerprint
-from dreamvid.render.journal import Journal
+from dreamvid.render.journal import Journal, has_journal
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
-from dreamvid.render.recording import Recorder, record
+from dreamvid.render.recording import choose_recorder, record
 from dreamvid.render.room import check_room
 from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.toning import Tone
@@ -57,7 +57,8 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         own_sound = job.source if source is not None and source.info.audio_codec is not None else None
         sound = choose_sound(settings, own_sound)
         open_target = partial(_open_target, job=job, size=(width, height), source=source)
-        open_target(target, sound=sound)  # finds now what would go wrong at the end
+        going_on = not job.fresh and has_journal(target)
+        open_target(target, sound=sound, resume=0 if going_on else None)  # finds now what would go wrong at the end
         clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound))
         mask = None
         if settings.mask is not None:
@@ -85,10 +86,9 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
             resumed=journal.done,
         )
         zoom = _begin(source, (height, width), prepared, journal.snapshot)
-        recorder = Recorder(journal, partial(open_target, part=True))
+        recorder = choose_recorder(journal, open_target)
         yield from record(zoom, account.watch(zoom.dream()), recorder, settings.save_every)
         recorder.finish(
-            target,
             settings.fps,
             sound,
             metadata=recipe_tags(prepared.settings),
@@ -135,8 +135,9 @@ def _open_target(
     *,
     sound: SoundTrack | None = None,
     part: bool = False,
+    resume: int | None = None,
 ) -> Writer:
-    """The writer of the target, or of a part of it."""
+    """The writer of the target, or of a part of it, or of a sequence of which so many frames are there already."""
     settings = job.settings
     protected = (source and source.path, sound and sound.path, *files_of(settings))
     return open_writer(
@@ -151,6 +152,7 @@ def _open_target(
         sound=sound,
         overwrite=job.overwrite or part,
         protected=[path for path in protected if path],
+        resume=resume,
     )
 
 

@@ -96,6 +96,44 @@ def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
     assert np.array_equal(frames_of(broken), frames_of(whole))
 
 
+PICTURES = Path("frames") / "%04d.png"
+
+
+@pytest.mark.parametrize("stops", [[7], [5, 9, 18]])
+def test_numbered_pictures_go_on_where_they_stopped(stops: list[int], tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole" / "%04d.png", tmp_path / PICTURES
+    list(render_job(job(whole)))
+    for stop in stops:
+        stop_after(job(broken), stop)
+        assert (tmp_path / "frames.journal").is_dir()
+    (tmp_path / "frames" / "0020.png").write_bytes(b"written, but never counted")
+    events = list(render_job(job(broken)))
+    (started,) = [event for event in events if isinstance(event, Started)]
+    dreamed = [event.frame for event in events if isinstance(event, FrameDone)]
+    assert started.resumed >= stops[-1] - 5
+    assert dreamed == list(range(started.resumed, 20))
+    assert np.array_equal(frames_of(broken), frames_of(whole))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames", "whole"]
+    assert len(list((tmp_path / "frames").iterdir())) == 20
+
+
+def test_pictures_that_nobody_was_making_are_not_replaced(tmp_path: Path) -> None:
+    mine = tmp_path / PICTURES.parent / "0003.png"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    with pytest.raises(MediaError, match=r"0003.png: exists already"):
+        list(render_job(job(tmp_path / PICTURES)))
+    assert mine.read_bytes() == b"mine"
+    assert not (tmp_path / "frames.journal").exists()
+
+
+def test_pictures_that_have_gone_missing_are_told(tmp_path: Path) -> None:
+    stop_after(job(tmp_path / PICTURES), 12)
+    (tmp_path / "frames" / "0002.png").unlink()
+    with pytest.raises(MediaError, match=r"0002\.png"):
+        list(render_job(job(tmp_path / PICTURES)))
+
+
 def test_another_recipe_is_refused_with_what_differs_and_fresh_starts_over(tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
     stop_after(job(target), 5)

@@ -252,3 +252,11 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(error, match=message):
             render(source, tmp_path / "x.mkv", **values)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_zoom_into_numbered_pictures(tmp_path: Path) -> None:
+    whole = render(SAMPLES / "portrait.jpg", tmp_path / "whole.mkv", max_size=64)
+    settings = build_settings(ZoomSettings, QUICK, {"max_size": 64})
+    list(render_zoom(ZoomJob(SAMPLES / "portrait.jpg", tmp_path / "frames" / "%03d.png", settings)))
+    with open_reader(tmp_path / "frames" / "%03d.png") as reader:
+        assert np.array_equal(np.stack(list(reader)), whole)
