@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli import audio, dream, explore, layers, models, presets, shots, train, visualize, zoom
+from dreamvid.cli import audio, dream, explore, farm, layers, models, presets, shots, train, visualize, zoom
 from dreamvid.cli import run as run_command
 from dreamvid.cli.app import DEFAULT, app
 from dreamvid.errors import DreamvidError
@@ -48,6 +48,7 @@ app.command("visualize")(visualize.visualize)
 app.command("audio")(audio.audio)
 app.command("shots")(shots.shots)
 app.command("run")(run_command.run)
+app.command("farm")(farm.farm)
 app.command("models")(models.models)
 app.command("layers")(layers.layers)
 app.command("presets")(presets.presets)

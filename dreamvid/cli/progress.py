@@ -18,6 +18,7 @@ from rich.text import Text
 from dreamvid.errors import DreamvidError
 from dreamvid.render import Event, Finished, FrameDone, Notice, ShotStarted, Started
 from dreamvid.render.estimate import Estimate
+from dreamvid.render.events import FarmProgress, FramesLost
 
 
 class InterruptedRenderError(DreamvidError):
@@ -77,7 +78,7 @@ def _show_bar(events: Iterator[Event]) -> None:
     """A bar on standard error; the finished file's name on standard output."""
     console = Console(stderr=True, highlight=False)
     bar = Progress(
-        TextColumn("shot {task.fields[shot]}"),
+        TextColumn("{task.fields[where]}"),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
@@ -86,7 +87,7 @@ def _show_bar(events: Iterator[Event]) -> None:
         disable=not console.is_terminal,
     )
     with bar:
-        task = bar.add_task("", total=None, shot=1)
+        task = bar.add_task("", total=None, where="shot 1")
         for event in events:
             match event:
                 case Notice(text):
@@ -95,9 +96,14 @@ def _show_bar(events: Iterator[Event]) -> None:
                     console.print(_describe(event), markup=False, soft_wrap=True)
                     bar.update(task, total=event.frames, completed=event.resumed)
                 case ShotStarted(shot=shot):
-                    bar.update(task, shot=shot + 1)
+                    bar.update(task, where=f"shot {shot + 1}")
+                case FarmProgress(done, units, workers):
+                    bar.update(task, where=f"{done}/{units} shots on {workers} worker{'s' * (workers != 1)}")
                 case FrameDone():
                     bar.advance(task)
+                case FramesLost(frames, reason):
+                    console.print(reason, markup=False, soft_wrap=True)
+                    bar.advance(task, -frames)
                 case Finished(target, frames, seconds):
                     speed = f", {frames / seconds:.2f} frames/s" if frames > 1 else ""
                     console.print(f"{frames} frame{'s' * (frames != 1)} in {seconds:.1f} s{speed}", markup=False)

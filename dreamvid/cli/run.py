@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from dreamvid.errors import DreamvidError
+
+if TYPE_CHECKING:
+    from dreamvid.render import Event, Job
 
 
 def run(
@@ -22,11 +26,22 @@ def run(
 
     Clips whose output is there already, of the same job, are left out; interrupted ones are gone on with.
     """
-    from dreamvid.cli.progress import InterruptedRenderError, show
     from dreamvid.render import render_job
-    from dreamvid.render.batch import is_done, read_batch
+    from dreamvid.render.batch import read_batch
 
-    jobs = read_batch(file, overwrite=overwrite)
+    render_list(read_batch(file, overwrite=overwrite), render_job, overwrite, progress)
+
+
+def render_list(
+    jobs: Sequence[Job], render: Callable[[Job], Iterator[Event]], overwrite: bool, progress: str
+) -> None:
+    """Render jobs one after the other; those that are there already, of the same job, are left out.
+
+    Raises `typer.Exit` with code 1 where some have failed.
+    """
+    from dreamvid.cli.progress import InterruptedRenderError, show
+    from dreamvid.render.batch import is_done
+
     done = kept = 0
     failures: list[str] = []
     for number, job in enumerate(jobs, 1):
@@ -36,7 +51,7 @@ def run(
             continue
         typer.echo(f"clip {number} of {len(jobs)}: {job.source} -> {job.target}", err=True)
         try:
-            show(render_job(job), progress)
+            show(render(job), progress)
             done += 1
         except InterruptedRenderError:
             raise

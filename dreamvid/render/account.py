@@ -82,10 +82,14 @@ class Account:
         with contextlib.closing(dreams):
             for frame, event in dreams:
                 if isinstance(event, FrameDone):
-                    self._frames += 1
-                    if self._report is not None:
-                        self._report.add(event)
+                    self.note(event)
                 yield frame, event
+
+    def note(self, event: FrameDone) -> None:
+        """Take a note of a frame; in their order."""
+        self._frames += 1
+        if self._report is not None:
+            self._report.add(event)
 
     def finish(self, frames: int) -> None:
         """Write all of it: the render is complete and has `frames` frames."""

@@ -59,6 +59,12 @@ class Cutting:
         self.info = reader.info
         return reader
 
+    def known_shots(self, rate: Fraction) -> list[Shot] | None:
+        """All shots of the source at a rate; None where nobody has looked for its cuts yet."""
+        if self._settings.cuts == "auto" and self._shots is None:
+            return None
+        return self._list_shots(rate, self._open(self._settings.rate).frame_count)
+
     def _check_list(self) -> None:
         """Read a list of cuts now, where there is one: what is wrong with it is said before anything is dreamed."""
         if self._settings.cuts not in ("auto", "none"):

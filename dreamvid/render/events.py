@@ -82,4 +82,21 @@ class Finished:
     seconds: float
 
 
-Event = Notice | Started | ShotStarted | FrameDone | Finished
+@dataclass(frozen=True)
+class FarmProgress:
+    """Of a film that many machines render: shots, or chunks of long ones, that are done, and workers that are ready."""
+
+    done: int
+    units: int
+    workers: int
+
+
+@dataclass(frozen=True)
+class FramesLost:
+    """Something was tried in vain, a shot as a rule: so many frames that had been done count no more."""
+
+    frames: int
+    reason: str
+
+
+Event = Notice | Started | ShotStarted | FrameDone | Finished | FarmProgress | FramesLost

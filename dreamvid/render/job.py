@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -25,6 +25,7 @@ from dreamvid.recipe import recipe_tags
 from dreamvid.render.account import Account
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.cutting import Cutting
+from dreamvid.render.dreamers import Networks
 from dreamvid.render.events import Event, Finished, Notice, Started
 from dreamvid.render.film import Film, dream_still
 from dreamvid.render.identity import files_of, identify, job_tag, network_fingerprint
@@ -71,35 +72,12 @@ def render_job(job: Job) -> Iterator[Event]:
     target = job.target or default_output(job.source, settings.codec)
     account = Account(target, settings, overwrite=job.overwrite)
     with contextlib.ExitStack() as closing:
-        cutting = Cutting(job.source, settings)
-        reader = open_source(job, *cutting.chosen_range(), info=cutting.info)
-        is_film = reader.rate is not None
-        own_sound = job.source if is_film and reader.info.audio_codec is not None else None
-        start = reader.first_index / reader.rate if reader.rate else Fraction(0)
-        sound = choose_sound(settings, own_sound, start) if is_film else None
-        going_on = is_film and not job.fresh and has_journal(target)
-        writer = _open_target(target, job, reader, sound, resume=0 if going_on else None)
-        clock = STILL
-        if reader.rate is not None:
-            # Of the whole source: a part is to look as it does there.
-            whole = round((reader.info.duration or 0) * reader.rate)
-            clock = Clock(
-                reader.rate, max(whole, reader.first_index + reader.frame_count), listen(settings, own_sound)
-            )
-        notices = [*reader.notices, *writer.notices]
-        prepared = prepare(
-            settings,
-            clock,
-            (reader.height, reader.width),
-            closing,
-            governed=is_film,
-            mask=_open_mask(settings, reader, closing),
-            report=notices.append,
-        )
-        yield from map(Notice, notices)
+        opened = open_job(job, closing)
+        reader, prepared = opened.reader, opened.prepared
+        yield from map(Notice, opened.notices)
         journal = None
         identity = identify(prepared.settings, job.source, _facts(prepared, reader))
-        if is_film:
+        if reader.rate is not None:
             journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
             room = check_room(target, settings.codec, reader.frame_count - journal.done, reader.width, reader.height)
             yield from map(Notice, [room] if room else [])
@@ -118,11 +96,66 @@ def render_job(job: Job) -> Iterator[Event]:
             resumed=0 if journal is None else journal.done,
         )
         if journal is None:
-            count = yield from _render_still(reader, writer, prepared, account)
+            count = yield from _render_still(opened, account)
         else:
-            count = yield from _render_with_journal(job, reader, journal, prepared, sound, cutting, account)
+            count = yield from _render_with_journal(job, opened, journal, account)
         account.finish(count)
     yield Finished(target, count, time.perf_counter() - began)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A job whose files are open and whose networks are loaded: nothing that can be known before is left to go wrong.
+
+    Attributes:
+        reader: of the wanted part, not entered yet.
+        writer: of the target, not entered yet.
+        clock: of the whole source.
+        notices: what there is to say about it.
+    """
+
+    target: Path
+    cutting: Cutting
+    reader: Reader
+    writer: Writer
+    sound: SoundTrack | None
+    clock: Clock
+    prepared: Prepared[Settings]
+    notices: tuple[str, ...]
+
+
+def open_job(job: Job, closing: contextlib.ExitStack, networks: Networks | None = None) -> Opened:
+    """Open and check all that a job needs; raises what `render_job` raises. What is opened is closed by `closing`.
+
+    `networks` are those that are loaded already; what is loaded now is added.
+    """
+    settings = job.settings
+    target = job.target or default_output(job.source, settings.codec)
+    cutting = Cutting(job.source, settings)
+    reader = open_source(job, *cutting.chosen_range(), info=cutting.info)
+    is_film = reader.rate is not None
+    own_sound = job.source if is_film and reader.info.audio_codec is not None else None
+    start = reader.first_index / reader.rate if reader.rate else Fraction(0)
+    sound = choose_sound(settings, own_sound, start) if is_film else None
+    going_on = is_film and not job.fresh and has_journal(target)
+    writer = open_target(target, job, reader, sound, resume=0 if going_on else None)
+    clock = STILL
+    if reader.rate is not None:
+        # Of the whole source: a part is to look as it does there.
+        whole = round((reader.info.duration or 0) * reader.rate)
+        clock = Clock(reader.rate, max(whole, reader.first_index + reader.frame_count), listen(settings, own_sound))
+    notices = [*reader.notices, *writer.notices]
+    prepared = prepare(
+        settings,
+        clock,
+        (reader.height, reader.width),
+        closing,
+        governed=is_film,
+        mask=open_mask(settings, reader, closing),
+        report=notices.append,
+        networks=networks,
+    )
+    return Opened(target, cutting, reader, writer, sound, clock, prepared, tuple(notices))
 
 
 def open_source(
@@ -145,7 +178,7 @@ def open_source(
     )
 
 
-def _open_target(
+def open_target(
     target: Path,
     job: Job,
     reader: Reader,
@@ -153,11 +186,16 @@ def _open_target(
     *,
     part: bool = False,
     resume: int | None = None,
+    tags: Mapping[str, str] | None = None,
+    first_number: int | None = None,
 ) -> Writer:
-    """The writer of the target, or of a part of it, or of a sequence of which so many frames are there already."""
+    """The writer of the target, or of a part of it, or of a sequence of which so many frames are there already.
+
+    `tags` (None: the job's) are metadata of a target that is no part; pictures are numbered from `first_number` on
+    (None: as those of the source, or from 1).
+    """
     settings = job.settings
     protected = (job.source, sound and sound.path, *files_of(settings))
-    in_sequence = reader.info.kind == "sequence"
     return open_writer(
         target,
         width=reader.width,
@@ -170,21 +208,28 @@ def _open_target(
         alpha=reader.alpha,
         color=reader.color,
         sound=sound,
-        original=None if part else _original(reader),
+        original=None if part else original_of(reader),
         sample_aspect=reader.info.sample_aspect,
-        metadata={} if part else _tags(job, settings),
+        metadata={} if part else render_tags(job, settings) if tags is None else tags,
         overwrite=job.overwrite or part,
         protected=[path for path in protected if path],
-        first_number=reader.info.first_number + reader.first_index if in_sequence else 1,
+        first_number=first_number_of(reader) if first_number is None else first_number,
         resume=resume,
     )
 
 
-def _original(reader: Reader) -> Original:
+def first_number_of(reader: Reader) -> int:
+    """The number that the first picture gets: that of the source's, where it is numbered pictures, else 1."""
+    return reader.info.first_number + reader.first_index if reader.info.kind == "sequence" else 1
+
+
+def original_of(reader: Reader) -> Original:
+    """What is read, and from where on: its tags, chapters and subtitles are kept."""
     return Original(reader.info, reader.first_index / reader.rate if reader.rate else Fraction(0))
 
 
-def _tags(job: Job, settings: Settings) -> dict[str, str]:
+def render_tags(job: Job, settings: Settings) -> dict[str, str]:
+    """The metadata of what is made of a job with these settings."""
     return recipe_tags(settings) | {"dreamvid-job": job_tag(job.settings, job.source)}
 
 
@@ -199,10 +244,9 @@ def _facts(prepared: Prepared[Settings], reader: Reader) -> dict[str, object]:
     }
 
 
-def _render_still(
-    reader: Reader, writer: Writer, prepared: Prepared[Settings], account: Account
-) -> Generator[Event, None, int]:
+def _render_still(opened: Opened, account: Account) -> Generator[Event, None, int]:
     """Dream a still; return the number of frames, 1."""
+    reader, writer, prepared = opened.reader, opened.writer, opened.prepared
     frames = dream_still(reader, prepared.planner, prepared.machine.device)
     with reader, writer, contextlib.closing(account.watch(frames)) as watched:
         for frame, event in watched:
@@ -214,40 +258,36 @@ def _render_still(
 
 
 def _render_with_journal(
-    job: Job,
-    reader: Reader,
-    journal: Journal,
-    prepared: Prepared[Settings],
-    sound: SoundTrack | None,
-    cutting: Cutting,
-    account: Account,
+    job: Job, opened: Opened, journal: Journal, account: Account
 ) -> Generator[Event, None, int]:
     """Dream a film, from where the journal has come to; return the number of frames."""
+    reader, prepared = opened.reader, opened.prepared
     rate = reader.rate
     if rate is None:
         raise ValueError("a film has a frame rate")
     film = Film(prepared.planner, prepared.machine.device, journal.snapshot)
-    recorder = choose_recorder(journal, partial(_open_target, job=job, reader=reader))
+    recorder = choose_recorder(journal, partial(open_target, job=job, reader=reader))
     if film.done < reader.frame_count:
         start = (reader.first_index + film.done - film.lead) / rate
         with open_source(job, start, reader.frame_count - film.done + film.lead, info=reader.info) as rest:
-            frames = account.watch(film.dream(rest, cutting.marks(rest)))
+            frames = account.watch(film.dream(rest, opened.cutting.marks(rest)))
             yield from record(film, frames, recorder, job.settings.save_every)
         yield from map(Notice, rest.warnings)
     else:
         recorder.resume()
     recorder.finish(
         rate,
-        sound,
-        original=_original(reader),
-        metadata=_tags(job, prepared.settings),
+        opened.sound,
+        original=original_of(reader),
+        metadata=render_tags(job, prepared.settings),
         overwrite=job.overwrite,
     )
     journal.remove()
     return recorder.frame_count
 
 
-def _open_mask(settings: Settings, reader: Reader, closing: contextlib.ExitStack) -> Companion | None:
+def open_mask(settings: Settings, reader: Reader, closing: contextlib.ExitStack) -> Companion | None:
+    """The mask, checked, where the settings have one; it is closed by `closing`."""
     if settings.mask is None:
         return None
     mask = closing.enter_context(

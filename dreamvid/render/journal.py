@@ -3,21 +3,22 @@
     out.mp4.journal/
       journal.json          what is rendered, from what, and how far it is: the one file that says what counts
       state-00000123.st     the loop's state after so many frames
-      segment-0001.mp4      encoded, 1 to K frames each but the last of K exactly
+      segment-0001.mp4      encoded: K frames, or fewer where a shot ends
       frame-00000121.png    finished frames of the segment that is still open
 
-Segments begin at fixed frames, so the encoder sees the same frames in the same groups whether or not the render
-was ever interrupted; those of the open segment are kept as pictures for that purpose. Nothing is deleted before
-`journal.json` says that it is not needed.
+Segments begin at a shot's first frame and at each Kth after it, so the encoder sees the same frames in the same groups
+whether or not the render was ever interrupted; those of the open segment are kept as pictures for that purpose.
+Nothing is deleted before `journal.json` says that it is not needed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -43,28 +44,27 @@ def has_journal(target: Path) -> bool:
     return (journal_folder(target) / _INDEX).is_file()
 
 
-class Journal:
-    """The journal folder of one output; a context manager that holds it for this process alone.
+class JournalFolder:
+    """A folder beside an output that holds what an unfinished render of it needs; a context manager that holds it for
+    this process alone.
 
-    On leaving, an empty journal is removed, another stays.
+    On leaving, one without anything worth keeping is removed, another stays.
     """
 
-    def __init__(self, target: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> None:
+    def __init__(self, target: Path, folder: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> None:
         """`identity` is all that the frames depend on, as JSON holds it; `fresh` drops what was done before.
 
-        Raises `SettingsError` where another render's journal is there, or another process is at it.
+        Entering raises `SettingsError` where another render's journal is there, or another process is at it.
         """
         self.target = target
-        self.folder = journal_folder(target)
+        self.folder = folder
         self._identity = json.loads(json.dumps(identity))
         self._fresh = fresh
-        self._lock = FileLock(self.folder / _LOCK)
-        self.segments: list[Path] = []
-        self.snapshot: Snapshot | None = None
+        self._lock = FileLock(folder / _LOCK)
         self.going_on = False
         """Whether an earlier render has begun this one, even if nothing of it was kept."""
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         if self.folder.exists() and not (self.folder / _INDEX).is_file() and any(self.folder.iterdir()):
             raise MediaError(f"{self.folder}: is no journal of dreamvid but in its place; move it away")
         try:
@@ -83,8 +83,77 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
-        if self.snapshot is None:
+        if not self._is_worth_keeping():
             self.remove()
+
+    def remove(self) -> None:
+        """Delete the journal: the render is complete, or nothing of it is worth keeping."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _is_worth_keeping(self) -> bool:
+        raise NotImplementedError
+
+    def _take(self, index: Mapping[str, Any]) -> None:
+        """Take over what the index says. Whatever is wrong with it may raise as it comes."""
+        raise NotImplementedError
+
+    def _write_index(self, index: Mapping[str, Any]) -> None:
+        """Say what counts. Raises `MediaError` where the disk is full."""
+        with self._room_wanted():
+            content = json.dumps({**index, "identity": self._identity}, indent=1)
+            write_durably(self.folder / _INDEX, content.encode())
+
+    @contextlib.contextmanager
+    def _room_wanted(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MediaError(
+                f"{self.folder}: cannot be written ({error.strerror}); make room and give the same command again"
+            ) from error
+
+    def _load(self) -> None:
+        index_path = self.folder / _INDEX
+        if self._fresh or not index_path.is_file():
+            self._drop_all_but(())
+            write_durably(index_path, json.dumps({"identity": self._identity}).encode())
+            return
+        self.going_on = True
+        try:
+            index = json.loads(index_path.read_text())
+            if len(index) > 1:
+                self._compare(index["identity"])
+                self._take(index)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MediaError(f"{self.folder}: is damaged ({error}); start over with --fresh") from error
+
+    def _drop_all_but(self, names: Collection[str]) -> None:
+        """Delete what an interruption has left lying about: all files but these, the lock and the index."""
+        for path in self.folder.iterdir():
+            if path.name not in (_LOCK, _INDEX, *names):
+                path.unlink()
+
+    def _compare(self, known: Mapping[str, Any]) -> None:
+        """Raise `SettingsError` where the journal is of another render, with the first thing that differs."""
+        for key in [*self._identity, *(key for key in known if key not in self._identity)]:
+            before, now = known.get(key), self._identity.get(key)
+            if before != now:
+                raise SettingsError(
+                    f"{self.folder} holds an unfinished render with another {key} ({_short(before)}, now "
+                    f"{_short(now)}); give the same again to go on, or --fresh to start over"
+                )
+
+
+class Journal(JournalFolder):
+    """The journal of a render on this machine."""
+
+    def __init__(self, target: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> None:
+        """See `JournalFolder`; the folder is `journal_folder`'s."""
+        super().__init__(target, journal_folder(target), identity, fresh=fresh)
+        self.segments: list[Path] = []
+        self.first_open = 0
+        """How many frames are in `segments`."""
+        self.snapshot: Snapshot | None = None
 
     @property
     def done(self) -> int:
@@ -102,55 +171,26 @@ class Journal:
     def save(self, snapshot: Snapshot, segments: list[Path], first_open: int) -> None:
         """Let the render count as done up to `snapshot`: `segments` are closed, and the frames from `first_open` on,
         as far as the snapshot goes, are stored. Raises `MediaError` where the disk is full."""
-        try:
-            state = self.folder / f"state-{snapshot.done:08}.st"
+        state = self.folder / f"state-{snapshot.done:08}.st"
+        with self._room_wanted():
             write_snapshot(state, snapshot)
-            index = {
-                "state": state.name,
-                "segments": [path.name for path in segments],
-                "first_open": first_open,
-                "identity": self._identity,
-            }
-            write_durably(self.folder / _INDEX, json.dumps(index, indent=1).encode())
-        except OSError as error:
-            raise MediaError(
-                f"{self.folder}: cannot be written ({error.strerror}); make room and give the same command again"
-            ) from error
-        self.snapshot, self.segments = snapshot, list(segments)
+        names = [path.name for path in segments]
+        self._write_index({"state": state.name, "segments": names, "first_open": first_open})
+        self.snapshot, self.segments, self.first_open = snapshot, list(segments), first_open
         self._tidy(state, first_open)
 
     def remove(self) -> None:
         """Delete the journal: the render is complete, or nothing of it is worth keeping."""
         self.snapshot = None
-        shutil.rmtree(self.folder, ignore_errors=True)
+        super().remove()
 
-    def _load(self) -> None:
-        index_path = self.folder / _INDEX
-        if self._fresh or not index_path.is_file():
-            for path in self.folder.iterdir():
-                if path.name != _LOCK:
-                    path.unlink()
-            write_durably(index_path, json.dumps({"identity": self._identity}).encode())
-            return
-        self.going_on = True
-        try:
-            index = json.loads(index_path.read_text())
-            if "state" in index:
-                self._compare(index["identity"])
-                self.snapshot = read_snapshot(self.folder / index["state"])
-                self.segments = [self.folder / name for name in index["segments"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise MediaError(f"{self.folder}: is damaged ({error}); start over with --fresh") from error
+    def _is_worth_keeping(self) -> bool:
+        return self.snapshot is not None
 
-    def _compare(self, known: Mapping[str, Any]) -> None:
-        """Raise `SettingsError` where the journal is of another render, with the first thing that differs."""
-        for key in [*self._identity, *(key for key in known if key not in self._identity)]:
-            before, now = known.get(key), self._identity.get(key)
-            if before != now:
-                raise SettingsError(
-                    f"{self.folder} holds an unfinished render with another {key} ({_short(before)}, now "
-                    f"{_short(now)}); give the same again to go on, or --fresh to start over"
-                )
+    def _take(self, index: Mapping[str, Any]) -> None:
+        self.snapshot = read_snapshot(self.folder / index["state"])
+        self.segments = [self.folder / name for name in index["segments"]]
+        self.first_open = int(index["first_open"])
 
     def _tidy(self, state: Path, first_open: int) -> None:
         for path in self.folder.iterdir():

@@ -14,8 +14,9 @@ from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import SoundTrack
+from dreamvid.models import Network
 from dreamvid.render.companion import Companion
-from dreamvid.render.dreamers import load_aims, make_dreamer
+from dreamvid.render.dreamers import Networks, load_aims, make_dreamer
 from dreamvid.render.plan import Clock, Planner, S
 from dreamvid.settings import DreamSettings, key_of
 
@@ -29,8 +30,12 @@ class Prepared(Generic[S]):
     machine: Machine
     models: str
     layers: tuple[str, ...]
-    weights: dict[str, Path]
-    """The networks' files, by their names."""
+    networks: tuple[Network, ...]
+
+    @property
+    def weights(self) -> dict[str, Path]:
+        """The networks' files, by their names."""
+        return {network.spec.name: network.weights for network in self.networks if network.weights is not None}
 
 
 def prepare(
@@ -42,9 +47,11 @@ def prepare(
     governed: bool,
     mask: Companion | None = None,
     report: Callable[[str], None],
+    networks: Networks | None = None,
 ) -> Prepared[S]:
     """Load the networks and make the planner for frames of `size`, (height, width).
 
+    `networks` are those that are loaded already; what is loaded now is added.
     What is opened is closed by `closing`. Raises `MediaError`, `ModelError` or `SettingsError`.
     """
     guide = None
@@ -53,7 +60,7 @@ def prepare(
             Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
         )
     machine = choose_machine(settings.device, settings.precision, settings.threads)
-    aims = load_aims(settings, report=report)
+    aims = load_aims(settings, report=report, networks=networks)
     settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
     dreamer = make_dreamer(aims, settings, machine)
     dreamer.check_size(size)
@@ -62,9 +69,9 @@ def prepare(
     planner = Planner(
         dreamer, settings, clock, layer_of_target=layer_of_target, governed=governed, guide=guide, mask=mask
     )
-    weights = {aim.network.spec.name: aim.network.weights for aim in aims}
-    files = {name: path for name, path in weights.items() if path is not None}
-    return Prepared(planner, settings, machine, " + ".join(weights), dreamer.extractor.taps, files)
+    dreaming = tuple(dict.fromkeys(aim.network for aim in aims))
+    models = " + ".join(dict.fromkeys(network.spec.name for network in dreaming))
+    return Prepared(planner, settings, machine, models, dreamer.extractor.taps, dreaming)
 
 
 def _check_moments(settings: DreamSettings, clock: Clock) -> None:

@@ -15,7 +15,7 @@ from dreamvid.media import FloatImage, Original, SoundTrack, Writer
 from dreamvid.media.segments import join_segments
 from dreamvid.media.target import output_pattern
 from dreamvid.render.ahead import WriteBehind
-from dreamvid.render.events import Event
+from dreamvid.render.events import Event, ShotStarted
 from dreamvid.render.frames import Dreams
 from dreamvid.render.journal import Journal, load_frame, store_frame
 from dreamvid.render.snapshot import Snapshot, make_durable
@@ -45,12 +45,17 @@ def record(loop: Loop, dreams: Dreams, recorder: Recorder, save_seconds: float) 
     saved = time.monotonic()
     try:
         recorder.resume()
+        in_segment = recorder.frame_count - recorder.first_open
         with contextlib.closing(dreams), WriteBehind(recorder.write, FRAMES_BEHIND) as output:
             for frame, event in dreams:
+                if isinstance(event, ShotStarted):
+                    output.put(event)
+                    in_segment = 0
                 if frame is not None:
                     output.put(frame)
+                    in_segment += 1
                     # At a segment's end there is nothing to keep but the state: fast renders never save elsewhere.
-                    if loop.done % recorder.length == 0 or time.monotonic() - saved >= save_seconds:
+                    if in_segment % recorder.length == 0 or time.monotonic() - saved >= save_seconds:
                         output.put(loop.snapshot())
                         saved = time.monotonic()
                 yield event
@@ -76,6 +81,8 @@ class Recorder(ABC):
     """
 
     frame_count = 0
+    first_open = 0
+    """The first frame of the piece that is still open."""
     length = _MOST_FRAMES
     """How many frames are a natural piece: after so many the state is saved, whatever the clock says."""
 
@@ -101,8 +108,8 @@ class Recorder(ABC):
         """Make ready for the first frame that was not kept. Called once, before all else."""
 
     @abstractmethod
-    def write(self, item: FloatImage | Snapshot) -> None:
-        """Take a frame, or a snapshot of the state after the frames so far. Raises `MediaError`."""
+    def write(self, item: FloatImage | Snapshot | ShotStarted) -> None:
+        """Take a frame, a snapshot of the state after the frames so far, or that a shot begins. Raises `MediaError`."""
 
     @abstractmethod
     def finish(
@@ -145,7 +152,9 @@ class SequenceRecorder(Recorder):
     def resume(self) -> None:
         self._writer.__enter__()
 
-    def write(self, item: FloatImage | Snapshot) -> None:
+    def write(self, item: FloatImage | Snapshot | ShotStarted) -> None:
+        if isinstance(item, ShotStarted):
+            return
         if not isinstance(item, Snapshot):
             self._writer.write(item)
             self.frame_count = self._writer.frame_count
@@ -172,7 +181,11 @@ class SequenceRecorder(Recorder):
 
 
 class FilmRecorder(Recorder):
-    """Encodes segments of fixed length, which are joined in the end; those of whole segments are encoded once."""
+    """Encodes segments, which are joined in the end; those of whole segments are encoded once.
+
+    A segment never goes over a cut, where an encoder would begin anew anyway, and else has a fixed length: so the film
+    is the same, byte for byte of its picture, when its shots were rendered apart.
+    """
 
     def __init__(self, journal: Journal, open_segment: Callable[[Path], Writer], length: int | None = None) -> None:
         """`open_segment` opens a writer without sound at a path. `length` is of a segment, in frames."""
@@ -184,15 +197,17 @@ class FilmRecorder(Recorder):
         self._segments = list(journal.segments)
         self._writer: Writer | None = None
         self._unsaved: list[tuple[int, FloatImage]] = []
-        self.frame_count = len(self._segments) * self.length
+        self.first_open = self.frame_count = journal.first_open
 
     def resume(self) -> None:  # the open segment's encoder gets the frames that it had before
         for index in range(self.frame_count, self._journal.done):
             self._encode(load_frame(self._journal.frame_path(index)))
 
-    def write(self, item: FloatImage | Snapshot) -> None:
+    def write(self, item: FloatImage | Snapshot | ShotStarted) -> None:
         if isinstance(item, Snapshot):
             self._save(item)
+        elif isinstance(item, ShotStarted):
+            self._close_segment()
         else:
             self._unsaved.append((self.frame_count, item))
             self._encode(item)
@@ -228,7 +243,7 @@ class FilmRecorder(Recorder):
             self._writer.__enter__()
         self._writer.write(frame)
         self.frame_count += 1
-        if self.frame_count % self.length == 0:
+        if self.frame_count - self.first_open == self.length:
             self._close_segment()
 
     def _close_segment(self) -> None:
@@ -236,11 +251,11 @@ class FilmRecorder(Recorder):
             writer, self._writer = self._writer, None
             writer.__exit__(None, None, None)
             self._segments.append(writer.target)
+            self.first_open = self.frame_count
 
     def _save(self, snapshot: Snapshot) -> None:
-        first_open = len(self._segments) * self.length
         for index, frame in self._unsaved:
-            if index >= first_open:
+            if index >= self.first_open:
                 store_frame(self._journal.frame_path(index), frame, self._deep)
         self._unsaved.clear()
-        self._journal.save(snapshot, self._segments, first_open)
+        self._journal.save(snapshot, self._segments, self.first_open)

@@ -290,3 +290,10 @@ def test_a_full_disk_ends_it_with_one_line_and_it_goes_on_when_there_is_room(tmp
     assert Journal(target, {}).folder.joinpath("journal.json").read_text() == kept
     list(render_job(job(target)))
     assert np.array_equal(frames_of(target), unbroken)
+
+
+def test_a_shot_is_encoded_alone_as_in_the_whole(tmp_path: Path, unbroken: Film) -> None:
+    """A segment never goes over a cut: so what each machine of a farm makes of its shots can be joined."""
+    cut = 52 - 44
+    list(render_job(job(tmp_path / "out.mp4", start="52052/24000", frames=20 - cut)))
+    assert np.array_equal(frames_of(tmp_path / "out.mp4"), unbroken[cut:])

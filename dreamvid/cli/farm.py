@@ -1,0 +1,103 @@
+"""`dreamvid farm CLIP`: one film, or a list of them, on many machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from dreamvid.cli.options import with_options
+from dreamvid.cli.presets import read_preset
+from dreamvid.errors import SettingsError
+from dreamvid.recipe import read_look
+from dreamvid.settings import GROUPS, Settings, key_of, make_settings, read_settings_file
+from dreamvid.settings_farm import FarmSettings, make_farm_settings
+
+_LISTS = (".yaml", ".yml")
+
+
+@with_options((("Farm", FarmSettings), *GROUPS), repeatable=("layer", "class_"))
+def farm(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="CLIP|JOB.yaml", help="Video, sequence (frames/%05d.png), folder of pictures, or a list of clips"
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="PATH", help="File, or pattern for a sequence", show_default="<stem>.dream.mp4"
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, where an interrupted render could be gone on with")
+    ] = False,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help="A named look; `dreamvid presets` lists them")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
+    ] = None,
+    like: Annotated[str | None, typer.Option("--like", metavar="FILE", help="The look of a finished render")] = None,
+    progress: Annotated[
+        Literal["rich", "json", "none"],
+        typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
+    ] = "rich",
+    given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
+) -> None:
+    """Render a film on many machines, or on all GPUs of one, with Ray: shot by shot, to the same frames.
+
+    dreamvid farm clip.mp4 --layer inception4d
+
+    dreamvid farm job.yaml --address 10.0.0.1:6379
+
+    A list of clips is what `dreamvid run` takes, and holds the clips' own settings. docs/farm.md tells how a cluster is
+    set up. Interrupted? The same command goes on.
+    """
+    of_farm = {name: given.pop(name) for name in list(given) if name in FarmSettings.model_fields}
+    farm_settings = make_farm_settings(of_farm)
+    if Path(source).suffix.lower() in _LISTS:
+        mine = {"output": output, "preset": preset, "config": config, "like": like, "fresh": fresh, **given}
+        _refuse_settings_beside_a_list(mine)
+        _run_list(Path(source), farm_settings, overwrite, progress)
+        return
+    settings = make_settings(
+        read_preset(preset, "dream") if preset else {},
+        read_settings_file(Path(config)) if config else {},
+        read_look(Path(like), Settings) if like else {},
+        given,
+    )
+
+    from dreamvid.farm.cluster import import_ray
+
+    import_ray()  # what is missing is said at once
+    from dreamvid.cli.progress import show
+    from dreamvid.farm.driver import open_crew, render_on_farm
+    from dreamvid.render import Job
+
+    job = Job(Path(source), Path(output) if output else None, settings, overwrite, fresh)
+    with open_crew(farm_settings, settings) as crew:
+        show(render_on_farm(job, farm_settings, crew), progress)
+
+
+def _refuse_settings_beside_a_list(given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if value:
+            raise SettingsError(f"--{key_of(name)}: settings of a list of clips stand in it, under `shared:` or a clip")
+
+
+def _run_list(file: Path, farm_settings: FarmSettings, overwrite: bool, progress: str) -> None:
+    from dreamvid.farm.cluster import import_ray
+
+    import_ray()
+    from dreamvid.cli.run import render_list
+    from dreamvid.farm.driver import open_crew, render_on_farm
+    from dreamvid.render.batch import read_batch
+
+    jobs = read_batch(file, overwrite=overwrite)
+    with open_crew(farm_settings, jobs[0].settings) as crew:
+        render_list(jobs, lambda job: render_on_farm(job, farm_settings, crew), overwrite, progress)

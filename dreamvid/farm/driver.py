@@ -1,0 +1,324 @@
+"""The driver: one film, its units given to a crew, their segments joined.
+
+What the driver does is little, whatever the number of workers: it looks at the source and the networks once, keeps the
+journal, and joins segments that are encoded already. See `farm.plan` for the units and `farm.rendering` for why the
+film is the same as one machine's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+from dreamvid.errors import SettingsError
+from dreamvid.farm.cluster import FarmError, choose_share, connected
+from dreamvid.farm.crew import Crew, Joined, Lost, Said, Told
+from dreamvid.farm.files import share
+from dreamvid.farm.joint import fade, shares
+from dreamvid.farm.journal import FarmJournal
+from dreamvid.farm.messages import SharedFile, Stretch, Task
+from dreamvid.farm.plan import Unit, longest_first, plan_units, shots_within
+from dreamvid.farm.rendering import fade_name, files_written, networks_fingerprint, open_segment
+from dreamvid.media import default_output
+from dreamvid.media.segments import join_segments
+from dreamvid.media.still_write import publish, temporary_beside
+from dreamvid.media.target import output_pattern
+from dreamvid.models.weights import cache_path
+from dreamvid.render.account import Account
+from dreamvid.render.dreamers import Networks
+from dreamvid.render.events import Event, FarmProgress, Finished, FrameDone, FramesLost, Notice, Started
+from dreamvid.render.identity import identify
+from dreamvid.render.job import Job, Opened, first_number_of, open_job, open_source, original_of, render_tags
+from dreamvid.render.journal import load_frame
+from dreamvid.render.room import check_room
+from dreamvid.render.shots import Shot, gather_shots
+from dreamvid.settings import Settings
+from dreamvid.settings_farm import FarmSettings
+
+_SHORTEST_STRETCH = 480  # frames: below that, opening the source takes longer than looking for cuts in it
+
+
+@contextlib.contextmanager
+def open_crew(farm: FarmSettings, settings: Settings) -> Iterator[Crew]:
+    """The workers of a cluster, for one film or several. Raises `FarmError` or `SettingsError`."""
+    with connected(farm.address) as ray:
+        share_of_each = choose_share(farm, settings, ray.nodes())
+        with Crew(ray, share_of_each, farm.tries) as crew:
+            yield crew
+
+
+def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
+    """Render `job` on many machines, yielding events as `render_job` does, with the same promises and errors.
+
+    Frames come in no order. Raises `FarmError` where a shot failed on every try, after all others are rendered; they
+    are kept, and the same job goes on from there.
+    """
+    began = time.perf_counter()
+    settings = job.settings
+    _check(settings)
+    target = job.target or default_output(job.source, settings.codec)
+    account = Account(target, settings, overwrite=job.overwrite)
+    with contextlib.ExitStack() as closing:
+        here = settings.model_copy(update={"device": "cpu", "precision": "fp32"})
+        networks: Networks = {}
+        opened = _as_asked(job, open_job(replace(job, settings=here), closing, networks))
+        reader = opened.reader
+        yield from map(Notice, opened.notices)
+        if reader.rate is None:
+            raise SettingsError(f"{job.source} is a still picture; a farm renders films, leave out `farm`")
+        task = _make_task(job, opened, networks)
+        identity = identify(opened.prepared.settings, job.source, _facts(task, farm, opened))
+        journal = closing.enter_context(FarmJournal(target, identity, fresh=job.fresh))
+        closing.enter_context(_kept(journal))
+        account.open(opened.prepared, job.source, identity, None)
+        room = check_room(target, settings.codec, reader.frame_count - journal.frames, reader.width, reader.height)
+        yield from map(Notice, [room] if room else [])
+        crew.assign(task, journal.machine)
+        if not journal.units:
+            shots = yield from _find_shots(opened, crew)
+            units = plan_units(shots, crew.share.workers, farm.chunk, run_in=farm.run_in, fade=farm.fade)
+            journal.plan(units)
+            yield from _tell_of_chunks(units)
+        yield _started(job, opened, crew, journal)
+        failures = yield from _render(journal, crew)
+        if failures:
+            raise FarmError(_explain(failures, journal))
+        _finish(job, opened, task, journal)
+        for event in journal.events:
+            account.note(event)
+        count = journal.frames
+        journal.remove()
+        account.finish(count)
+    yield Finished(target, count, time.perf_counter() - began)
+
+
+def _check(settings: Settings) -> None:
+    if settings.device == "mps" or settings.device.startswith("cuda:"):
+        raise SettingsError(f"--device: Ray gives each worker its device; not {settings.device} but auto, cuda or cpu")
+
+
+@contextlib.contextmanager
+def _kept(journal: FarmJournal) -> Iterator[None]:
+    """Say what is kept where it is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = "nothing was finished yet"
+        if journal.frames:
+            kept = (
+                f"{journal.frames} frames are kept in {journal.folder}: give the same command again to go on, with "
+                "--fresh to start over"
+            )
+        raise KeyboardInterrupt(f"interrupted; {kept}") from None
+
+
+def _as_asked(job: Job, opened: Opened) -> Opened:
+    """The same with the device and precision that were asked for; here the network was only looked at."""
+    asked = {"device": job.settings.device, "precision": job.settings.precision}
+    settings = opened.prepared.settings.model_copy(update=asked)
+    return replace(opened, prepared=replace(opened.prepared, settings=settings))
+
+
+def _make_task(job: Job, opened: Opened, networks: Networks) -> Task:
+    reader, settings = opened.reader, job.settings
+    dreaming = opened.prepared.networks
+    files: dict[str, SharedFile] = {"source": share(job.source)}
+    for name in ("guide", "mask", "weights"):
+        path = getattr(settings, name)
+        if path is not None:
+            files[name] = share(path)
+    for network in dreaming:
+        path = cache_path(network.spec)
+        if path is not None and path.is_file():
+            files[f"weights of {network.spec.name}"] = share(path)
+    pictures = output_pattern(opened.target) is not None
+    # The network that `auto` stands for here is to be the same everywhere.
+    automatic = networks.get(("auto", settings.weights))
+    named = {} if automatic is None else {"model": automatic.spec.name}
+    # Of these the workers get what was made of them: sound as envelopes in the clock, cuts as units.
+    settled = {"react": None, "cuts": "none", "shots": None, "start": None, "end": None, "frames": None}
+    return Task(
+        settings=settings.model_copy(update={**named, **settled}),
+        files=files,
+        clock=opened.clock,
+        size=(reader.width, reader.height),
+        first=reader.first_index,
+        suffix=opened.target.suffix,
+        first_number=first_number_of(reader) if pictures else None,
+        tags=render_tags(job, settings) if pictures else {},
+        networks=networks_fingerprint(dreaming),
+    )
+
+
+def _facts(task: Task, farm: FarmSettings, opened: Opened) -> dict[str, object]:
+    """What the frames depend on beside the settings; device and precision are compared when workers join."""
+    return {
+        "range of frames": f"{task.first} + {opened.reader.frame_count}",
+        "frame size": f"{task.size[0]}x{task.size[1]}",
+        "network": task.networks,
+        "chunk": farm.chunk,
+        "run-in": farm.run_in,
+        "fade": farm.fade,
+    }
+
+
+def _find_shots(opened: Opened, crew: Crew) -> Generator[Event, None, list[Shot]]:
+    """The shots of the wanted part; its cuts are looked for by all workers, each in a stretch of it."""
+    reader = opened.reader
+    first, end = reader.first_index, reader.first_index + reader.frame_count
+    if reader.rate is None:
+        raise ValueError("a film has a frame rate")
+    known = opened.cutting.known_shots(reader.rate)
+    if known is not None:
+        return shots_within(known, first, end)
+    length = max(_SHORTEST_STRETCH, math.ceil(reader.frame_count / (2 * crew.share.workers)))
+    stretches = [Stretch(begin, min(begin + length, end)) for begin in range(first, end, length)]
+    marks: dict[Stretch, tuple[bool, ...]] = {}
+    for report in crew.work(stretches):
+        match report:
+            case Said(stretch, message):
+                marks[stretch] = message.marks
+            case Lost(stretch, reason, last):
+                if last:
+                    raise FarmError(f"{stretch}: {reason}")
+            case Told(text):
+                yield Notice(text)
+            case Joined(facts):
+                yield from map(Notice, facts.notices)
+    found = gather_shots(mark for stretch in stretches for mark in marks[stretch])
+    return [Shot(shot.number, shot.first + first, shot.end + first) for shot in found]
+
+
+def _tell_of_chunks(units: list[Unit]) -> Iterator[Event]:
+    for shot in sorted({unit.shot for unit in units if unit.fade_in}):
+        parts = sum(unit.shot == shot for unit in units)
+        yield Notice(f"shot {shot} is long and is rendered in {parts} chunks; --chunk none keeps shots whole")
+
+
+def _started(job: Job, opened: Opened, crew: Crew, journal: FarmJournal) -> Started:
+    reader, prepared, workers = opened.reader, opened.prepared, crew.share.workers
+    return Started(
+        source=job.source,
+        target=opened.target,
+        frames=sum(unit.frames for unit in journal.units),
+        width=reader.width,
+        height=reader.height,
+        rate=reader.rate,
+        model=prepared.models,
+        layers=prepared.layers,
+        device=f"{workers} worker{'s' * (workers != 1)} with {crew.share} each",
+        precision=crew.machine[1] if crew.machine else job.settings.precision,
+        resumed=journal.frames,
+    )
+
+
+def _render(journal: FarmJournal, crew: Crew) -> Generator[Event, None, dict[Unit, str]]:
+    """Have all units rendered that are not; return why some failed."""
+    left = [unit for unit in journal.units if not journal.is_done(unit)]
+    frames: dict[Unit, list[FrameDone]] = {unit: [] for unit in left}
+    failures: dict[Unit, str] = {}
+
+    def progress() -> FarmProgress:
+        return FarmProgress(len(journal.units) - len(frames), len(journal.units), crew.ready)
+
+    for report in crew.work(longest_first(left)):
+        match report:
+            case Told(text):
+                yield Notice(text)
+            case Joined(facts):
+                yield from map(Notice, facts.notices)
+                yield progress()
+            case Said(unit, message):
+                if journal.machine is None:
+                    journal.machine = crew.machine
+                if message.piece is not None:
+                    journal.receive(unit, message.piece)
+                frames[unit] += message.frames
+                yield from message.frames
+                yield from map(Notice, message.notices)
+                if message.done:
+                    journal.finish(unit, frames.pop(unit))
+                    yield progress()
+            case Lost(unit, reason, last):
+                journal.drop(unit)
+                yield FramesLost(len(frames[unit]), f"{unit}: {reason}{'' if last else '; it is tried again'}")
+                frames[unit].clear()
+                if last:
+                    failures[unit] = reason
+    return failures
+
+
+def _explain(failures: dict[Unit, str], journal: FarmJournal) -> str:
+    unit, reason = next(iter(failures.items()))
+    others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
+    if not journal.frames:
+        return f"{unit}{others} failed on every try: {reason}"
+    return (
+        f"{unit}{others} failed on every try: {reason}; the rest is rendered and kept in {journal.folder}: give the "
+        "same command again to try once more"
+    )
+
+
+def _finish(job: Job, opened: Opened, task: Task, journal: FarmJournal) -> None:
+    """Fade the joints between chunks, join all segments, and put the film in its place."""
+    with tempfile.TemporaryDirectory(prefix="dreamvid-farm-") as folder:
+        segments = list(journal.segments)
+        for unit, following in pairwise(journal.units):
+            if unit.fade_out:
+                segments += _write_joint(unit, following, task, job, journal, Path(folder))
+        segments = [_adopt(path, journal) for path in segments]
+    segments.sort(key=lambda path: path.name)
+    if task.first_number is not None:
+        _place_pictures(segments, opened.target, overwrite=job.overwrite)
+        return
+    join_segments(
+        segments,
+        opened.target,
+        seconds=journal.frames / task.clock.rate,
+        sound=opened.sound,
+        original=original_of(opened.reader),
+        metadata=render_tags(job, opened.prepared.settings),
+        overwrite=job.overwrite,
+    )
+
+
+def _write_joint(unit: Unit, following: Unit, task: Task, job: Job, journal: FarmJournal, folder: Path) -> list[Path]:
+    """The segment between two chunks: both dreams of each frame, faded into each other."""
+    raws = open_source(job, unit.end / task.clock.rate, unit.fade_out)
+    writer = open_segment(folder, unit.end, task, job, raws)
+    with raws, writer:
+        for index, raw, share_of_next in zip(range(unit.end, unit.until), raws, shares(unit.fade_out), strict=False):
+            before = load_frame(journal.folder / fade_name(index, unit))
+            after = load_frame(journal.folder / fade_name(index, following))
+            writer.write(fade(raw, before, after, share_of_next))
+    return files_written(writer)
+
+
+def _adopt(path: Path, journal: FarmJournal) -> Path:
+    return path if path.parent == journal.folder else Path(shutil.move(path, journal.folder / path.name))
+
+
+def _place_pictures(pictures: list[Path], target: Path, *, overwrite: bool) -> None:
+    """Give finished pictures their names; where others are replaced, those of a longer sequence go."""
+    pattern = output_pattern(target)
+    if pattern is None:
+        raise ValueError(f"{target} is no pattern of pictures")
+    placed = set()
+    for path in pictures:
+        number = int(path.stem)
+        place = pattern.path(number)
+        copy = temporary_beside(place)
+        shutil.copyfile(path, copy)  # the journal stays whole until all are in place
+        publish(copy, place, overwrite=overwrite)
+        placed.add(number)
+    if overwrite:
+        for number, path in pattern.existing().items():
+            if number not in placed:
+                path.unlink()

@@ -1,0 +1,149 @@
+"""The farm's journal: which units are finished, so that a driver that was killed goes on from there.
+
+    out.mp4.farm/
+      journal.json               what is rendered, from what, in which units, and the files of those that are finished
+      segment-00000120.mp4       encoded, named after its first frame in the source
+      fade-00000480-before.png   a frame that two chunks are faded at, by the one and by the other
+      frames-00000120.json       what there is to say about each frame of a unit
+
+A unit counts once `journal.json` names its files; all else in the folder is dropped when it is opened again. The plan
+stays as it was made, whatever the number of workers that go on with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from dreamvid.farm.messages import Piece
+from dreamvid.farm.plan import Unit
+from dreamvid.media.target import beside
+from dreamvid.render.events import Figures, FrameDone
+from dreamvid.render.journal import JournalFolder
+from dreamvid.render.snapshot import write_durably
+
+
+class _Done(NamedTuple):
+    frames: int
+    files: list[str]
+
+    @property
+    def segments(self) -> list[str]:
+        return [name for name in self.files if not name.startswith(("fade-", "frames-"))]
+
+
+class FarmJournal(JournalFolder):
+    """The journal of a film that many machines render."""
+
+    def __init__(self, target: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> None:
+        """See `JournalFolder`; the folder is `out.mp4.farm`, or `frames.farm` for `frames/%05d.png`."""
+        super().__init__(target, beside(target, ".farm"), identity, fresh=fresh)
+        self.units: list[Unit] = []
+        self.machine: tuple[str, str] | None = None
+        """Device and precision that it was begun on."""
+        self._done: dict[str, _Done] = {}
+        self._open: dict[str, _Incoming] = {}
+
+    def plan(self, units: Iterable[Unit]) -> None:
+        """Keep the units that the film is made of."""
+        self.units = list(units)
+        self._save()
+
+    def is_done(self, unit: Unit) -> bool:
+        """Whether all files of a unit are here."""
+        return unit.name in self._done
+
+    @property
+    def frames(self) -> int:
+        """How many frames of the film are done."""
+        return sum(done.frames for done in self._done.values())
+
+    @property
+    def segments(self) -> list[Path]:
+        """The encoded files that are here, in the film's order."""
+        names = sorted(name for done in self._done.values() for name in done.segments)
+        return [self.folder / name for name in names]
+
+    def receive(self, unit: Unit, piece: Piece) -> None:
+        """Take a piece of a file of a unit. Raises `MediaError` where the disk is full."""
+        with self._room_wanted():
+            self._open.setdefault(unit.name, _Incoming(self.folder)).write(piece)
+
+    @property
+    def events(self) -> Iterator[FrameDone]:
+        """What there is to say about each frame that is done, in the film's order."""
+        for unit in self.units:
+            if self.is_done(unit):
+                for line in json.loads(self._events_path(unit).read_text()):
+                    figures = line.pop("figures")
+                    yield FrameDone(**line, figures=None if figures is None else Figures(**figures))
+
+    def finish(self, unit: Unit, events: Sequence[FrameDone]) -> None:
+        """Let a unit count as done; `events` are of its frames."""
+        incoming = self._open.pop(unit.name, None)
+        path = self._events_path(unit)
+        with self._room_wanted():
+            write_durably(path, json.dumps([asdict(event) for event in events]).encode())
+        files = [] if incoming is None else incoming.names
+        self._done[unit.name] = _Done(len(events), [*files, path.name])
+        self._save()
+
+    def drop(self, unit: Unit) -> None:
+        """Forget what has come of a unit that will be done again, or not at all."""
+        incoming = self._open.pop(unit.name, None)
+        if incoming is not None:
+            incoming.discard()
+
+    def _events_path(self, unit: Unit) -> Path:
+        return self.folder / f"frames-{unit.first:08}.json"
+
+    def _save(self) -> None:
+        self._write_index(
+            {"machine": self.machine, "units": [astuple(unit) for unit in self.units], "done": self._done}
+        )
+
+    def _is_worth_keeping(self) -> bool:
+        return bool(self._done)
+
+    def _take(self, index: Mapping[str, Any]) -> None:
+        self.units = [Unit(*values) for values in index["units"]]
+        self.machine = None if index["machine"] is None else (index["machine"][0], index["machine"][1])
+        self._done = {name: _Done(int(frames), list(files)) for name, (frames, files) in index["done"].items()}
+        wanted = {name for done in self._done.values() for name in done.files}
+        for name in wanted:
+            (self.folder / name).stat()  # a missing one is damage
+        self._drop_all_but(wanted)
+
+
+class _Incoming:
+    """The files of one unit while they come in."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stream: BinaryIO | None = None
+        self.names: list[str] = []
+
+    def write(self, piece: Piece) -> None:
+        path = self._folder / piece.name
+        part = path.with_name(f".{path.name}.part")
+        if self._stream is None:
+            self._stream = part.open("wb")
+            self.names.append(piece.name)
+        self._stream.write(piece.data)
+        if piece.last:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            self._stream = None
+            part.replace(path)
+
+    def discard(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        for name in self.names:
+            (self._folder / name).unlink(missing_ok=True)
+            (self._folder / f".{name}.part").unlink(missing_ok=True)

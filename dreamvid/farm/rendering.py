@@ -1,0 +1,195 @@
+"""What a worker does, without Ray: units of one film into encoded segments.
+
+A unit is encoded where it is dreamed, in the segments of `render.recording`: those begin at a shot's first frame and
+at each Kth after it, and never go over a cut. So the pieces that come from anywhere are those of a render on one
+machine, byte for byte with the same encoder, and are joined without encoding them again: neither the wire nor the
+driver sees a raw frame, whatever the number of workers. (Encoders such as x264 decide a little differently with
+another number of processor cores: machines of one kind make one film.) Only the few frames of a fade travel as
+pictures, of 16 bits, and are encoded by the driver.
+
+Memory is bounded by frames and not by length: about 8 decoded ones, 4 that wait for the encoder, and one piece of a
+finished file. Finished segments wait on the machine's disk until the driver has asked for them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import repeat
+from pathlib import Path
+
+from dreamvid.farm.messages import PIECE_BYTES, Message, Piece, Stretch, Task
+from dreamvid.farm.plan import Unit
+from dreamvid.media import Reader, Writer
+from dreamvid.media.target import output_pattern
+from dreamvid.models import Network
+from dreamvid.render.ahead import WriteBehind
+from dreamvid.render.dreamers import Networks
+from dreamvid.render.events import FrameDone
+from dreamvid.render.film import Film
+from dreamvid.render.frames import Frame
+from dreamvid.render.identity import network_fingerprint
+from dreamvid.render.job import Job, open_mask, open_source, open_target
+from dreamvid.render.journal import store_frame
+from dreamvid.render.preparation import prepare
+from dreamvid.render.recording import FRAMES_BEHIND, segment_length
+from dreamvid.render.shots import watch_cuts
+from dreamvid.settings import Settings
+
+_REPORT_SECONDS = 0.5
+
+
+class Renderer:
+    """One film's units, rendered one after the other; a context manager."""
+
+    def __init__(self, task: Task, settings: Settings, source: Path, networks: Networks) -> None:
+        """`settings` and `source` are the task's with the files of this machine; `networks` are loaded already."""
+        self._task = task
+        self._job = Job(source, settings=settings)
+        self._reader = open_source(self._job)  # of the whole; never entered
+        self._closing = contextlib.ExitStack()
+        self.notices: list[str] = []
+        width, height = task.size
+        with contextlib.ExitStack() as opening:
+            mask = open_mask(settings, self._reader, opening)
+            self._prepared = prepare(
+                settings, task.clock, (height, width), opening,
+                governed=True, mask=mask, report=self.notices.append, networks=networks,
+            )  # fmt: skip
+            self._closing = opening.pop_all()
+        self.device = self._prepared.machine.device.type
+        self.precision = self._prepared.machine.precision
+        self.networks = networks_fingerprint(self._prepared.networks)
+
+    def __enter__(self) -> Renderer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def find_cuts(self, stretch: Stretch) -> Iterator[Message]:
+        """Whether each frame of a stretch begins a shot, in one message."""
+        marks = watch_cuts(self._job.source, self._task.clock.rate, stretch.first, stretch.end)
+        yield Message(marks=tuple(marks), done=True)
+
+    def render(self, unit: Unit) -> Iterator[Message]:
+        """Dream a unit, with progress about twice a second, and its files as they are finished."""
+        task = self._task
+        rate = task.clock.rate
+        film = Film(self._prepared.planner, self._prepared.machine.device)
+        events: list[FrameDone] = []
+        said = time.monotonic()
+        with (
+            tempfile.TemporaryDirectory(prefix="dreamvid-farm-") as folder,
+            open_source(
+                self._job, unit.begin / rate, unit.until - unit.begin, info=self._reader.info
+            ) as reader,
+            UnitWriter(unit, Path(folder), task, self._job, reader) as output,
+        ):  # fmt: skip
+            dreams = film.dream(reader, repeat(False))
+            with contextlib.closing(dreams), WriteBehind(output.write, FRAMES_BEHIND) as encoder:
+                for frame, event in dreams:
+                    if frame is None or not isinstance(event, FrameDone):
+                        continue
+                    index = unit.begin + film.done - 1
+                    if index >= unit.first - unit.fade_in:
+                        encoder.put((index, frame))
+                    if index >= unit.first:
+                        events.append(replace(event, frame=index - task.first, shot=unit.shot - 1))
+                    if time.monotonic() - said >= _REPORT_SECONDS:
+                        yield Message(frames=tuple(events))
+                        events, said = [], time.monotonic()
+                    yield from output.take_pieces()
+            output.close_segment()
+            yield from output.take_pieces()
+            yield Message(frames=tuple(events), notices=tuple(reader.warnings), done=True)
+
+
+class UnitWriter:
+    """Takes the frames of a unit, in a thread of its own perhaps, and makes files of them; a context manager."""
+
+    def __init__(self, unit: Unit, folder: Path, task: Task, job: Job, reader: Reader) -> None:
+        self._unit, self._folder, self._task = unit, folder, task
+        self._job, self._reader = job, reader
+        self._writer: Writer | None = None
+        self._length = 0
+        self._finished: queue.SimpleQueue[Path] = queue.SimpleQueue()
+
+    def __enter__(self) -> UnitWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.__exit__(kind or GeneratorExit, None, None)
+
+    def write(self, item: tuple[int, Frame]) -> None:
+        """Take a frame with its number in the source. Raises `MediaError`."""
+        index, frame = item
+        if not self._unit.first <= index < self._unit.end:
+            path = self._folder / fade_name(index, self._unit)
+            store_frame(path, frame, deep=True)
+            self._finished.put(path.with_suffix(".png"))
+            return
+        if self._writer is None:
+            self._begin_segment(index)
+        assert self._writer is not None  # noqa: S101
+        self._writer.write(frame)
+        if self._writer.frame_count == self._length or index == self._unit.end - 1:
+            self.close_segment()
+
+    def close_segment(self) -> None:
+        """Finish the segment that is open, if one is: a clip may end before its time."""
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
+        writer.__exit__(None, None, None)
+        for path in files_written(writer):
+            self._finished.put(path)
+
+    def take_pieces(self) -> Iterator[Message]:
+        """The files that have been finished, in pieces; they are deleted as they are taken."""
+        while True:
+            try:
+                path = self._finished.get_nowait()
+            except queue.Empty:
+                return
+            left = path.stat().st_size
+            with path.open("rb") as file:
+                while data := file.read(PIECE_BYTES):
+                    left -= len(data)
+                    yield Message(piece=Piece(path.name, data, last=not left))
+            path.unlink()
+
+    def _begin_segment(self, index: int) -> None:
+        self._writer = open_segment(self._folder, index, self._task, self._job, self._reader)
+        self._length = segment_length(self._writer.width, self._writer.height, deep=self._writer.deep)
+        self._writer.__enter__()
+
+
+def open_segment(folder: Path, index: int, task: Task, job: Job, reader: Reader) -> Writer:
+    """The writer of a segment that begins at a frame of the source: a film's, or pictures in a folder of their own."""
+    if task.first_number is None:
+        return open_target(folder / f"segment-{index:08}{task.suffix}", job, reader, part=True)
+    number = index - task.first + task.first_number
+    return open_target(folder / f"{index:08}" / f"%08d{task.suffix}", job, reader, tags=task.tags, first_number=number)
+
+
+def files_written(writer: Writer) -> list[Path]:
+    """What a finished segment consists of."""
+    pattern = output_pattern(writer.target)
+    return list(pattern.existing().values()) if pattern else [writer.target]
+
+
+def fade_name(index: int, unit: Unit) -> str:
+    """The name of a frame that is to be faded, without its suffix: of the chunk before the joint, or after it."""
+    return f"fade-{index:08}-{'before' if index >= unit.end else 'after'}"
+
+
+def networks_fingerprint(networks: Iterable[Network]) -> str:
+    """Tell the weights of a film's networks from others, whatever device and arithmetic they run in."""
+    return " + ".join(f"{network.spec.name} {network_fingerprint(network.module)}" for network in networks)

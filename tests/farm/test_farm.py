@@ -1,0 +1,268 @@
+"""Whole films on a real Ray cluster: two workers on this machine, shared by all tests of this page."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+import ray
+
+from dreamvid.errors import SettingsError
+from dreamvid.farm import driver
+from dreamvid.farm.cluster import FarmError
+from dreamvid.farm.crew import Crew
+from dreamvid.farm.driver import render_on_farm
+from dreamvid.farm.files import cache_folder, read_piece
+from dreamvid.farm.messages import SharedFile, Task
+from dreamvid.farm.plan import Unit
+from dreamvid.media import open_reader, probe, read_metadata
+from dreamvid.render import Event, FrameDone, Job, Notice, render_job
+from dreamvid.render.batch import is_done
+from dreamvid.render.dreamers import Networks
+from dreamvid.render.events import FarmProgress, FramesLost
+from dreamvid.render.job import open_job
+from dreamvid.settings import make_settings
+from dreamvid.settings_farm import FarmSettings
+from tests.farm.conftest import LENGTHS, write_clip
+
+VALUES: dict[str, Any] = {
+    "model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 2, "warm_iterations": 1, "threads": 1,
+    "precision": "fp32",
+}  # fmt: skip
+WHOLE = FarmSettings(chunk="none")
+Film = npt.NDArray[np.float32]
+
+
+def frames_of(path: Path) -> Film:
+    with open_reader(path) as reader:
+        return np.stack(list(reader))
+
+
+def farm(job: Job, crew: Crew, settings: FarmSettings = WHOLE) -> list[Event]:
+    return list(render_on_farm(job, settings, crew))
+
+
+def of(kind: type, events: list[Event]) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+@pytest.fixture(scope="module")
+def job(twelve_shots: Path) -> Job:
+    return Job(twelve_shots, settings=make_settings(VALUES))
+
+
+@pytest.fixture(scope="module")
+def alone(job: Job, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The film of one process."""
+    target = tmp_path_factory.mktemp("alone") / "film.mp4"
+    list(render_job(replace(job, target=target)))
+    return target
+
+
+def test_twelve_shots_by_two_workers_are_the_film_of_one_process(
+    job: Job, alone: Path, crew: Crew, tmp_path: Path
+) -> None:
+    target = tmp_path / "film.mp4"
+    events = farm(replace(job, target=target), crew)
+    assert np.array_equal(frames_of(target), frames_of(alone))
+    assert sorted(event.frame for event in of(FrameDone, events)) == list(range(sum(LENGTHS)))
+    assert of(FarmProgress, events)[-1] == FarmProgress(12, 12, 2)
+    assert read_metadata(target) == read_metadata(alone)
+    assert is_done(replace(job, target=target))
+    assert {path.name for path in tmp_path.iterdir()} == {"film.mp4", "film.mp4.json"}
+
+
+def test_a_part_of_it_dreams_as_in_the_whole(job: Job, alone: Path, crew: Crew, tmp_path: Path) -> None:
+    target = tmp_path / "part.mkv"
+    settings = make_settings(VALUES, {"shots": "3-5", "codec": "ffv1"})
+    farm(replace(job, target=target, settings=settings), crew)
+    first, end = sum(LENGTHS[:2]), sum(LENGTHS[:5])
+    exact = tmp_path / "exact.mkv"
+    list(render_job(replace(job, target=exact, settings=make_settings(VALUES, {"codec": "ffv1"}))))
+    assert np.array_equal(frames_of(target), frames_of(exact)[first:end])
+
+
+def test_pictures_are_numbered_and_carry_the_recipe(job: Job, crew: Crew, tmp_path: Path) -> None:
+    settings = make_settings(VALUES, {"shots": "2-3"})
+    (tmp_path / "one").mkdir()
+    list(render_job(replace(job, target=tmp_path / "one" / "%05d.png", settings=settings)))
+    farm(replace(job, target=tmp_path / "two" / "%05d.png", settings=settings), crew)
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
+    assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
+    assert not list(tmp_path.glob("*.farm"))
+
+
+def test_a_worker_that_is_killed_costs_its_shot_and_nothing_else(
+    job: Job, alone: Path, crew: Crew, tmp_path: Path
+) -> None:
+    target = tmp_path / "film.mp4"
+    events: list[Event] = []
+    done: set[int] = set()
+    victim = None
+    for event in render_on_farm(replace(job, target=target), WHOLE, crew):
+        events.append(event)
+        if isinstance(event, FrameDone) and victim is None:
+            victim = next(hand for hand in crew._hands if hand.stage == "busy")
+            assert victim.facts is not None
+            os.kill(victim.facts.process, signal.SIGKILL)
+    (lost,) = of(FramesLost, events)
+    assert "its worker died (process" in lost.reason
+    assert lost.reason.endswith("it is tried again")
+    assert np.array_equal(frames_of(target), frames_of(alone))
+    dreamed = [event.frame for event in of(FrameDone, events)]
+    assert len(dreamed) == sum(LENGTHS) + lost.frames  # finished shots are not done again
+    done.update(dreamed)
+    assert done == set(range(sum(LENGTHS)))
+
+
+def test_a_driver_that_stops_goes_on_from_the_journal(job: Job, alone: Path, crew: Crew, tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    events = render_on_farm(replace(job, target=target), WHOLE, crew)
+    for event in events:
+        if isinstance(event, FarmProgress) and event.done == 5:
+            break
+    events.close()  # type: ignore[attr-defined]
+    assert not target.exists()
+    assert (tmp_path / "film.mp4.farm" / "journal.json").is_file()
+    again = farm(replace(job, target=target), crew)
+    started = next(event for event in again if hasattr(event, "resumed"))
+    assert started.resumed > 0
+    assert len(of(FrameDone, again)) == sum(LENGTHS) - started.resumed
+    assert np.array_equal(frames_of(target), frames_of(alone))
+
+
+def test_an_interruption_says_what_is_kept(job: Job, crew: Crew, tmp_path: Path) -> None:
+    events = render_on_farm(replace(job, target=tmp_path / "film.mp4"), WHOLE, crew)
+    for event in events:
+        if isinstance(event, FarmProgress) and event.done == 3:
+            break
+    with pytest.raises(KeyboardInterrupt, match=r"interrupted; \d+ frames are kept in .*film.mp4.farm: give the same"):
+        events.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
+    with pytest.raises(SettingsError, match=r"unfinished render with another step .*--fresh"):
+        farm(replace(job, target=tmp_path / "film.mp4", settings=make_settings(VALUES, {"step": 3})), crew)
+
+
+def test_a_shot_that_always_fails_is_named_and_the_rest_is_kept(crew: Crew, tmp_path: Path) -> None:
+    """A picture of the second shot is damaged; once it is mended, only that shot is rendered."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for frame in range(9):
+        picture = np.random.default_rng(frame // 3).integers(0, 255, (48, 64, 3)).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{frame:03}.jpg"), picture)
+    broken = folder / "004.jpg"
+    content = broken.read_bytes()
+    broken.write_bytes(content[:200] + bytes(len(content) - 400) + content[-200:])  # its header is well
+    (tmp_path / "cuts.txt").write_text("3\n6\n")
+    settings = make_settings(VALUES, {"cuts": str(tmp_path / "cuts.txt"), "codec": "ffv1"})
+    job = Job(folder, tmp_path / "film.mkv", settings)
+    with pytest.raises(FarmError, match=r"^shot 2 \(frames 3 to 5\) failed on every try: .*004.jpg.*; the rest is"):
+        farm(job, crew, FarmSettings(chunk="none", tries=2))
+    broken.write_bytes(content)
+    events = farm(job, crew)
+    assert {event.frame for event in of(FrameDone, events)} == {3, 4, 5}
+    assert probe(tmp_path / "film.mkv").frame_count == 9
+
+
+def rms(frames: Film) -> Film:
+    return np.sqrt(np.square(frames, dtype=np.float64).mean(axis=(1, 2, 3)))
+
+
+def test_one_take_in_chunks_has_joints_that_do_not_show(crew: Crew, tmp_path: Path) -> None:
+    clip = tmp_path / "take.mkv"
+    write_clip(clip, (48,), step=1)
+    settings = make_settings(VALUES, {"codec": "ffv1", "octaves": 2, "iterations": 6, "warm_iterations": 2})
+    job = Job(clip, settings=settings)
+    list(render_job(replace(job, target=tmp_path / "whole.mkv")))
+    events = farm(replace(job, target=tmp_path / "split.mkv"), crew, FarmSettings(chunk=16, run_in=8, fade=6))
+    assert any("shot 1 is long and is rendered in 3 chunks" in notice.text for notice in of(Notice, events))
+    raw, whole, split = (frames_of(path) for path in (clip, tmp_path / "whole.mkv", tmp_path / "split.mkv"))
+    assert len(of(FrameDone, events)) == len(split) == len(whole) == 48
+    assert np.array_equal(split[:16], whole[:16])  # up to the first joint it is the same film
+    assert not np.array_equal(split[16:22], whole[16:22])
+    usual = rms(np.diff(whole - raw, axis=0))
+    assert rms(np.diff(split - raw, axis=0)).max() <= 1.1 * usual.max()
+    assert rms(whole - split).max() <= np.sqrt(2) * rms(whole - raw).max()
+    energy = rms(split - raw)
+    assert np.abs(np.diff(energy))[14:].max() <= 1.1 * np.abs(np.diff(rms(whole - raw))).max() + 0.02 * energy.mean()
+
+
+# What a worker is checked for.
+
+
+def test_other_weights_are_refused(job: Job, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = driver._make_task
+
+    def changed(*arguments: Any) -> Task:
+        return replace(original(*arguments), networks="other 123")
+
+    monkeypatch.setattr(driver, "_make_task", changed)
+    with pytest.raises(FarmError, match=r"^no worker is left: .* other weights \(dreamnet [0-9a-f]{16}, here other"):
+        farm(replace(job, target=tmp_path / "film.mp4"), crew)
+
+
+@pytest.fixture
+def spare_crew(crew: Crew) -> Iterator[Crew]:
+    """One more worker, which may be lost."""
+    share = replace(crew.share, workers=1, cpus=0.0)
+    with Crew(ray, share, 1) as spare:
+        yield spare
+
+
+def test_another_version_is_refused(
+    job: Job, spare_crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dreamvid.farm.crew.code_version", lambda: "9.9 (00000000)")
+    with pytest.raises(FarmError, match=r"^no worker is left: a worker runs dreamvid 0.1.0 \(.*this machine 9.9"):
+        farm(replace(job, target=tmp_path / "film.mp4"), spare_crew)
+
+
+def test_a_source_that_the_node_does_not_see_is_brought(job: Job, alone: Path, crew: Crew, tmp_path: Path) -> None:
+    """The worker is told of a path that is not there; the depot serves what it stands for, a piece at a time."""
+    real, told = job.source, Path("/elsewhere/clip.mkv")
+
+    class Depot:
+        """The driver's, on a machine with other paths."""
+
+        def __init__(self) -> None:
+            self.reads = 0
+
+        def files_of(self, path: Path) -> list[Path]:
+            assert path == told
+            return [told]
+
+        def read(self, path: Path, offset: int) -> bytes:
+            assert path == told
+            self.reads += 1
+            return read_piece(real, offset)
+
+        def count(self) -> int:
+            return self.reads
+
+    with contextlib.ExitStack() as closing:
+        networks: Networks = {}
+        opened = open_job(job, closing, networks)
+        task = driver._make_task(job, opened, networks)
+    source = SharedFile(told, task.files["source"].fingerprint)
+    shutil.rmtree(cache_folder() / source.fingerprint, ignore_errors=True)  # of an earlier run
+    depot = ray.remote(Depot).options(num_cpus=0).remote()
+    worker = next(hand.actor for hand in crew._hands if hand.actor is not None)
+    ray.get(worker.prepare.remote(replace(task, files={"source": source}), depot))
+    assert ray.get(depot.count.remote()) >= 2
+    messages = [ray.get(worker.begin.remote(Unit(2, 3, 9)))]
+    while not messages[-1].done:
+        messages.append(ray.get(worker.more.remote()))
+    pieces = [message.piece for message in messages if message.piece is not None]
+    (tmp_path / "segment.mp4").write_bytes(b"".join(piece.data for piece in pieces))
+    assert np.array_equal(frames_of(tmp_path / "segment.mp4"), frames_of(alone)[3:9])
+    shutil.rmtree(cache_folder() / source.fingerprint)
