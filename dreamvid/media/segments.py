@@ -25,8 +25,8 @@ def join_segments(
 ) -> None:
     """Join `segments`, films of one kind in one folder, and `sound` into `target`, which lasts `seconds`.
 
-    `metadata` comes back from `read_metadata`; of `original` tags, chapters and subtitles are kept. `target` appears
-    whole or not at all. Raises MediaError.
+    `metadata` comes back from `read_metadata`; of an `original` that is a video, tags, chapters and subtitles are kept.
+    `target` appears whole or not at all. Raises MediaError.
     """
     joined = temporary_beside(target)
     listing = segments[0].with_name("segments.ffconcat")
@@ -39,7 +39,7 @@ def join_segments(
             seconds=seconds,
             sound=sound,
             sound_info=None if sound is None else check_sound(sound),
-            original=original,
+            original=original if original is not None and original.info.kind == "video" else None,
             metadata=metadata,
         )
         try:
