@@ -204,7 +204,7 @@ def open_target(
         codec=settings.codec,
         crf=settings.crf,
         bit_depth=settings.bit_depth or depth_to_keep(target, settings.codec, reader.info),
-        quality=settings.quality,
+        quality=settings.jpeg_quality,
         alpha=reader.alpha,
         color=reader.color,
         sound=sound,

@@ -148,7 +148,7 @@ def _open_target(
         codec=settings.codec,
         crf=settings.crf,
         bit_depth=settings.bit_depth,
-        quality=settings.quality,
+        quality=settings.jpeg_quality,
         sound=sound,
         overwrite=job.overwrite or part,
         protected=[path for path in protected if path],
