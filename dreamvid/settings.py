@@ -277,7 +277,9 @@ class OutputSettings(_Group):
         "EXR. Left out, the format's own, and 16 where a deep source fits without loss",
         "BITS",
     )
-    jpeg_quality: int | None = _setting(None, "Quality of JPEG and WebP pictures [95 if left out]", "1..100", ge=1, le=100)
+    jpeg_quality: int | None = _setting(
+        None, "Quality of JPEG and WebP pictures [95 if left out]", "1..100", ge=1, le=100
+    )
     crf: int | None = _setting(
         None, "Constant rate factor of h264, h265 and av1: less is better and larger", "N", ge=0, le=63
     )
@@ -306,8 +308,8 @@ class RunSettings(_Group):
     threads: int | None = _setting(None, "Processor threads for the network", "N", ge=1, le=1024)
 
 
-# Passes over the whole frame, carried: 0.9, 2.3 and 4.3; from nothing: 4.8, 13 and 22. The fewer the longer: the dream is
-# about as strong.
+# Passes over the whole frame, carried: 0.9, 2.3 and 4.3; from nothing: 4.8, 13 and 22. The fewer the longer, so that the
+# dream is about as strong.
 _STEPS_OF_QUALITY: dict[str, tuple[dict[str, tuple[int, ...]], float]] = {
     "draft": ({"iterations": (12, 6, 2, 1), "warm_iterations": (1, 1, 1, 0)}, 1.75),
     "normal": ({}, 1.0),

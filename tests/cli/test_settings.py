@@ -157,3 +157,15 @@ def test_a_models_look_yields_to_a_schedule() -> None:
     settings = make_settings({"step": "1 + t"}).for_model({"step": 9.0, "jitter": 8})
     assert settings.at(Moment.of_frame(0, 24)).step == 1.0
     assert settings.jitter == 8
+
+
+def test_quality_changes_the_steps_that_nobody_set() -> None:
+    normal = make_settings({}).for_model({"step": 0.8})
+    draft = make_settings({"quality": "draft"}).for_model({"step": 0.8})
+    high = make_settings({"quality": "high"}).for_model({"step": 0.8})
+    assert sum(draft.warm_iterations) < sum(normal.warm_iterations) < sum(high.warm_iterations)
+    assert sum(draft.iterations) < sum(normal.iterations) < sum(high.iterations)
+    assert draft.step > normal.step == 0.8 > high.step  # fewer steps, but longer ones
+    chosen = make_settings({"quality": "draft", "iterations": 30, "step": 2}).for_model({"step": 0.8})
+    assert (chosen.iterations, chosen.step) == ((30,), 2)
+    assert chosen.warm_iterations == draft.warm_iterations
