@@ -308,8 +308,8 @@ class RunSettings(_Group):
     threads: int | None = _setting(None, "Processor threads for the network", "N", ge=1, le=1024)
 
 
-# Passes over the whole frame, carried: 0.9, 2.3 and 4.3; from nothing: 4.8, 13 and 22. The fewer the longer, so that the
-# dream is about as strong.
+# Passes over the whole frame, carried: 0.9, 2.3 and 4.3; from nothing: 4.8, 13 and 22. The fewer the longer, so that
+# the dream is about as strong.
 _STEPS_OF_QUALITY: dict[str, tuple[dict[str, tuple[int, ...]], float]] = {
     "draft": ({"iterations": (12, 6, 2, 1), "warm_iterations": (1, 1, 1, 0)}, 1.75),
     "normal": ({}, 1.0),
