@@ -199,7 +199,7 @@ class LayerTable:
             return LOGITS
         if node in self._blocks:
             return "block"
-        operation = _operation(node, self.skeleton)
+        operation = operation_name(node, self.skeleton)
         return _KINDS.get(operation, operation)
 
     @cached_property
@@ -287,7 +287,8 @@ def _function_name(node: fx.Node) -> str:
     return node.target if isinstance(node.target, str) else str(getattr(node.target, "__name__", node.target))
 
 
-def _operation(node: fx.Node, module: nn.Module) -> str:
+def operation_name(node: fx.Node, module: nn.Module) -> str:
+    """Return what a node of a traced `module` does: `Conv2d`, `relu`, `cat`."""
     if node.op == "call_module":
         return type(module.get_submodule(str(node.target))).__name__
     return _function_name(node)
