@@ -29,9 +29,16 @@ class Target:
 
 
 def ascent_direction(
-    activation: Tensor, target: Target, *, spread: float = 0.0, guide: Tensor | None = None
+    activation: Tensor,
+    target: Target,
+    *,
+    spread: float = 0.0,
+    guide: Tensor | None = None,
+    energy: Tensor | None = None,
 ) -> Tensor:
     """Return the direction of ascent at a tap, shaped like `activation`: (N, C, h, w), or (N, C) for scores.
+
+    Where `activation` is only a part of the picture's, `energy` is the `channel_energy` of all of it.
 
     With F the activation, over the chosen channels:
     - plain: the gradient of  sum_c ||F_c||^(2 - spread)  up to a factor, see `spread_channels`;
@@ -42,18 +49,9 @@ def ascent_direction(
 
     Guides act on taps with positions only. Mordvintsev, Olah & Tyka 2015 for the plain and the guided dream.
     """
-    features = activation.detach()
-    if target.channels is not None:
-        features = features[:, list(target.channels)]
-    if target.linear:
-        wanted = torch.ones_like(features)
-    else:
-        if guide is not None and features.ndim == 4:
-            columns = guide if target.channels is None else guide[list(target.channels)]
-            wanted = torch.stack([match_columns(picture, columns) for picture in features])
-        else:
-            wanted = features.abs() if target.reverse else features
-        wanted = spread_channels(wanted, spread)
+    wanted = _wanted(activation.detach(), target, guide)
+    if not target.linear:
+        wanted = spread_channels(wanted, spread, energy)
     if target.reverse:
         wanted = -wanted
     if target.channels is None:
@@ -78,18 +76,38 @@ def attainment(activation: Tensor, target: Target, *, guide: Tensor | None = Non
     return float((features * direction).mean() / direction.square().mean().sqrt().clamp_min(_TINY))
 
 
-def spread_channels(features: Tensor, spread: float) -> Tensor:
+def channel_energy(activation: Tensor, target: Target, guide: Tensor | None = None) -> Tensor:
+    """Return the mean square of what is wanted at a tap, (N, chosen channels): what `spread_channels` weighs them by."""
+    return _energy(_wanted(activation.detach(), target, guide))
+
+
+def _wanted(activation: Tensor, target: Target, guide: Tensor | None) -> Tensor:
+    """The direction over the chosen channels, before they are spread and perhaps reversed."""
+    features = activation if target.channels is None else activation[:, list(target.channels)]
+    if target.linear:
+        return torch.ones_like(features)
+    if guide is not None and features.ndim == 4:
+        columns = guide if target.channels is None else guide[list(target.channels)]
+        return torch.stack([match_columns(picture, columns) for picture in features])
+    return features.abs() if target.reverse else features
+
+
+def _energy(features: Tensor) -> Tensor:
+    return features.square().flatten(2).mean(2) if features.ndim > 2 else features.square()
+
+
+def spread_channels(features: Tensor, spread: float, energy: Tensor | None = None) -> Tensor:
     """Weigh the channels of `features`, (N, C, ...), by their RMS to the power of -`spread`.
 
     Where `features` is the activation F this gives the gradient of  L = sum_c ||F_c||^(2 - spread)  up to factors,
     where F_c is channel c over the whole picture. `spread` 0 is the classic ½||F||², whose gradient is the activation
     itself: whichever channel is strong grows strongest, until one of them has covered the picture. At 1 each channel
     counts by its norm, at 2 by the norm's logarithm: those that are weak here catch up, and the picture fills with
-    different things.
+    different things. `energy` (N, C) is the mean square of each channel where it is not that of `features`.
     """
     if spread == 0:
         return features
-    energy = features.square().flatten(2).mean(2) if features.ndim > 2 else features.square()
+    energy = _energy(features) if energy is None else energy
     floor = energy.mean(dim=1, keepdim=True) * 1e-3 + _TINY  # a dead channel must not be blown up
     gain = (energy + floor).pow(-spread / 2)
     return features * gain.reshape(gain.shape + (1,) * (features.ndim - 2))
