@@ -3,6 +3,7 @@
     DreamvidError            exit code 1
     ├── MediaError           a file cannot be read, written, decoded or encoded
     ├── ModelError           a network, its weights or one of its layers cannot be had
+    ├── ResourceError        there is not enough memory
     └── SettingsError        a value, preset or configuration makes no sense; exit code 2
 
 Every message is one line that says what is wrong, where, and what to do about it; the command line
@@ -27,6 +28,10 @@ class MediaError(DreamvidError):
 
 class ModelError(DreamvidError):
     """A network, its weights or one of its layers cannot be had."""
+
+
+class ResourceError(DreamvidError):
+    """There is not enough memory."""
 
 
 class SettingsError(DreamvidError):

@@ -47,6 +47,14 @@ def used_bytes(device: torch.device) -> int:
         return 0
 
 
+def return_unused() -> None:
+    """Hand memory that torch keeps for later back to the device, so that it can be had in other pieces."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+
+
 def _available_on_host(proc: Path, cgroups: Path) -> int | None:
     """What the machine has free, or less where a container or an address space limit allows less."""
     limits = [_free_of_machine(proc), *_free_of_groups(proc, cgroups), _free_of_address_space(proc)]
@@ -116,16 +124,17 @@ def peak_bytes(run: Callable[[], object]) -> int:
 
     What operations take for themselves while they run is not counted.
     """
-    with _LiveBytes() as live:
+    live = _LiveBytes()
+    with live:
         run()
-    return live.peak
+    return int(live.peak)
 
 
-class _LiveBytes(TorchDispatchMode):
+class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows the storages of all tensors that operations return while it is entered."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = 0
         self.peak = 0
         self._known: dict[int, Any] = {}

@@ -27,6 +27,7 @@ from dreamvid.values import (
     Shots,
     Side,
     Size,
+    Tile,
 )
 from dreamvid.varying import Varying
 
@@ -306,6 +307,15 @@ class RunSettings(_Group):
         2.0, "Save the state every so many seconds: what a power cut costs", "SECONDS", ge=0, le=86400
     )
     threads: int | None = _setting(None, "Processor threads for the network", "N", ge=1, le=1024)
+    memory: float | None = _setting(
+        None, "Memory to plan with, of the device; all that is free if not given", "GB", gt=0, le=100_000
+    )
+    tile: Tile = _setting(
+        "auto",
+        "Dream large frames in tiles of so many pixels a side, with the same result; auto: only those that do not fit "
+        "into memory whole; none: never",
+        "auto|none|PX",
+    )
 
 
 # Passes over the whole frame, carried: 0.9, 2.3 and 4.3; from nothing: 4.8, 13 and 22. The fewer the longer, so that

@@ -165,6 +165,24 @@ def _parse_size(value: Any) -> Any:
     return value
 
 
+GB = 10**9
+"""Bytes. Of the two gigabytes the smaller: what fits into eight of these fits into eight of the others."""
+
+
+def _parse_tile(value: Any) -> Any:
+    """`auto`, `none`, or the side of a tile in pixels."""
+    word = str(value).strip().lower()
+    if word in ("auto", "none"):
+        return word
+    if not re.fullmatch(r"\d{1,5}", word, re.ASCII) or int(word) < SMALLEST_TILE:
+        raise ValueError(f"'{value}' is not auto, none or a number of pixels of at least {SMALLEST_TILE}")
+    return int(word)
+
+
+SMALLEST_TILE = 64
+"""Pixels a side: smaller ones would be nearly all overlap."""
+
+Tile = Annotated[int | Literal["auto", "none"], BeforeValidator(_parse_tile)]
 Layers = Annotated[tuple[LayerTarget, ...], BeforeValidator(_parse_layers), Field(min_length=1)]
 Channels = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=_MOST_CHANNELS)], ...], BeforeValidator(_parse_channels), Field(min_length=1)

@@ -8,7 +8,10 @@ from torch import Tensor
 
 
 class TinyExtractor:
-    """Two taps, 8 channels each, strides 1 and 2. `scale` multiplies the first tap; `calls` counts the passes."""
+    """Two taps, 8 channels each, strides 1 and 2, and 4 scores, made of the mean of the second.
+
+    `scale` multiplies the first tap; `calls` counts the passes.
+    """
 
     minimum_side = 8
 
@@ -17,14 +20,24 @@ class TinyExtractor:
         self.taps = taps
         self.scale = scale
         self.calls = 0
+        self.strides = tuple({"first": 1, "second": 2, "scores": 2}[tap] for tap in taps)
+        self.pooled = tuple(tap == "scores" for tap in taps)
+        self.reach = (3, 2) if set(taps) - {"first"} else (2, 2)
         self._first = torch.randn(8, 3, 5, 5, generator=generator) / 8
         self._second = torch.randn(8, 8, 3, 3, generator=generator) / 8
+        self._scores = torch.randn(4, 8, generator=generator)
 
     def __call__(self, image: Tensor) -> list[Tensor]:
+        return [self.from_map(tap, tap_map) for tap, tap_map in enumerate(self.maps(image))]
+
+    def from_map(self, tap: int, tap_map: Tensor) -> Tensor:
+        return F.relu(tap_map.mean((2, 3)) @ self._scores.T.to(tap_map)) if self.pooled[tap] else tap_map
+
+    def maps(self, image: Tensor) -> list[Tensor]:
         self.calls += 1
         first = F.relu(F.conv2d(image - 0.5, self._first.to(image), padding=2))
         second = F.relu(F.conv2d(first, self._second.to(image), stride=2, padding=1))
-        named = {"first": first * self.scale, "second": second}
+        named = {"first": first * self.scale, "second": second, "scores": second}
         return [named[tap] for tap in self.taps]
 
 

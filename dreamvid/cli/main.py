@@ -16,7 +16,7 @@ import typer
 from dreamvid.cli import audio, dream, explore, farm, layers, models, presets, shots, train, visualize, zoom
 from dreamvid.cli import run as run_command
 from dreamvid.cli.app import DEFAULT, app
-from dreamvid.errors import DreamvidError
+from dreamvid.errors import DreamvidError, ResourceError
 
 
 def _show_version(wanted: bool) -> None:
@@ -70,6 +70,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = app(arguments, prog_name="dreamvid", standalone_mode=False)
     except DreamvidError as error:
         return _complain(str(error), error.exit_code)
+    except (MemoryError, RuntimeError) as error:
+        from dreamvid.memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        return _complain("out of memory: use a smaller --max-size, or a machine with more", ResourceError.exit_code)
     except typer.TyperException as error:
         if not error.format_message():  # no arguments at all: the help has been shown
             return error.exit_code

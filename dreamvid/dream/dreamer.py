@@ -3,48 +3,54 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import random
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from dreamvid.dream.budget import TileBudget, until_it_fits
 from dreamvid.dream.compose import compose
 from dreamvid.dream.conditioning import blur, normalise_bands, tilt_spectrum
+from dreamvid.dream.gradient import Extractor, Objective, grain_of, image_gradient
 from dreamvid.dream.look import Look
 from dreamvid.dream.noise import pink_noise
-from dreamvid.dream.objective import ascent_direction, attainment
+from dreamvid.dream.objective import attainment
 from dreamvid.dream.priors import source_pull, total_variation_gradient
 from dreamvid.dream.pyramid import Size, resize
+from dreamvid.dream.tiles import Tiling
 from dreamvid.errors import SettingsError
+from dreamvid.memory import peak_bytes
 
 _TINY = 1e-12
 _CALIBRATION_SIDE = 160
 _GLANCE_SIDE = 512  # px, of what is looked at to tell how far a dream has come
-
-
-class Extractor(Protocol):
-    """A network cut off at its taps; see `dreamvid.models.Extractor`."""
-
-    taps: tuple[str, ...]
-    minimum_side: int
-
-    def __call__(self, image: Tensor) -> list[Tensor]: ...
+_SAMPLE_SIDE = 256  # of the picture whose gradient's memory is counted
 
 
 class Dreamer:
     """Dreams on pictures (1, 3, H, W), float32 RGB in [0, 1], with one network, one look and perhaps a guide.
 
     Mordvintsev, Olah & Tyka 2015 ("Inceptionism") for octaves, jitter and the mean-|g| step. The same
-    inputs give the same bytes on the same CPU. Nothing is kept from picture to picture.
+    inputs give the same bytes on the same CPU, in the same tiles. Nothing is kept from picture to picture.
     """
 
-    def __init__(self, extractor: Extractor, look: Look, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        extractor: Extractor,
+        look: Look,
+        device: torch.device | str = "cpu",
+        budget: TileBudget | None = None,
+    ) -> None:
+        """`budget` says what is dreamed in tiles; None: nothing is."""
         self.extractor = extractor
         self.look = look
         self.device = torch.device(device)
+        self.budget = TileBudget() if budget is None else budget
+        self._grain = grain_of(extractor)
+        self._bytes_per_pixel: dict[Look, float] = {}  # shared by all copies
         self._guide: tuple[Tensor | None, ...] = (None,) * len(extractor.taps)
         self._nominal_energies: dict[Look, float] = {}  # shared by all copies
 
@@ -89,7 +95,8 @@ class Dreamer:
         """
         if self.look not in self._nominal_energies:
             side = self._calibration_side()
-            plain = Dreamer(self.extractor, self.look, self.device)
+            plain = copy.copy(self)
+            plain._guide = (None,) * len(self._guide)
             picture = pink_noise((side, side)).to(self.device)
             self._nominal_energies[self.look] = float((plain.dream(picture) - picture).square().mean().sqrt())
         return self._nominal_energies[self.look]
@@ -130,7 +137,8 @@ class Dreamer:
         from: each octave begins with the carried residual at its own size plus what the coarser octave added to it.
         `gain` (1, 1, H, W) multiplies the step where new content wants longer ones.
 
-        Raises `SettingsError` where the picture is too small for the network.
+        Where memory runs out, the octave is begun again in smaller tiles. Raises `SettingsError` where the picture is
+        too small for the network, `ResourceError` where there is too little memory for the smallest tiles.
         """
         size = (picture.shape[-2], picture.shape[-1])
         self.check_size(size)
@@ -142,18 +150,49 @@ class Dreamer:
             start = base if carried is None else base + resize(carried, octave_size)
             image = start if added is None else start + resize(added, octave_size)
             local_gain = None if gain is None else resize(gain, octave_size).clamp_min(0)
-            image = self._ascend(image.clamp(0, 1), base, counts[octave], octave, local_gain)
+            ascend = functools.partial(
+                self._ascend, image.clamp(0, 1), base, counts[octave], octave, local_gain
+            )
+            image = self._in_tiles(ascend, octave_size, size) if counts[octave] else ascend(None)
             added = image - start
         if image.shape == picture.shape or added is None:
             return image
         start = picture if carried is None else picture + carried
         return (start + resize(added, size)).clamp(0, 1)
 
-    def _ascend(self, image: Tensor, base: Tensor, iterations: int, octave: int, gain: Tensor | None) -> Tensor:
+    def _in_tiles(self, ascend: Callable[[Tiling], Tensor], octave_size: Size, size: Size) -> Tensor:
+        """`ascend` in tiles that fit into memory."""
+        tiling = self.budget.tiling(octave_size, size, self._grain, self._measure_bytes_per_pixel)
+        return until_it_fits(
+            ascend, tiling, lambda failed: self.budget.smaller(failed, octave_size, self._grain)
+        )
+
+    def _measure_bytes_per_pixel(self) -> float:
+        """What the gradient of a picture takes, found on a network without numbers."""
+        if self.look not in self._bytes_per_pixel:
+            module = self.extractor
+            tensors = module.state_dict(keep_vars=True).values() if isinstance(module, nn.Module) else ()
+            extractor = copy.deepcopy(module, {id(tensor): tensor.to("meta") for tensor in tensors})
+            objective = Objective(self.look.targets, (None,) * len(self.look.targets), self.look.spread)
+            side = max(_SAMPLE_SIDE, self.extractor.minimum_side)
+            picture = torch.empty(1, 3, side, side, device="meta")
+            peak = peak_bytes(lambda: image_gradient(extractor, picture, objective))
+            self._bytes_per_pixel[self.look] = peak / side**2
+        return self._bytes_per_pixel[self.look]
+
+    def _ascend(
+        self,
+        image: Tensor,
+        base: Tensor,
+        iterations: int,
+        octave: int,
+        gain: Tensor | None,
+        tiling: Tiling | None,
+    ) -> Tensor:
         for iteration in range(iterations):
             dy, dx = self._jitter_offset(octave, iteration)
             rolled = torch.roll(image, (dy, dx), dims=(2, 3))
-            gradient = torch.roll(self._gradient(rolled), (-dy, -dx), dims=(2, 3))
+            gradient = torch.roll(self._gradient(rolled, tiling), (-dy, -dx), dims=(2, 3))
             update = self._push(gradient, image, base) * self.look.step_at(iteration, iterations)
             image = compose(image, update if gain is None else update * gain, keep_color=self.look.keep_color)
         return image
@@ -181,19 +220,7 @@ class Dreamer:
         reach = self.look.jitter
         return draw.randint(-reach, reach), draw.randint(-reach, reach)
 
-    def _gradient(self, image: Tensor) -> Tensor:
-        """The weighted sum of every tap's image gradient, each normalised first so that a weight means what it says."""
-        image = image.detach().requires_grad_(True)
-        activations = self.extractor(image)
-        total: Tensor | None = None
-        aims = zip(activations, self.look.targets, self._guide, strict=True)
-        for index, (activation, target, guide) in enumerate(aims):
-            if target.weight == 0:
-                continue
-            direction = ascent_direction(activation, target, spread=self.look.spread, guide=guide)
-            (gradient,) = torch.autograd.grad(
-                activation, image, direction, retain_graph=index + 1 < len(activations)
-            )
-            normal = gradient * (target.weight / gradient.abs().mean().clamp_min(_TINY))
-            total = normal if total is None else total + normal
-        return torch.zeros_like(image) if total is None else total
+    def _gradient(self, image: Tensor, tiling: Tiling | None = None) -> Tensor:
+        """What the targets want of the picture, before conditioning; see `image_gradient`."""
+        objective = Objective(self.look.targets, self._guide, self.look.spread)
+        return image_gradient(self.extractor, image, objective, tiling)

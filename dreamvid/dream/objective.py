@@ -77,7 +77,7 @@ def attainment(activation: Tensor, target: Target, *, guide: Tensor | None = Non
 
 
 def channel_energy(activation: Tensor, target: Target, guide: Tensor | None = None) -> Tensor:
-    """Return the mean square of what is wanted at a tap, (N, chosen channels): what `spread_channels` weighs them by."""
+    """Return the mean square of what is wanted at a tap, (N, chosen channels), which `spread_channels` weighs by."""
     return _energy(_wanted(activation.detach(), target, guide))
 
 

@@ -18,12 +18,10 @@ import torch
 from torch import Tensor
 
 from dreamvid.dream.pyramid import Size
-
-SMALLEST_INTERIOR = 64
-"""Pixels a side: a smaller interior would be nearly all halo."""
+from dreamvid.values import SMALLEST_TILE
 
 LARGEST_HALO = 256
-"""Pixels. Few layers reach further (those of inception_v3, 450 to 1100 in theory), and those by next to nothing there."""
+"""Pixels. Only the deeper layers of inception_v3 reach further: 450 to 1100 in theory, next to nothing in fact."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def plan_tiles(size: Size, grain: Grain, pixels: float, side: int | None = None)
 
 def _choices(length: int, grain: Grain, side: int | None) -> list[tuple[Span, ...]]:
     """The ways to cut a side, each with interiors of one length as near as the strides allow."""
-    most = max(1, length // max(SMALLEST_INTERIOR, grain.step))
+    most = max(1, length // max(SMALLEST_TILE, grain.step))
     fewest = 1 if side is None else min(most, -(-length // side))
     interiors = dict.fromkeys(-(-length // count // grain.step) * grain.step for count in range(fewest, most + 1))
     return [_cut(length, interior, grain) for interior in interiors]

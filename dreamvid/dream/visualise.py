@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from dreamvid.dream.dreamer import Extractor
 from dreamvid.dream.fourier import FourierPictures
+from dreamvid.dream.gradient import Extractor
 from dreamvid.dream.objective import Target
 from dreamvid.dream.priors import total_variation_gradient
 from dreamvid.dream.pyramid import Size, resize

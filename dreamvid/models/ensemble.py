@@ -29,6 +29,7 @@ class Ensemble(nn.Module):
         self.pooled = tuple(pooled for _, part in parts for pooled in part.pooled)
         self.reach = (max(part.reach[0] for _, part in parts), max(part.reach[1] for _, part in parts))
         self.minimum_side = max(part.minimum_side for _, part in parts)
+        self._extractors = [part for _, part in parts]
         self._heads = [(part, tap) for _, part in parts for tap in range(len(part.taps))]
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -37,7 +38,7 @@ class Ensemble(nn.Module):
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """Return the map of each tap; see `Extractor.maps`."""
-        return [tap_map for part in self.parts for tap_map in part.maps(x)]
+        return [tap_map for part in self._extractors for tap_map in part.maps(x)]
 
     def from_map(self, tap: int, tap_map: Tensor) -> Tensor:
         """Return the activation at a tap from its map; see `Extractor.from_map`."""

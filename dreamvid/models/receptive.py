@@ -75,7 +75,8 @@ def _last_local(tap: fx.Node, fields: dict[fx.Node, Field]) -> fx.Node:
     before = {source for node in behind for source in node.all_input_nodes if source in fields}
     if len(before) == 1:
         return before.pop()
-    return next(node for node in tap.graph.nodes if node.op == "placeholder")
+    picture: fx.Node = next(node for node in tap.graph.nodes if node.op == "placeholder")
+    return picture
 
 
 def _head(body: fx.GraphModule, start: fx.Node, end: fx.Node) -> fx.GraphModule:
@@ -130,7 +131,7 @@ def _field_of(node: fx.Node, body: fx.GraphModule, sources: Sequence[Field]) -> 
 def _through_window(
     field: Field, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
 ) -> Field | None:
-    """Of both directions the larger; the strides must be the same."""
+    """Of both directions the larger; None where their strides differ."""
     if stride[0] != stride[1]:
         return None
     reach = [(size - 1) * apart - pad for size, apart, pad in zip(kernel, dilation, padding, strict=True)]
@@ -143,17 +144,18 @@ def _window(node: fx.Node, body: fx.GraphModule) -> tuple[tuple[int, int], ...]:
     """Kernel, stride, padding and dilation of a convolution or pooling."""
     if node.op == "call_module":
         module: Any = body.get_submodule(str(node.target))
-        given = {name: getattr(module, name, None) for name in ("kernel_size", "stride", "padding", "dilation")}
+        names = ("kernel_size", "stride", "padding", "dilation")
+        given = {name: getattr(module, name) for name in names if hasattr(module, name)}
     else:
         order = ("kernel_size", "stride", "padding")
         given = {**dict(zip(order, node.args[1:], strict=False)), **node.kwargs}
-    kernel = _pair(given.get("kernel_size"))
-    stride = given.get("stride")
-    return kernel, _pair(stride) if stride else kernel, _pair(given.get("padding") or 0), _pair(given.get("dilation") or 1)
+    kernel = _pair(given["kernel_size"])
+    stride = given.get("stride") or kernel  # a pooling's stride is its size
+    return kernel, _pair(stride), _pair(given.get("padding", 0)), _pair(given.get("dilation", 1))
 
 
 def _stacks_channels(node: fx.Node) -> bool:
-    return (node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)) == 1
+    return 1 in (*node.args[1:], node.kwargs.get("dim"))
 
 
 def _pair(value: Any) -> tuple[int, int]:

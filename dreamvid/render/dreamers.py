@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreamvid.dream import Dreamer, Look, Target
+from dreamvid.dream import Dreamer, Look, Target, TileBudget
 from dreamvid.errors import SettingsError
 from dreamvid.machine import Machine
 from dreamvid.models import LOGITS, MODELS, Ensemble, Extractor, Network, load_network
 from dreamvid.settings import DreamSettings
-from dreamvid.values import LayerTarget
+from dreamvid.values import GB, LayerTarget
 
 Networks = dict[tuple[str, Path | None], Network]
 """Loaded networks, by the name they were asked for and their own weights."""
@@ -73,7 +73,9 @@ def make_dreamer(aims: Iterable[Aim], settings: DreamSettings, machine: Machine)
         for network in networks
     ]
     extractor: Extractor | Ensemble = extractors[0][1] if len(extractors) == 1 else Ensemble(extractors)
-    return Dreamer(extractor, make_look(settings, [aim.target for aim in aims]), machine.device)
+    memory = None if settings.memory is None else int(settings.memory * GB)
+    budget = TileBudget(settings.tile, memory, machine.device)
+    return Dreamer(extractor, make_look(settings, [aim.target for aim in aims]), machine.device, budget)
 
 
 def make_look(settings: DreamSettings, targets: Iterable[Target]) -> Look:

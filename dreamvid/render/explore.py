@@ -161,8 +161,11 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
     )
     dreams: dict[_Trial, Pixels] = {}
     clock = time.perf_counter()
+    notices.clear()
     for count, (trial, dream, energy) in enumerate(studio.dream(trials)):
         dreams[trial] = dream
+        yield from map(Notice, notices)
+        notices.clear()
         now = time.perf_counter()
         yield FrameDone(count, 0, energy, 1.0, now - clock)
         clock = now
@@ -257,6 +260,7 @@ class _Studio:
         for trial, plan in self._plans(trials):
             residual = plan.settings.strength * (plan.dreamer.dream(raw) - raw)
             shown = compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
+            self._notices += plan.dreamer.budget.take_notices()
             yield trial, _pixels(to_frame(shown)), float((shown - raw).square().mean().sqrt())
 
     def rank(self, layer: LayerTarget | None, job: Exploration) -> tuple[Ranked, list[_Part]]:

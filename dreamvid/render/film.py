@@ -108,6 +108,7 @@ class Film:
                     figures = None
                     if self._inspector is not None:
                         figures = self._inspector.measure(raw, shown, step.motion, plan.dreamer)
+                    yield from self._planner.notices()
                     self.done += 1
                     energy = _energy(shown - raw)
                     now = time.perf_counter()
@@ -132,6 +133,7 @@ def dream_still(reader: Reader, planner: Planner[Settings], device: torch.device
         plan = planner.at(0)
         yield None, ShotStarted(index, index)
         shown = _show(raw, plan.settings.strength * (plan.dreamer.dream(raw) - raw), plan)
+        yield from planner.notices()
         figures = Inspector().measure(raw, shown, None, plan.dreamer) if plan.settings.report else None
         done = FrameDone(index, index, _energy(shown - raw), 1.0, time.perf_counter() - clock, figures)
         yield join_alpha(to_frame(shown), alpha), done

@@ -15,7 +15,8 @@ from dreamvid.media import list_sequence
 from dreamvid.recipe import write_recipe
 from dreamvid.settings import DreamSettings, key_of
 
-_NO_MATTER = {"threads", "save_every", "sidecar", "report"} | {"device", "precision"}  # what became of these is a fact
+_NO_MATTER = {"threads", "memory", "tile", "save_every", "sidecar", "report"}
+_NO_MATTER |= {"device", "precision"}  # what became of these is a fact
 _FILES = ("weights", "guide", "mask", "react")
 _SAMPLE = 2**20  # bytes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Generic, TypeVar
@@ -15,6 +15,7 @@ from dreamvid.audio import SoundAnalysis
 from dreamvid.dream import Dreamer, Extractor, Look, Target
 from dreamvid.render.companion import Companion
 from dreamvid.render.dreamers import make_look
+from dreamvid.render.events import Notice
 from dreamvid.render.frames import to_tensor
 from dreamvid.schedule import Moment
 from dreamvid.settings import DreamSettings
@@ -102,6 +103,10 @@ class Planner(Generic[S]):
     def extractor(self) -> Extractor:
         """The networks that dream."""
         return self._dreamer.extractor
+
+    def notices(self) -> Iterator[tuple[None, Notice]]:
+        """What the dreamer has to say since the last time, as events of a loop."""
+        return ((None, Notice(text)) for text in self._dreamer.budget.take_notices())
 
     def at(self, index: int) -> FramePlan[S]:
         """The plan of a frame. Raises `SettingsError` where a schedule has no value then."""
