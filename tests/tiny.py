@@ -31,7 +31,7 @@ class TinyExtractor:
         return [self.from_map(tap, tap_map) for tap, tap_map in enumerate(self.maps(image))]
 
     def from_map(self, tap: int, tap_map: Tensor) -> Tensor:
-        return F.relu(tap_map.mean((2, 3)) @ self._scores.T.to(tap_map)) if self.pooled[tap] else tap_map
+        return F.softplus(tap_map.mean((2, 3)) @ self._scores.T.to(tap_map)) if self.pooled[tap] else tap_map
 
     def maps(self, image: Tensor) -> list[Tensor]:
         self.calls += 1

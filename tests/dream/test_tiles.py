@@ -1,0 +1,172 @@
+"""In tiles a dream is what it is whole."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from dreamvid.dream import Dreamer, Look, Target, TileBudget
+from dreamvid.dream.gradient import Extractor, Objective, grain_of, image_gradient
+from dreamvid.dream.tiles import Grain, Tiling, plan_tiles
+from dreamvid.models import Ensemble, load_network
+from tests.tiny import TinyExtractor, noise
+
+GUIDE = torch.rand(8, 30, generator=torch.Generator().manual_seed(5))
+SCORE = Target(channels=(2,), linear=True)
+
+OBJECTIVES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "plain": (("second",), {}),
+    "spread": (("second",), {"spread": 1.5}),
+    "channels": (("first",), {"targets": (Target(channels=(1, 4)),), "spread": 1.0}),
+    "guide": (("second",), {"guides": (GUIDE,)}),
+    "guide, spread": (("second",), {"guides": (GUIDE,), "spread": 1.5}),
+    "guide, channels": (("second",), {"guides": (GUIDE,), "targets": (Target(channels=(0, 3)),), "spread": 1.5}),
+    "class": (("scores",), {"targets": (SCORE,)}),
+    "energy of the scores": (("scores",), {"spread": 1.0}),
+    "reverse": (("second",), {"targets": (Target(reverse=True),), "spread": 1.5}),
+    "away from a class": (("scores",), {"targets": (Target(channels=(1,), linear=True, reverse=True),)}),
+    "layers": (("first", "second", "scores"), {"targets": (Target(0.5), Target(-1.0), SCORE), "spread": 1.5}),
+    "a layer that does not count": (("first", "second"), {"targets": (Target(), Target(0.0)), "spread": 1.5}),
+}
+
+
+def faint_half(height: int, width: int) -> Tensor:
+    """A picture whose left half is nearly flat: normalised tile by tile, it would be dreamed as strongly as the other.
+    """
+    picture = noise(height, width, seed=3)
+    picture[..., : width // 2] = 0.5 + 0.02 * (picture[..., : width // 2] - 0.5)
+    return picture
+
+
+def objective(taps: tuple[str, ...], values: dict[str, Any]) -> Objective:
+    return Objective(**{"targets": (Target(),) * len(taps), "guides": (None,) * len(taps), **values})
+
+
+def tiled(extractor: Extractor, picture: Tensor, side: int = 64) -> Tiling:
+    tiling = plan_tiles((picture.shape[-2], picture.shape[-1]), grain_of(extractor), math.inf, side)
+    assert len(tiling.rows) > 1
+    assert len(tiling.columns) > 1
+    return tiling
+
+
+@pytest.mark.parametrize("size", [(203, 151), (150, 256), (131, 135)])
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_gradient_in_tiles_is_the_wholes(name: str, size: tuple[int, int]) -> None:
+    taps, values = OBJECTIVES[name]
+    extractor, climbed, picture = TinyExtractor(taps), objective(taps, values), faint_half(*size)
+    whole = image_gradient(extractor, picture, climbed)
+    assert whole.abs().mean() > 0
+    parts = image_gradient(extractor, picture, climbed, tiled(extractor, picture))
+    assert torch.allclose(parts, whole, rtol=1e-4, atol=1e-5 * float(whole.abs().max()))
+
+
+@pytest.mark.parametrize("taps", [("inception4d",), ("logits", "inception3a"), ("mean",)])
+def test_dreamnets_gradient_in_tiles_is_the_wholes(taps: tuple[str, ...]) -> None:
+    extractor = load_network("dreamnet").extractor(taps)
+    targets = tuple(Target(channels=(7,), linear=True) if tap == "logits" else Target() for tap in taps)
+    climbed, picture = Objective(targets, (None,) * len(taps), spread=1.5), faint_half(309, 411)
+    whole = image_gradient(extractor, picture, climbed)
+    tiling = tiled(extractor, picture, side=220)
+    parts = image_gradient(extractor, picture, climbed, tiling)
+    assert torch.allclose(parts, whole, rtol=1e-3, atol=1e-5 * float(whole.abs().max()))
+    edges = seams(tiling, picture)
+    difference = (parts - whole).abs().mean((0, 1))
+    assert float(difference[edges].mean()) < 3 * float(difference[~edges].mean()) + 1e-9
+
+
+def seams(tiling: Tiling, picture: Tensor, width: int = 4) -> Tensor:
+    """Where in a picture two interiors or two tiles meet, (H, W) bool."""
+    found = torch.zeros(picture.shape[-2:], dtype=torch.bool)
+    for span in tiling.rows:
+        for edge in (span.start, span.first, span.end, span.stop):
+            if 0 < edge < len(found):
+                found[max(0, edge - width) : edge + width] = True
+    for span in tiling.columns:
+        for edge in (span.start, span.first, span.end, span.stop):
+            if 0 < edge < found.shape[1]:
+                found[:, max(0, edge - width) : edge + width] = True
+    return found
+
+
+def test_several_networks_in_tiles_are_what_they_are_whole() -> None:
+    parts = [
+        ("dreamnet", load_network("dreamnet").extractor(["inception3a", "inception4a"])),
+        ("squeezenet1_1", load_network("squeezenet1_1", random_seed=5).extractor(["logits", "fire4"])),
+    ]
+    extractor, picture = Ensemble(parts), faint_half(233, 347)
+    climbed = Objective((Target(), Target(0.5), SCORE, Target(2.0)), (None,) * 4, spread=1.0)
+    whole = image_gradient(extractor, picture, climbed)
+    tiling = tiled(extractor, picture, side=180)
+    difference = image_gradient(extractor, picture, climbed, tiling) - whole
+    assert float(difference.abs().mean() / whole.abs().mean()) < 1e-4  # a maximum of equals may fall elsewhere
+
+
+@pytest.mark.parametrize(
+    "values", [{"jitter": 9}, {"jitter": 0, "spectrum": 0.7}, {"jitter": 5, "laplacian": 2, "tv": 0.1, "smooth": 1.0}]
+)
+def test_a_dream_in_tiles_is_the_whole_dream(values: dict[str, Any]) -> None:
+    look = Look((Target(), SCORE), octaves=3, iterations=(3,), spread=1.5, **values)
+    picture = faint_half(171, 239)
+    whole = Dreamer(TinyExtractor(("second", "scores")), look).dream(picture)
+    extractor = TinyExtractor(("second", "scores"))
+    parts = Dreamer(extractor, look, budget=TileBudget(tile=64)).dream(picture)
+    assert extractor.calls > 9 + 3 * 6  # not one for each step
+    assert float((whole - picture).abs().mean()) > 2 / 255
+    assert float((parts - whole).abs().mean()) < 0.01 / 255
+
+
+def test_what_fits_is_dreamed_whole_to_the_bit() -> None:
+    picture, look = noise(100, 120), Look(octaves=2, iterations=(2,))
+    whole = Dreamer(TinyExtractor(), look).dream(picture)
+    assert torch.equal(Dreamer(TinyExtractor(), look, budget=TileBudget(tile="auto")).dream(picture), whole)
+    assert torch.equal(Dreamer(TinyExtractor(), look, budget=TileBudget(tile=128)).dream(picture), whole)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(20, 900), st.integers(20, 900)),
+    strides=st.lists(st.sampled_from([1, 2, 4, 8, 16]), min_size=1, max_size=3),
+    before=st.integers(0, 120),
+    after=st.integers(0, 120),
+    least=st.integers(1, 20),
+    pixels=st.integers(5_000, 300_000),
+    side=st.none() | st.integers(64, 400),
+)
+def test_tiles_are_small_enough_and_interiors_cover_the_picture_once(
+    size: tuple[int, int], strides: list[int], before: int, after: int, least: int, pixels: int, side: int | None
+) -> None:
+    grain = Grain(tuple(strides), before, after, least)
+    tiling = plan_tiles(size, grain, pixels, side)
+    covered = torch.zeros(size, dtype=torch.int32)
+    for tile in tiling:
+        for span, length in zip(tile, size, strict=True):
+            assert span.start % max(strides) == span.first % max(strides) == 0
+            assert 0 <= span.start <= max(0, span.first - before)
+            assert length >= span.stop >= min(length, span.end + after)
+            assert span.stop - span.start >= least
+            # As short as the side allows; one that is not shorter than the stride cannot be cut.
+            assert side is None or span.end - span.first < max(side, 128) + max(strides)
+        covered[tile.rows.first : tile.rows.end, tile.columns.first : tile.columns.end] += 1
+        assert torch.zeros(size)[tile.pixels].numel() <= tiling.largest
+    assert covered.min() == covered.max() == 1
+    smallest = plan_tiles(size, grain, 0, side)
+    assert tiling.largest <= max(pixels, smallest.largest)
+
+
+def test_of_all_tilings_the_one_with_least_to_compute() -> None:
+    grain = Grain((8,), 90, 84, 2)
+    whole = plan_tiles((2160, 3840), grain, 2160 * 3840)
+    assert len(whole) == 1
+    halves = plan_tiles((2160, 3840), grain, 2160 * 3840 - 1)
+    assert (len(halves.rows), len(halves.columns)) == (1, 2)  # the shorter seam
+    tiles = plan_tiles((2160, 3840), grain, 1_000_000)
+    computed = sum(
+        (tile.rows.stop - tile.rows.start) * (tile.columns.stop - tile.columns.start) for tile in tiles
+    )
+    assert computed < 1.5 * 2160 * 3840
