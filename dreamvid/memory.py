@@ -11,7 +11,16 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-_PHRASES = ("out of memory", "allocate memory", "not enough memory", "alloc_failed", "bad_alloc", "bad allocation")
+_PHRASES = (
+    "out of memory",
+    "allocate memory",
+    "not enough memory",
+    "alloc_failed",
+    "bad_alloc",
+    "bad allocation",
+    "could not create a primitive",  # oneDNN, on the CPU
+    "could not create a memory",
+)
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
 _UNKNOWN_SHARE = 0.5  # of the installed memory, where the system does not say how much of it is free

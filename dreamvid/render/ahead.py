@@ -11,6 +11,12 @@ from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.1
+_WAITING_BYTES = 256 * 2**20  # in one queue: a frame of 4K is 100 MB
+
+
+def depth_within(item_bytes: int, most: int) -> int:
+    """How many items of a size may wait in one queue: `most`, or fewer of large ones; one at least."""
+    return max(1, min(most, _WAITING_BYTES // item_bytes))
 
 
 class _StoppedError(Exception):

@@ -13,7 +13,7 @@ from torch import Tensor
 from dreamvid.dream import compose
 from dreamvid.media import Reader
 from dreamvid.motion import Motion, MotionEstimator
-from dreamvid.render.ahead import ReadAhead
+from dreamvid.render.ahead import ReadAhead, depth_within
 from dreamvid.render.carry import Carry
 from dreamvid.render.events import FrameDone, ShotStarted
 from dreamvid.render.frames import Dreams, Frame, join_alpha, split_alpha, to_frame, to_tensor
@@ -22,7 +22,7 @@ from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
 from dreamvid.settings import Settings
 
-_FRAMES_AHEAD = 4  # decoded; with the look-ahead of the cut detection, about 8 frames are in memory at a time
+_FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
 _MOTIONS_AHEAD = 3
 
 
@@ -94,9 +94,10 @@ class Film:
         skip = self.lead
         first = reader.first_index + skip - self.done  # of the film, in the source
         clock = time.perf_counter()
-        with ReadAhead(reader, _FRAMES_AHEAD) as frames:
+        frame_bytes = reader.width * reader.height * 3 * 4
+        with ReadAhead(reader, depth_within(frame_bytes, _FRAMES_AHEAD)) as frames:
             steps = follow_motion(frames, cuts, self._settings.flow, str(self._device), skip)
-            with ReadAhead(steps, _MOTIONS_AHEAD) as ready:
+            with ReadAhead(steps, depth_within(2 * frame_bytes, _MOTIONS_AHEAD)) as ready:  # a frame and its motion
                 for step in ready:
                     index = self.done
                     raw = to_tensor(step.raw, self._device)

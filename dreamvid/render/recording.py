@@ -14,14 +14,14 @@ from typing import Protocol
 from dreamvid.media import FloatImage, Original, SoundTrack, Writer
 from dreamvid.media.segments import join_segments
 from dreamvid.media.target import output_pattern
-from dreamvid.render.ahead import WriteBehind
+from dreamvid.render.ahead import WriteBehind, depth_within
 from dreamvid.render.events import Event, ShotStarted
 from dreamvid.render.frames import Dreams
 from dreamvid.render.journal import Journal, load_frame, store_frame
 from dreamvid.render.snapshot import Snapshot, make_durable
 
 FRAMES_BEHIND = 4
-"""How many finished frames may wait for the encoder."""
+"""How many finished frames may wait for the encoder; fewer of large ones."""
 
 OPEN_SEGMENT_BYTES = 256 * 2**20
 """What the pictures of the open segment may take, about."""
@@ -46,7 +46,7 @@ def record(loop: Loop, dreams: Dreams, recorder: Recorder, save_seconds: float) 
     try:
         recorder.resume()
         in_segment = recorder.frame_count - recorder.first_open
-        with contextlib.closing(dreams), WriteBehind(recorder.write, FRAMES_BEHIND) as output:
+        with contextlib.closing(dreams), WriteBehind(recorder.write, recorder.most_behind) as output:
             for frame, event in dreams:
                 if isinstance(event, ShotStarted):
                     output.put(event)
@@ -85,6 +85,8 @@ class Recorder(ABC):
     """The first frame of the piece that is still open."""
     length = _MOST_FRAMES
     """How many frames are a natural piece: after so many the state is saved, whatever the clock says."""
+    most_behind = FRAMES_BEHIND
+    """How many finished frames may wait for this one."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -128,6 +130,10 @@ class Recorder(ABC):
         """Stop; the journal stays as it was saved last."""
 
 
+def _most_behind(writer: Writer) -> int:
+    return depth_within(writer.width * writer.height * 3 * 4, FRAMES_BEHIND)
+
+
 def choose_recorder(journal: Journal, open_target: Callable[..., Writer]) -> Recorder:
     """The recorder for the journal's target; `open_target` opens a writer at a path, of a `part` of the film or with
     `resume`, so many frames of a sequence being there already."""
@@ -142,6 +148,7 @@ class SequenceRecorder(Recorder):
     def __init__(self, journal: Journal, open_target: Callable[..., Writer]) -> None:
         super().__init__(journal)
         self._writer = open_target(journal.target, resume=journal.done if journal.going_on else None)
+        self.most_behind = _most_behind(self._writer)
         self._unsaved: list[Path] = []
         self.frame_count = journal.done
 
@@ -193,6 +200,7 @@ class FilmRecorder(Recorder):
         self._open_segment = open_segment
         first = open_segment(journal.segment_path(0))
         self._deep = first.deep
+        self.most_behind = _most_behind(first)
         self.length = length or segment_length(first.width, first.height, deep=first.deep)
         self._segments = list(journal.segments)
         self._writer: Writer | None = None
