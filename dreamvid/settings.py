@@ -312,7 +312,7 @@ class RunSettings(_Group):
     )
     tile: Tile = _setting(
         "auto",
-        "Dream large frames in tiles of so many pixels a side, with the same result; auto: only those that do not fit "
+        "Dream large frames in tiles of so many pixels a side; no seam is seen; auto: only those that do not fit "
         "into memory whole; none: never",
         "auto|none|PX",
     )

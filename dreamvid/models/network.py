@@ -116,7 +116,8 @@ class Extractor(nn.Module):
             need = f"{', '.join(self.taps)} need at least {self.minimum_side} px a side"
             raise ValueError(f"{need}, not {width}x{height}")
         normalised = ((x - self.mean) / self.std).to(self.dtype, memory_format=torch.channels_last)
-        maps: list[Tensor] = list(self.body(normalised))
+        # Called as a module, a traced network prints what fails inside of it, memory that runs out included.
+        maps: list[Tensor] = list(self.body.forward(normalised))
         return maps
 
 

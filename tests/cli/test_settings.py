@@ -67,6 +67,9 @@ def test_text_means_what_a_person_would_mean() -> None:
         ({"start": "-1"}, r"--start: '-1' lies before"),
         ({"size": "640"}, r"--size: '640' is not WIDTHxHEIGHT"),
         ({"rate": "0"}, r"--rate: "),
+        ({"tile": "32"}, r"--tile: '32' is not auto, none or a number of pixels of at least 64"),
+        ({"tile": "big"}, r"--tile: 'big' is not auto, none or"),
+        ({"memory": "0"}, r"--memory: .*greater than 0"),
     ],
 )
 def test_what_makes_no_sense_is_one_clear_line(values: dict[str, object], message: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dreamvid.render.ahead import ReadAhead, WriteBehind
+from dreamvid.render.ahead import ReadAhead, WriteBehind, depth_within
 
 
 class Counting:
@@ -110,3 +110,8 @@ def test_after_an_error_of_the_producer_what_waits_is_dropped() -> None:
         threading.Timer(0.2, gate.set).start()
         raise KeyboardInterrupt
     assert len(written) <= 1
+
+
+def test_fewer_large_items_wait_but_always_one() -> None:
+    frame = 3840 * 2160 * 3 * 4
+    assert [depth_within(size, 4) for size in (frame // 4, frame, 3 * frame)] == [4, 2, 1]

@@ -104,3 +104,10 @@ def test_every_setting_of_the_look_reaches_the_dream_core() -> None:
     assert set(values) | elsewhere == set(LookSettings.model_fields) | set(ConditioningSettings.model_fields)
     look = make_look(Settings(**values), [Target()])
     assert {name: getattr(look, name) for name in values} == values
+
+
+def test_tile_and_memory_reach_the_dream_core() -> None:
+    for values, tiles in (({"tile": "64"}, 4), ({"tile": "none"}, 1), ({"memory": 0.001}, 4), ({}, 1)):
+        settings = make_settings({"model": "dreamnet", "layer": "conv1", **values})
+        made = make_dreamer(load_aims(settings), settings, CPU)
+        assert len(made.budget.tiling((130, 128), (130, 128), made._grain, made._measure_bytes_per_pixel)) == tiles

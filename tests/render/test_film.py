@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from dreamvid.dream import Dreamer, Look
+from dreamvid.dream import Dreamer, Look, TileBudget
 from dreamvid.motion import Motion, mark_cuts
-from dreamvid.render import FrameDone, ShotStarted
+from dreamvid.render import FrameDone, Notice, ShotStarted
 from dreamvid.render.carry import Carry
 from dreamvid.render.film import Film, dream_still
 from dreamvid.render.frames import to_frame, to_tensor
@@ -31,6 +31,7 @@ class Frames:
 
     def __init__(self, frames: list[np.ndarray]) -> None:
         self.frames = frames
+        self.height, self.width = frames[0].shape[:2]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter(self.frames)
@@ -213,3 +214,17 @@ def test_an_error_while_reading_ends_the_film_with_it() -> None:
     with pytest.raises(OSError, match="the drive is gone"):
         planner = Planner(Dreamer(TinyExtractor(), LOOK), Settings(), CLOCK)
         list(Film(planner, torch.device("cpu")).dream(Broken(drifting(3)), []))
+
+
+def test_a_film_says_once_that_memory_ran_out_and_goes_on() -> None:
+    class Cramped(TinyExtractor):
+        def maps(self, image: torch.Tensor) -> list[torch.Tensor]:
+            if image.device.type != "meta" and min(image.shape[-2:]) > 170:  # not the calibration's picture
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().maps(image)
+
+    planner = Planner(Dreamer(Cramped(), LOOK, budget=TileBudget("auto")), Settings(flow="none"), CLOCK)
+    frames = [to_frame(noise(180, 260, seed)) for seed in range(3)]
+    events = [event for _, event in Film(planner, torch.device("cpu")).dream(Frames(frames), [False] * 3)]
+    assert [type(event) for event in events] == [ShotStarted, Notice, FrameDone, FrameDone, FrameDone]
+    assert events[1].text.startswith("out of memory dreaming 260x180 whole: from here on in ")
