@@ -52,6 +52,10 @@ class BlockConv(nn.Module):
         self.conv = nn.Conv2d(inputs * 4, outputs, blocks)
         self.conv.weight = nn.Parameter(kernel.reshape(outputs, inputs * 4, blocks, blocks), requires_grad=False)
         self.conv.bias = conv.bias
+        # Of the convolution that it stands for: which pixels a position sees.
+        self.kernel_size, self.stride, self.padding, self.dilation = (
+            conv.kernel_size, conv.stride, conv.padding, conv.dilation,
+        )  # fmt: skip
         self._lead = int(conv.padding[0]) + before
         self._reach = (conv.kernel_size[0], int(conv.padding[0]))
 

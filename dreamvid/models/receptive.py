@@ -39,8 +39,9 @@ def reach(fields: Sequence[Field]) -> tuple[int, int]:
 
 _POINTWISE = {
     "BatchNorm2d", "ReLU", "Identity", "Dropout", "relu", "add", "iadd", "mul", "sub", "truediv", "sigmoid", "tanh",
+    "getitem",
 }  # fmt: skip
-_WINDOWS = {"Conv2d", "MaxPool2d", "AvgPool2d", "max_pool2d", "avg_pool2d"}
+_WINDOWS = {"Conv2d", "BlockConv", "MaxPool2d", "AvgPool2d", "max_pool2d", "avg_pool2d"}
 
 
 def split_local(body: fx.GraphModule) -> tuple[fx.GraphModule, list[Local]]:
@@ -123,7 +124,7 @@ def _field_of(node: fx.Node, body: fx.GraphModule, sources: Sequence[Field]) -> 
     field = Field(
         sources[0].stride, min(source.first for source in sources), max(source.last for source in sources)
     )
-    if name in _POINTWISE or (name == "cat" and _stacks_channels(node)):
+    if name in _POINTWISE or (name in ("cat", "split") and _concerns_channels(node)):
         return field
     return _through_window(field, *_window(node, body)) if name in _WINDOWS else None
 
@@ -154,7 +155,8 @@ def _window(node: fx.Node, body: fx.GraphModule) -> tuple[tuple[int, int], ...]:
     return kernel, _pair(stride), _pair(given.get("padding", 0)), _pair(given.get("dilation", 1))
 
 
-def _stacks_channels(node: fx.Node) -> bool:
+def _concerns_channels(node: fx.Node) -> bool:
+    """Whether a stack or its contrary is along the channels."""
     return 1 in (*node.args[1:], node.kwargs.get("dim"))
 
 
