@@ -90,8 +90,10 @@ def test_numbered_pictures_have_theirs_beside_the_folder(tmp_path: Path) -> None
 def test_an_interrupted_report_goes_on_without_gap_or_double(tmp_path: Path, rendered: Path) -> None:
     target = tmp_path / "out.mp4"
     stop_after(job(target), 7)
-    with (tmp_path / "out.mp4.journal" / "report.jsonl").open("a") as file:
-        file.write('{"frame": 8, "sh')  # the power went
+    kept = tmp_path / "out.mp4.journal" / "report.jsonl"
+    beyond = json.loads(kept.read_text().splitlines()[-1]) | {"frame": 15}  # reported, but not saved
+    with kept.open("a") as file:
+        file.write(json.dumps(beyond) + '\n{"frame": 16, "sh')  # the power went
     dreamed = [event for event in render_job(job(target)) if isinstance(event, FrameDone)]
     report = lines(target)
     assert [line["frame"] for line in report] == list(range(20))
