@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ValidationError
 
 from dreamvid.errors import SettingsError, did_you_mean
-from dreamvid.settings import _Group, _setting, explain_fault, key_of
+from dreamvid.settings import explain_fault, key_of
+from dreamvid.settings_groups import Group, setting
 
 
 def _parse_chunk(value: Any) -> Any:
@@ -24,23 +25,23 @@ def _parse_chunk(value: Any) -> Any:
 Chunk = Annotated[int | str, BeforeValidator(_parse_chunk)]
 
 
-class FarmSettings(_Group):
+class FarmSettings(Group):
     """On how many machines, and in what pieces."""
 
-    address: str = _setting(
+    address: str = setting(
         "auto",
         "Ray cluster. auto: the one that this machine belongs to, else this machine alone; local: this machine alone; "
         "or the HOST:PORT that `ray start --head` has said",
         "auto|local|HOST:PORT",
     )
-    workers: int | None = _setting(
+    workers: int | None = setting(
         None,
         "How many; one for each GPU, or for every four processor cores where there are none",
         "N",
         ge=1,
         le=100_000,
     )
-    chunk: Chunk = _setting(
+    chunk: Chunk = setting(
         "auto",
         "Split long shots. auto: where the farm would wait for one; none: never, the film is then exactly that of one "
         "machine; or after so many frames",
@@ -48,11 +49,11 @@ class FarmSettings(_Group):
     )
     # Measured (benchmarks/run_in.py): after 24 frames the dream is as strong as if it had begun long before. It is
     # never the same dream again where the picture moves, however long the run-in: that is what the fade is for.
-    run_in: int = _setting(
+    run_in: int = setting(
         24, "Frames dreamed before a chunk's first, so that the dream has settled", "N", ge=0, le=10_000
     )
-    fade: int = _setting(12, "Frames over which the dreams of two chunks are faded into each other", "N", ge=0, le=1000)
-    tries: int = _setting(3, "How often a shot is tried before the farm goes on without it", "N", ge=1, le=100)
+    fade: int = setting(12, "Frames over which the dreams of two chunks are faded into each other", "N", ge=0, le=1000)
+    tries: int = setting(3, "How often a shot is tried before the farm goes on without it", "N", ge=1, le=100)
 
 
 def make_farm_settings(*layers: Mapping[str, Any]) -> FarmSettings:

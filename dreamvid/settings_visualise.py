@@ -14,12 +14,11 @@ from dreamvid.settings import (
     ObjectiveSettings,
     RunSettings,
     Settings,
-    _Group,
-    _setting,
     explain_fault,
     key_of,
     make_settings,
 )
+from dreamvid.settings_groups import Group, setting
 from dreamvid.values import Size
 
 _SMALLEST_SCALE, _LARGEST_SCALE = 0.05, 8.0
@@ -42,15 +41,15 @@ _Factor = Annotated[float, Field(ge=_SMALLEST_SCALE, le=_LARGEST_SCALE)]
 ScaleRange = Annotated[tuple[_Factor, _Factor], BeforeValidator(_parse_range)]
 
 
-class VisualiseSettings(_Group):
+class VisualiseSettings(Group):
     """How pictures are drawn from noise."""
 
-    neuron: bool = _setting(False, "Draw for a single neuron: the channel at the middle position", "")
-    together: bool = _setting(
+    neuron: bool = setting(False, "Draw for a single neuron: the channel at the middle position", "")
+    together: bool = setting(
         False, "One picture for all channels, classes and layers at once, instead of one for each", ""
     )
-    count: int = _setting(1, "How many pictures of each", "N", ge=1, le=64)
-    diversity: float = _setting(
+    count: int = setting(1, "How many pictures of each", "N", ge=1, le=64)
+    diversity: float = setting(
         0.0,
         "Push the pictures of one channel apart, to see all that it answers to: 0.5 is a good start, 1 pushes as hard "
         "as the channel pulls",
@@ -58,22 +57,22 @@ class VisualiseSettings(_Group):
         ge=0,
         le=100,
     )
-    size: Size = _setting("224x224", "Size of a picture", "WxH", validate_default=True)
-    steps: int = _setting(128, "Steps of ascent", "N", ge=1, le=100_000)
-    lr: float = _setting(0.1, "Length of a step; a larger one gives more contrast", "X", gt=0, le=10)
-    spectrum: float = _setting(1.5, "Prefer frequencies by 1/f^X: 1 fine detail, 2 large soft shapes", "X", ge=0, le=4)
-    jitter: float = _setting(8.0, "Reach of the random shift before each step", "PX", ge=0, le=4096)
-    scale_range: ScaleRange = _setting(
+    size: Size = setting("224x224", "Size of a picture", "WxH", validate_default=True)
+    steps: int = setting(128, "Steps of ascent", "N", ge=1, le=100_000)
+    lr: float = setting(0.1, "Length of a step; a larger one gives more contrast", "X", gt=0, le=10)
+    spectrum: float = setting(1.5, "Prefer frequencies by 1/f^X: 1 fine detail, 2 large soft shapes", "X", ge=0, le=4)
+    jitter: float = setting(8.0, "Reach of the random shift before each step", "PX", ge=0, le=4096)
+    scale_range: ScaleRange = setting(
         "0.5..1",
         "The network sees the picture scaled at random between these: smaller factors draw larger things",
         "A..B",
         validate_default=True,
     )
-    rotate: float = _setting(10.0, "Reach of the random turn before each step", "DEG", ge=0, le=180)
-    tv: float = _setting(
+    rotate: float = setting(10.0, "Reach of the random turn before each step", "DEG", ge=0, le=180)
+    tv: float = setting(
         0.05, "Total variation: smooth the picture. 1 pulls about as hard as the channel", "WEIGHT", ge=0, le=100
     )
-    seed: int = _setting(0, "Seed of the noise; another seed draws other pictures", "N", ge=0)
+    seed: int = setting(0, "Seed of the noise; another seed draws other pictures", "N", ge=0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
