@@ -100,7 +100,7 @@ def test_every_setting_of_the_look_reaches_the_dream_core() -> None:
         "step_decay": 0.5, "jitter": 7, "spectrum": 0.3, "laplacian": 2, "smooth": 1.5, "tv": 0.25, "l2": 0.125,
         "keep_color": True, "spread": 0.75, "seed": 11,
     }  # fmt: skip
-    elsewhere = {"strength", "mask"}  # in the plan of a frame
+    elsewhere = {"strength", "mask", "quality"}  # in the plan of a frame, and in numbers of steps
     assert set(values) | elsewhere == set(LookSettings.model_fields) | set(ConditioningSettings.model_fields)
     look = make_look(Settings(**values), [Target()])
     assert {name: getattr(look, name) for name in values} == values

@@ -30,7 +30,7 @@ RATE = Fraction(24)
 def _load_the_network_once() -> Iterator[None]:
     load, loaded = preparation.load_aims, []
 
-    def load_once(settings: DreamSettings, *, report: Callable[[str], None]) -> list[Aim]:
+    def load_once(settings: DreamSettings, *, report: Callable[[str], None], networks: object) -> list[Aim]:
         loaded[:] = loaded or load(settings, report=report)
         return loaded
 
