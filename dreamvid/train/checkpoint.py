@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from dreamvid.errors import SettingsError
@@ -92,5 +92,5 @@ def export_weights(
     if small:
         metadata |= {"width": str(settings.width), "middle": str(settings.middle or settings.width)}
     temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata)
+    temporary.write_bytes(save(tensors, metadata))  # `save_file` would let nobody else read it
     temporary.replace(path)

@@ -198,6 +198,9 @@ def test_epochs_are_kept_only_if_wanted(tiny: TrainSettings) -> None:
         "epoch-002.safetensors",
     ]
     assert metadata_of(folder / "epoch-001.safetensors")["epoch"] == "1"
+    plain = folder / "plain file"
+    plain.touch()
+    assert (folder / "epoch-001.safetensors").stat().st_mode == plain.stat().st_mode  # whoever may read others
 
 
 def test_unreadable_pictures_are_counted_and_a_class_of_them_is_an_error(tiny: TrainSettings) -> None:
