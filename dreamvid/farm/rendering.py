@@ -29,7 +29,7 @@ from dreamvid.media.target import output_pattern
 from dreamvid.models import Network
 from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.dreamers import Networks
-from dreamvid.render.events import FrameDone
+from dreamvid.render.events import FrameDone, Notice
 from dreamvid.render.film import Film
 from dreamvid.render.frames import Frame
 from dreamvid.render.identity import network_fingerprint
@@ -93,6 +93,8 @@ class Renderer:
             dreams = film.dream(reader, repeat(False))
             with contextlib.closing(dreams), WriteBehind(output.write, FRAMES_BEHIND) as encoder:
                 for frame, event in dreams:
+                    if isinstance(event, Notice):
+                        yield Message(notices=(event.text,))
                     if frame is None or not isinstance(event, FrameDone):
                         continue
                     index = unit.begin + film.done - 1
