@@ -32,7 +32,7 @@ from dreamvid.render.identity import files_of, identify, job_tag, network_finger
 from dreamvid.render.journal import Journal, has_journal
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
-from dreamvid.render.recording import choose_recorder, record
+from dreamvid.render.recording import Ending, choose_recorder, record
 from dreamvid.render.room import check_room
 from dreamvid.settings import Settings
 
@@ -275,13 +275,8 @@ def _render_with_journal(
         yield from map(Notice, rest.warnings)
     else:
         recorder.resume()
-    recorder.finish(
-        rate,
-        opened.sound,
-        original=original_of(reader),
-        metadata=render_tags(job, prepared.settings),
-        overwrite=job.overwrite,
-    )
+    tags = render_tags(job, prepared.settings)
+    recorder.finish(Ending(rate, opened.sound, tags, job.overwrite, original_of(reader)))
     journal.remove()
     return recorder.frame_count
 

@@ -6,6 +6,7 @@ import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -74,6 +75,17 @@ def segment_length(width: int, height: int, *, deep: bool) -> int:
     return min(_MOST_FRAMES, max(_LEAST_FRAMES, OPEN_SEGMENT_BYTES // size))
 
 
+@dataclass(frozen=True)
+class Ending:
+    """What goes into a film beside its frames: their rate, the sound, tags, and what is kept of the original."""
+
+    rate: Fraction
+    sound: SoundTrack | None
+    metadata: Mapping[str, str]
+    overwrite: bool
+    original: Original | None = None
+
+
 class Recorder(ABC):
     """Takes frames and snapshots in order, in a thread of its own perhaps; `finish` completes the output.
 
@@ -114,16 +126,8 @@ class Recorder(ABC):
         """Take a frame, a snapshot of the state after the frames so far, or that a shot begins. Raises `MediaError`."""
 
     @abstractmethod
-    def finish(
-        self,
-        rate: Fraction,
-        sound: SoundTrack | None,
-        *,
-        original: Original | None = None,
-        metadata: Mapping[str, str],
-        overwrite: bool,
-    ) -> None:
-        """Complete the output: `sound`, `metadata` and what is kept of the original go into a film."""
+    def finish(self, ending: Ending) -> None:
+        """Complete the output."""
 
     @abstractmethod
     def abandon(self) -> None:
@@ -172,15 +176,7 @@ class SequenceRecorder(Recorder):
         self._unsaved.clear()
         self._journal.save(item, [], item.done)
 
-    def finish(
-        self,
-        rate: Fraction,  # noqa: ARG002
-        sound: SoundTrack | None,  # noqa: ARG002
-        *,
-        original: Original | None = None,  # noqa: ARG002
-        metadata: Mapping[str, str],  # noqa: ARG002
-        overwrite: bool,  # noqa: ARG002
-    ) -> None:
+    def finish(self, ending: Ending) -> None:  # noqa: ARG002 - pictures have none
         self._writer.__exit__(None, None, None)
 
     def abandon(self) -> None:
@@ -220,24 +216,16 @@ class FilmRecorder(Recorder):
             self._unsaved.append((self.frame_count, item))
             self._encode(item)
 
-    def finish(
-        self,
-        rate: Fraction,
-        sound: SoundTrack | None,
-        *,
-        original: Original | None = None,
-        metadata: Mapping[str, str],
-        overwrite: bool,
-    ) -> None:
+    def finish(self, ending: Ending) -> None:
         self._close_segment()
         join_segments(
             self._segments,
             self._journal.target,
-            seconds=self.frame_count / rate,
-            sound=sound,
-            original=original,
-            metadata=metadata,
-            overwrite=overwrite,
+            seconds=self.frame_count / ending.rate,
+            sound=ending.sound,
+            original=ending.original,
+            metadata=ending.metadata,
+            overwrite=ending.overwrite,
         )
 
     def abandon(self) -> None:

@@ -21,7 +21,7 @@ from dreamvid.render.identity import files_of, identify, network_fingerprint
 from dreamvid.render.journal import Journal, has_journal
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
-from dreamvid.render.recording import choose_recorder, record
+from dreamvid.render.recording import Ending, choose_recorder, record
 from dreamvid.render.room import check_room
 from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.toning import Tone
@@ -88,12 +88,7 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         zoom = _begin(source, (height, width), prepared, journal.snapshot)
         recorder = choose_recorder(journal, open_target)
         yield from record(zoom, account.watch(zoom.dream()), recorder, settings.save_every)
-        recorder.finish(
-            settings.fps,
-            sound,
-            metadata=recipe_tags(prepared.settings),
-            overwrite=job.overwrite,
-        )
+        recorder.finish(Ending(settings.fps, sound, recipe_tags(prepared.settings), job.overwrite))
         journal.remove()
         account.finish(recorder.frame_count)
     yield Finished(target, recorder.frame_count, time.perf_counter() - began)
