@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli import audio, dream, explore, farm, layers, models, presets, shots, train, visualize, zoom
+from dreamvid.cli import audio, dream, explore, farm, layers, models, presets, shots, studio, train, visualize, zoom
 from dreamvid.cli import run as run_command
 from dreamvid.cli.app import DEFAULT, app
 from dreamvid.errors import DreamvidError, ResourceError
@@ -53,6 +53,7 @@ app.command("models")(models.models)
 app.command("layers")(layers.layers)
 app.command("presets")(presets.presets)
 app.command("train")(train.train)
+app.command("studio")(studio.studio)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

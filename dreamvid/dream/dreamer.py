@@ -6,7 +6,7 @@ import copy
 import functools
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -140,11 +140,27 @@ class Dreamer:
         Where memory runs out, the octave is begun again in smaller tiles. Raises `SettingsError` where the picture is
         too small for the network, `ResourceError` where there is too little memory for the smallest tiles.
         """
+        image, added = picture, torch.zeros_like(picture)
+        for image, added in self._climb(picture, iterations, carried, gain):  # noqa: B007 - the last ones are wanted
+            pass
+        return _at_full_size(picture, carried, image, added)
+
+    def dream_by_octaves(self, picture: Tensor, *, iterations: Sequence[int] | None = None) -> Iterator[Tensor]:
+        """Yield what `dream` has come to after each octave, at the size of `picture`; the last is what it returns.
+
+        Raises `SettingsError` where the picture is too small for the network.
+        """
+        for image, added in self._climb(picture, iterations, None, None):
+            yield _at_full_size(picture, None, image, added)
+
+    def _climb(
+        self, picture: Tensor, iterations: Sequence[int] | None, carried: Tensor | None, gain: Tensor | None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """After each octave, at its size: the picture, and what has been added to the one that was begun with."""
         size = (picture.shape[-2], picture.shape[-1])
         self.check_size(size)
         counts = self.look.iterations_per_octave(self.look.iterations if iterations is None else iterations)
         added: Tensor | None = None
-        image = picture
         for octave, octave_size in enumerate(self.look.sizes(size)):
             base = resize(picture, octave_size).clamp(0, 1)
             start = base if carried is None else base + resize(carried, octave_size)
@@ -155,10 +171,7 @@ class Dreamer:
             )
             image = self._in_tiles(ascend, octave_size, size) if counts[octave] else ascend(None)
             added = image - start
-        if image.shape == picture.shape or added is None:
-            return image
-        start = picture if carried is None else picture + carried
-        return (start + resize(added, size)).clamp(0, 1)
+            yield image, added
 
     def _in_tiles(self, ascend: Callable[[Tiling], Tensor], octave_size: Size, size: Size) -> Tensor:
         """`ascend` in tiles that fit into memory."""
@@ -224,3 +237,11 @@ class Dreamer:
         """What the targets want of the picture, before conditioning; see `image_gradient`."""
         objective = Objective(self.look.targets, self._guide, self.look.spread)
         return image_gradient(self.extractor, image, objective, tiling)
+
+
+def _at_full_size(picture: Tensor, carried: Tensor | None, image: Tensor, added: Tensor) -> Tensor:
+    """The dream of `picture` where `image` is an octave of it, and `added` what was added there."""
+    if image.shape == picture.shape:
+        return image
+    start = picture if carried is None else picture + carried
+    return (start + resize(added, (picture.shape[-2], picture.shape[-1]))).clamp(0, 1)

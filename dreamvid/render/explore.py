@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import itertools
 import shlex
@@ -17,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from dreamvid.audio import SoundAnalysis
-from dreamvid.dream import Dreamer, compose
+from dreamvid.dream import compose
 from dreamvid.dream.noise import pink_noise
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.machine import Machine, choose_machine
@@ -27,14 +25,13 @@ from dreamvid.media.still import quantise
 from dreamvid.media.target import check_target
 from dreamvid.models import AUTO, LayerInfo, Network
 from dreamvid.models.layers import LayerTable
-from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.dreamers import Aim, Networks, load_aims, make_dreamer, make_look
 from dreamvid.render.events import Event, Finished, FrameDone, Notice, Started
 from dreamvid.render.frames import Frame, to_frame, to_tensor
-from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
-from dreamvid.render.preparation import listen
+from dreamvid.render.plan import FramePlan
 from dreamvid.render.sheet import Cell, Pixels, Section, Sheet, write_sheet
 from dreamvid.render.still_frame import Still, find_still
+from dreamvid.render.still_plan import Sounds, plan_still
 from dreamvid.settings import Settings, key_of, make_settings
 from dreamvid.values import LayerTarget
 
@@ -239,7 +236,7 @@ class _Studio:
         self.machine = machine
         self._notices = notices
         self._networks: Networks = {}
-        self._sounds: dict[frozenset[str], SoundAnalysis | None] = {}
+        self._sounds: Sounds = {}
 
     def aims(self, settings: Settings) -> list[Aim]:
         """What the settings aim at; see `load_aims`."""
@@ -303,29 +300,8 @@ class _Studio:
                 if dreamer is None:
                     dreamer = make_dreamer(aims[trial], settings, self.machine)
                 look = make_look(settings, [aim.target for aim in aims[trial]])
-                yield trial, self._plan(dreamer.with_look(look), settings, [aim.layer for aim in aims[trial]])
-
-    def _plan(self, dreamer: Dreamer, settings: Settings, layers: Sequence[int | None]) -> FramePlan[Settings]:
-        """How the frame is dreamed, with the settings, the guide and the mask of its time."""
-        source, reader = self.still.source, self.still.reader
-        clock, guide, mask = STILL, None, None
-        if reader.rate is not None:
-            needed = settings.needs_sound
-            if needed not in self._sounds:
-                self._sounds[needed] = listen(settings, source if reader.info.audio_codec else None)
-            clock = Clock(reader.rate, reader.info.frame_count, self._sounds[needed])
-        with contextlib.ExitStack() as closing:
-            if settings.guide is not None:
-                guide = closing.enter_context(
-                    Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
-                )
-            if settings.mask is not None:
-                mask = closing.enter_context(Companion(settings.mask, size=self.still.size[::-1]))
-                check_mask(mask, reader.info.width, reader.info.height)
-            planner = Planner(
-                dreamer, settings, clock, layer_of_target=layers, governed=False, guide=guide, mask=mask
-            )
-            return planner.at(self.still.index)
+                layers = [aim.layer for aim in aims[trial]]
+                yield trial, plan_still(self.still, dreamer.with_look(look), settings, layers, self._sounds)
 
 
 def respond(network: Network, tap: str, frame: Frame) -> Tensor:

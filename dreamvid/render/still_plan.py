@@ -1,0 +1,44 @@
+"""How one frame of a clip is dreamed: with the settings, the sound, the guide and the mask of its time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from dreamvid.audio import SoundAnalysis
+from dreamvid.dream import Dreamer
+from dreamvid.render.companion import Companion, check_mask
+from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
+from dreamvid.render.preparation import listen
+from dreamvid.render.still_frame import Still
+from dreamvid.settings import Settings
+
+Sounds = dict[frozenset[str], SoundAnalysis | None]
+"""What has been heard of one sound track, by what was asked of it."""
+
+
+def plan_still(
+    still: Still, dreamer: Dreamer, settings: Settings, layers: Sequence[int | None], sounds: Sounds
+) -> FramePlan[Settings]:
+    """The plan of `still`, not governed; `layers` says which of the settings' layers each target is (None: a class).
+
+    `sounds` are those that have been listened to; what is heard now is added to them. Raises `MediaError` or
+    `SettingsError` for a guide, mask or sound that cannot be used.
+    """
+    reader = still.reader
+    clock, guide, mask = STILL, None, None
+    if reader.rate is not None:
+        needed = settings.needs_sound
+        if needed not in sounds:
+            sounds[needed] = listen(settings, still.source if reader.info.audio_codec else None)
+        clock = Clock(reader.rate, reader.info.frame_count, sounds[needed])
+    with contextlib.ExitStack() as closing:
+        if settings.guide is not None:
+            guide = closing.enter_context(
+                Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
+            )
+        if settings.mask is not None:
+            mask = closing.enter_context(Companion(settings.mask, size=still.size[::-1]))
+            check_mask(mask, reader.info.width, reader.info.height)
+        planner = Planner(dreamer, settings, clock, layer_of_target=layers, governed=False, guide=guide, mask=mask)
+        return planner.at(still.index)

@@ -1,0 +1,161 @@
+"""What can be set on the page, made from the settings models as the command line's options are."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from dreamvid.settings import GROUPS, RunSettings, Settings, key_of
+from dreamvid.varying import bounds_of
+
+Kind = Literal["switch", "choice", "slider", "number", "text", "many", "file"]
+
+_MANY = ("layer", "class_")
+_USUAL: dict[str, tuple[float, float]] = {
+    "strength": (0, 3),
+    "octaves": (1, 10),
+    "octave_scale": (1.1, 2),
+    "step": (0, 6),
+    "jitter": (0, 128),
+    "spectrum": (0, 2),
+    "laplacian": (0, 8),
+    "smooth": (0, 8),
+    "tv": (0, 2),
+    "l2": (0, 1),
+    "step_decay": (0.05, 1),
+}
+"""Where a slider ends, of settings whose bounds are far wider than what is useful; what lies beyond is typed."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """One setting on the page.
+
+    Attributes:
+        name: of the field; `key` is the flag without its dashes.
+        heading: the group's, as in `--help`.
+        low, high, step: of a slider or number; None: no bound.
+        choices: what a choice offers, `""` among them where it may be left out.
+        varies: whether it may change over time.
+    """
+
+    name: str
+    heading: str
+    kind: Kind
+    help: str
+    default: Any
+    metavar: str = ""
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    choices: tuple[str, ...] = ()
+    varies: bool = False
+
+    @property
+    def key(self) -> str:
+        """The setting's name on the command line and in files."""
+        return key_of(self.name)
+
+    @property
+    def label(self) -> str:
+        """The setting's name for people."""
+        return self.key.replace("-", " ")
+
+    def shown(self, recipe: Mapping[str, Any]) -> Any:
+        """What the control shows where the settings read as `recipe`, see `write_recipe`.
+
+        A slider cannot show what changes over time, nor what lies beyond its end: it stands where nobody moved it.
+        """
+        value = recipe.get(self.key)
+        match self.kind:
+            case "switch":
+                return value == "True"
+            case "many":
+                return list(value or ())
+            case "slider" | "number":
+                return self._number(value)
+            case "file":
+                return value
+            case _:
+                return value or ""
+
+    def _number(self, value: Any) -> float | None:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            return None if self.kind == "number" or self.default is None else float(self.default)
+        if self.kind == "slider" and not (self.low or 0) <= number <= (self.high or 0):
+            return float(self.default)
+        return number
+
+    def text(self, value: Any) -> Any:
+        """What a person would type for what the control holds; None: nothing, the default."""
+        if value is None or value == "" or value == []:
+            return None
+        if self.kind == "switch":
+            return bool(value)
+        if isinstance(value, list):
+            return [str(item) for item in value]
+        if isinstance(value, float):
+            return f"{value:.10g}"
+        return str(value).strip()
+
+
+def list_controls() -> tuple[Control, ...]:
+    """All controls of a film in the order of `--help`; not those of the machine, which is the server's."""
+    return tuple(
+        _control(name, info, heading)
+        for heading, group in GROUPS
+        if group is not RunSettings
+        for name, info in group.model_fields.items()
+    )
+
+
+def _control(name: str, info: FieldInfo, heading: str) -> Control:
+    kind = _plain_type(info)
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    metavar, varies = str(extra.get("metavar", "")), bool(extra.get("varies"))
+    common = {"name": name, "heading": heading, "help": info.description or "", "default": info.default}
+    common |= {"metavar": metavar, "varies": varies}
+    words = tuple(word for word in metavar.split("|") if word != "FILE")
+    if kind is bool:
+        return Control(kind="switch", **common)
+    if name in _MANY:
+        return Control(kind="many", **common)
+    if get_origin(kind) is Literal:
+        optional = ("",) if info.default is None else ()
+        return Control(kind="choice", choices=(*optional, *map(str, get_args(kind))), **common)
+    if name == "model":
+        return Control(kind="choice", choices=_models(), **common)
+    if kind is Path:
+        return Control(kind="file", **common)
+    if kind is str and len(words) > 1:  # a file of the server's is not for the page to name
+        return Control(kind="choice", choices=words, **common)
+    if kind in (int, float):
+        low, high = _USUAL.get(name, bounds_of(info))
+        if varies and low is not None and high is not None:
+            return Control(kind="slider", low=low, high=high, step=1 if kind is int else 0.01, **common)
+        return Control(kind="number", low=low, high=high, step=1 if kind is int else None, **common)
+    return Control(kind="text", **common)
+
+
+def _plain_type(info: FieldInfo) -> Any:
+    kind: Any = info.annotation
+    if get_origin(kind) in (Union, types.UnionType):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    return get_args(kind)[0] if get_origin(kind) is Annotated and get_args(kind)[0] is int else kind
+
+
+def _models() -> tuple[str, ...]:
+    from dreamvid.models import AUTO, MODELS
+
+    return (AUTO, *MODELS)
+
+
+FILES = tuple(name for name, info in Settings.model_fields.items() if _plain_type(info) is Path)
+"""The settings that are files."""

@@ -1,0 +1,196 @@
+"""The dream of one frame, as it appears: coarse octaves first, a small draft before the picture itself."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from dreamvid.dream import Dreamer, compose
+from dreamvid.errors import SettingsError
+from dreamvid.machine import Machine, choose_machine
+from dreamvid.media import resize_image
+from dreamvid.media.still import quantise
+from dreamvid.models import LayerInfo
+from dreamvid.render.dreamers import Aim, Networks, load_aims, make_dreamer, make_look
+from dreamvid.render.explore import respond, which_layers
+from dreamvid.render.frames import Frame, to_frame, to_tensor
+from dreamvid.render.plan import FramePlan
+from dreamvid.render.still_frame import Still, find_still
+from dreamvid.render.still_plan import Sounds, plan_still
+from dreamvid.settings import Settings
+from dreamvid.values import LayerTarget
+
+Pixels = npt.NDArray[np.uint8]
+"""(H, W, 3)."""
+
+DRAFT_SIDE, SHOWN_SIDE, CELL_SIDE = 256, 480, 144  # px, the longer sides
+_HASTE = 3  # a draft takes a third of the steps
+_DREAMERS_KEPT, _STILLS_KEPT = 6, 48
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What there is to see of a dream by now, as large as the finished one will be."""
+
+    before: Pixels
+    after: Pixels
+    stage: str
+    is_final: bool = False
+
+
+class Previewer:
+    """Dreams single frames for everybody who looks; one at a time, each network loaded once. Safe in threads."""
+
+    def __init__(self, device: str = "auto") -> None:
+        self._device = device
+        self._machine: Machine | None = None
+        self._networks: Networks = {}
+        self._dreamers: OrderedDict[tuple[object, ...], Dreamer] = OrderedDict()
+        self._stills: OrderedDict[tuple[object, ...], Still] = OrderedDict()
+        self._sounds: dict[tuple[object, ...], Sounds] = {}
+        self._lock = threading.Lock()
+        self._looking = threading.Lock()
+
+    def look_at(self, source: Path, settings: Settings, index: int, rate: Fraction | None, side: int) -> Still:
+        """Frame `index` of a source of that rate (None: a picture), its longer side `side` pixels. `MediaError`."""
+        key = (source, index, side, settings.size, settings.tonemap, settings.deinterlace)
+        with self._looking:
+            if key not in self._stills:
+                at = None if rate is None else index / rate
+                plain = Settings(size=settings.size, tonemap=settings.tonemap, deinterlace=settings.deinterlace)
+                self._stills[key] = find_still(source, plain, at, side)
+            self._stills.move_to_end(key)
+            while len(self._stills) > _STILLS_KEPT:
+                self._stills.popitem(last=False)
+            return self._stills[key]
+
+    def show(
+        self, look_at: Callable[[int], Still], settings: Settings, is_wanted: Callable[[], bool] = lambda: True
+    ) -> Iterator[Shown]:
+        """A draft, octave by octave, then the dream itself; ends where nobody wants it any more.
+
+        `look_at` gives the frame with so many pixels on its longer side. Raises what the command line would.
+        """
+        still = look_at(SHOWN_SIDE)
+        before = quantise_frame(still.frame)
+        for side, haste, stage in ((DRAFT_SIDE, _HASTE, "draft"), (SHOWN_SIDE, 1, "preview")):
+            steps = self._dream(look_at(side), settings, haste)
+            while is_wanted():
+                with self._lock:
+                    if not is_wanted():
+                        return
+                    picture = next(steps, None)
+                if picture is None:
+                    break
+                large = resize_image(picture, still.size[1], still.size[0])
+                yield Shown(before, quantise_frame(large), stage)
+            else:
+                return
+            if max(still.size) <= DRAFT_SIDE and haste == 1:
+                break
+        yield Shown(before, quantise_frame(large), "preview", is_final=True)
+
+    def cell(self, still: Still, settings: Settings) -> Pixels:
+        """A small dream for a gallery, with as few steps as a draft."""
+        with self._lock:
+            *_, picture = self._dream(still, settings, _HASTE)
+        return quantise_frame(picture)
+
+    def layers_worth_a_look(self, settings: Settings) -> tuple[str, ...]:
+        """The layers that an explorer shows of the network of `settings`."""
+        return which_layers(self.layers(settings))
+
+    def layers(self, settings: Settings) -> list[LayerInfo]:
+        """The named layers of the network of `settings`. Raises `ModelError`."""
+        return self._main(settings)[0].network.layers()
+
+    def rank_channels(self, still: Still, settings: Settings, count: int) -> list[LayerTarget]:
+        """The channels of the first layer that the frame excites most, each as a layer of its own."""
+        aim = self._main(settings, settings.layer[:1] if settings.layer else None)[0]
+        with self._lock:
+            ratios = respond(aim.network, aim.tap, still.frame)
+        name = settings.layer[0].name if settings.layer else aim.tap
+        best = ratios.argsort(descending=True, stable=True)[:count].tolist()
+        return [LayerTarget(name, channels=(channel,)) for channel in best]
+
+    def own_look(self, settings: Settings) -> Settings:
+        """`settings` with what the network and its layer suggest where nobody chose."""
+        aims = self._aims(settings)
+        return settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
+
+    def model(self, settings: Settings) -> str:
+        """The network that dreams first."""
+        return self._aims(settings)[0].network.spec.name
+
+    def _main(self, settings: Settings, layers: tuple[LayerTarget, ...] | None = None) -> list[Aim]:
+        return self._aims(settings.model_copy(update={"layer": layers, "class_": None}))
+
+    def _aims(self, settings: Settings) -> list[Aim]:
+        with self._lock:
+            return load_aims(settings, networks=self._networks)
+
+    def _dream(self, still: Still, settings: Settings, haste: int) -> Iterator[Frame]:
+        """What the frame's dream has come to after each octave, with so many times fewer steps. Holds no lock."""
+        plan = self._plan(still, settings)
+        machine = self._on()
+        raw = to_tensor(still.frame, machine.device)
+        dreamer = _fit(plan.dreamer, still.size)
+        iterations = tuple(-(-count // haste) for count in dreamer.look.iterations)
+        for dream in dreamer.dream_by_octaves(raw, iterations=iterations):
+            yield to_frame(_shown(raw, dream, plan))
+
+    def _plan(self, still: Still, settings: Settings) -> FramePlan[Settings]:
+        machine = self._on()
+        aims = load_aims(settings, networks=self._networks)
+        settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
+        taps = tuple((aim.network, aim.tap) for aim in aims)
+        if taps not in self._dreamers:
+            self._dreamers[taps] = make_dreamer(aims, settings, machine)
+        self._dreamers.move_to_end(taps)
+        while len(self._dreamers) > _DREAMERS_KEPT:
+            self._dreamers.popitem(last=False)
+        dreamer = self._dreamers[taps].with_look(make_look(settings, [aim.target for aim in aims]))
+        heard = (still.source, settings.react, settings.attack, settings.release, settings.offset, settings.bpm)
+        sounds = self._sounds.setdefault(heard, {})
+        return plan_still(still, dreamer, settings, [aim.layer for aim in aims], sounds)
+
+    def _on(self) -> Machine:
+        if self._machine is None:
+            self._machine = choose_machine(self._device)
+        return self._machine
+
+
+def _fit(dreamer: Dreamer, size: tuple[int, int]) -> Dreamer:
+    """The dreamer, with as many octaves as a small picture has room for. Raises `SettingsError` where it has for none."""
+    while True:
+        try:
+            dreamer.check_size(size)
+        except SettingsError:
+            look = dreamer.look
+            if look.octave_sizes is not None and len(look.octave_sizes) > 1:
+                fewer = replace(look, octave_sizes=look.octave_sizes[1:])
+            elif look.octave_sizes is None and look.octaves > 1:
+                fewer = replace(look, octaves=look.octaves - 1)
+            else:
+                raise
+            dreamer = dreamer.with_look(fewer)
+        else:
+            return dreamer
+
+
+def _shown(raw: Tensor, dream: Tensor, plan: FramePlan[Settings]) -> Tensor:
+    residual = plan.settings.strength * (dream - raw)
+    return compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
+
+
+def quantise_frame(frame: Frame) -> Pixels:
+    """(H, W, 3) in [0, 1] with 8 bits."""
+    return quantise(frame, 8).astype(np.uint8, copy=False)
