@@ -71,6 +71,8 @@ def check_upload(path: Path, limits: Limits) -> ClipInfo:
 
 def check_kind(path: Path, limits: Limits) -> None:
     """Raise `MediaError` unless a file begins as a film, song or picture does and is not too large."""
+    if not path.is_file():
+        raise MediaError(f"{path}: there is no such file; the studio takes single files")
     size = path.stat().st_size
     if size == 0:
         raise MediaError(f"{path.name}: the file is empty")

@@ -16,6 +16,8 @@ import yaml
 
 from dreamvid.cli.presets import describe_preset, list_presets, read_preset
 from dreamvid.errors import DreamvidError
+from dreamvid.models import class_label
+from dreamvid.recipe import write_recipe
 from dreamvid.studio.command import essential
 from dreamvid.studio.controls import Control
 from dreamvid.studio.guard import Limits
@@ -55,7 +57,7 @@ class Handlers:
             if key not in self._sessions:
                 session = Session(self.folder, self.limits)
                 if self.clip is not None:
-                    session.open(self.clip)
+                    session.open(self.clip, str(self.clip))
                 self._sessions[key] = session
             return self._sessions[key]
 
@@ -92,6 +94,9 @@ class Handlers:
     def change(self, control: Control, value: Any, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """A control was moved."""
         session = self.session(request)
+        if control.kind != "file" and control.text(value) == session.given.get(control.key):
+            yield gr.skip(), gr.skip(), gr.skip()
+            return
         try:
             session.set(control, value)
         except (DreamvidError, OSError) as error:
@@ -136,10 +141,23 @@ class Handlers:
         """What all controls show; files show themselves."""
         session = self.session(request)
         try:
-            recipe = session.recipe()
+            recipe = write_recipe(self.previewer.own_look(session.settings))
         except DreamvidError:
             return [gr.skip() for _ in self.controls]
-        return [gr.skip() if one.kind == "file" else gr.update(value=one.shown(recipe)) for one in self.controls]
+        updates = [gr.skip() if one.kind == "file" else gr.update(value=one.shown(recipe)) for one in self.controls]
+        for place, control in enumerate(self.controls):
+            if control.kind == "many":
+                names = self._names(session, control)
+                if session.offered.get(control.key) != names:  # new choices make the browser drop what was chosen
+                    session.offered[control.key] = names
+                    updates[place]["choices"] = [(name, name) for name in names]
+        return updates
+
+    def _names(self, session: Session, control: Control) -> list[str]:
+        """What a control of layers or classes offers: what the network has; anything else may be typed."""
+        if control.name == "layer":
+            return [layer.name for layer in self.previewer.layers(session.settings) if "." not in layer.name]
+        return list(dict.fromkeys(map(class_label, self.previewer.classes(session.settings))))
 
     def take_preset(self, name: str, request: gr.Request) -> Any:
         """A preset was chosen: (status)."""
@@ -233,8 +251,9 @@ class Handlers:
         try:
             track = session.track(listen=listen)
             if track is None:
-                return None
-            return draw_timeline(track, session.settings, session.frame)
+                return gr.update(visible=False)
+            drawn = draw_timeline(track, session.settings, session.frame)
+            return gr.update(value=drawn, visible=bool(track.sound or track.cuts or session.settings.schedules))
         except DreamvidError:
             return gr.skip()
 

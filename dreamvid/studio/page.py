@@ -47,17 +47,17 @@ def build_page(handlers: Handlers) -> gr.Blocks:
     """The whole page."""
     with gr.Blocks(title="dreamvid studio", analytics_enabled=False, fill_width=True) as page:
         gr.HTML("<h1>dreamvid<span>studio</span></h1>", elem_id="heading")
-        with gr.Row(equal_height=False):
+        with gr.Row(equal_height=False, elem_id="all"):
             with gr.Column(scale=7, min_width=560, elem_id="stage"):
                 stage = _build_stage()
                 render = gr.Button("Render", variant="primary", elem_id="render")
                 slots = _build_renders()
             with gr.Column(scale=3, min_width=380, elem_id="side"):
-                side = _Side(
-                    gr.File(label="Clip or picture", file_count="single", height=92, elem_id="drop"),
-                    gr.Dropdown(_presets(), value=DEFAULT_LOOK, label="Preset", elem_id="preset", scale=3),
-                    gr.Button("Undo", elem_id="undo", size="sm"),
-                )
+                drop = gr.File(label="Clip or picture", file_count="single", height=76, elem_id="drop")
+                with gr.Row(elem_id="preset-row"):
+                    preset = gr.Dropdown(_presets(), value=DEFAULT_LOOK, label="Preset", elem_id="preset", scale=4)
+                    undo = gr.Button("Undo", elem_id="undo", size="sm", scale=1, min_width=80)
+                side = _Side(drop, preset, undo)
                 with gr.Tabs():
                     with gr.Tab("Look"):
                         side.widgets = _build_controls(handlers.controls)
@@ -83,13 +83,13 @@ def _build_stage() -> _Stage:
     return _Stage(
         gr.ImageSlider(
             label="before and after", show_label=False, interactive=False, elem_id="picture", buttons=[],
-            height="min(62vh, 46vw)", max_height=1200, container=False,
+            height="min(56vh, 40vw)", max_height=1200, container=False,
         ),
-        gr.Slider(0, 1, step=1, label="Frame", visible=False, elem_id="playhead", container=False),
-        gr.Image(show_label=False, interactive=False, elem_id="timeline", buttons=[], container=False, visible=True),
-        gr.HTML(elem_id="status"),
+        gr.Slider(0, 1, step=1, show_label=False, visible=False, elem_id="playhead", container=False, buttons=[]),
+        gr.Image(show_label=False, interactive=False, elem_id="timeline", buttons=[], container=False, visible=False),
+        gr.HTML("&nbsp;", elem_id="status"),
         gr.Textbox(
-            label="The same on the command line", lines=2, max_lines=4, interactive=False, buttons=["copy"],
+            label="The same on the command line", lines=1, max_lines=4, interactive=False, buttons=["copy"],
             elem_id="command",
         ),
     )
@@ -121,13 +121,13 @@ def _widget(control: Control) -> Any:
         case "many":
             return gr.Dropdown([], value=value, multiselect=True, allow_custom_value=True, **common)
         case "slider":
-            return gr.Slider(control.low or 0, control.high or 0, value=value, step=control.step, **common)
+            return gr.Slider(control.low or 0, control.high or 0, value=value, step=control.step, buttons=[], **common)
         case "number":
             limits = {"minimum": control.low, "maximum": control.high}
             return gr.Number(value=value, step=control.step or 0.01, placeholder="", **limits, **common)
         case "file":
             del common["info"]
-            return gr.File(file_count="single", height=88, **common)
+            return gr.File(file_count="single", height=62, **common)
         case _:
             return gr.Textbox(value=value, placeholder=control.metavar, max_lines=1, **common)
 
@@ -140,7 +140,7 @@ def _default_text(control: Control) -> str:
 def _build_files() -> tuple[gr.DownloadButton, gr.File]:
     with gr.Accordion("Save and load", open=False):
         save = gr.DownloadButton("Save this look", elem_id="save-look", size="sm")
-        load = gr.File(label="Load a look: a saved one, a finished film or its sidecar", height=92, elem_id="load-look")
+        load = gr.File(label="Load a look: a saved one, a finished film or its sidecar", height=72, elem_id="load-look")
     return save, load
 
 
@@ -169,7 +169,7 @@ def _build_keys(controls: Sequence[Control]) -> _Keys:
     setting = gr.Dropdown([one.key for one in varying], value=first.key, label="What changes", elem_id="key-setting")
     value = gr.Slider(
         first.low or 0, first.high or 0, value=first.default, step=first.step, label="Value at the playhead",
-        elem_id="key-value",
+        elem_id="key-value", buttons=[],
     )  # fmt: skip
     with gr.Row():
         put = gr.Button("Set key", elem_id="set-key", size="sm")
@@ -197,7 +197,7 @@ class _Slot:
 def _build_renders() -> list[_Slot]:
     slots = []
     for number in range(SLOTS):
-        with gr.Row(equal_height=True):
+        with gr.Row(equal_height=True, elem_classes="quiet-row"):
             slots.append(
                 _Slot(
                     gr.HTML(visible=False, elem_id=f"render-{number}"),
@@ -235,6 +235,8 @@ def _join_controls(
                 triggers = [widget.upload, widget.clear]
             case "text":
                 triggers = [widget.submit, widget.blur]
+            case "many":  # a name that is typed causes no `input`
+                triggers = [widget.change]
             case _:
                 triggers = [widget.input]
         changed = gr.on(triggers, change, widget, stage.look, **_STREAM)

@@ -31,7 +31,7 @@ from dreamvid.values import LayerTarget
 Pixels = npt.NDArray[np.uint8]
 """(H, W, 3)."""
 
-DRAFT_SIDE, SHOWN_SIDE, CELL_SIDE = 256, 480, 144  # px, the longer sides
+DRAFT_SIDE, SHOWN_SIDE, CELL_SIDE = 256, 432, 144  # px, the longer sides
 _HASTE = 3  # a draft takes a third of the steps
 _DREAMERS_KEPT, _STILLS_KEPT = 6, 48
 
@@ -111,6 +111,10 @@ class Previewer:
     def layers(self, settings: Settings) -> list[LayerInfo]:
         """The named layers of the network of `settings`. Raises `ModelError`."""
         return self._main(settings)[0].network.layers()
+
+    def classes(self, settings: Settings) -> tuple[str, ...]:
+        """The names of the network's classes, where they are known."""
+        return self._main(settings)[0].network.class_names or ()
 
     def rank_channels(self, still: Still, settings: Settings, count: int) -> list[LayerTarget]:
         """The channels of the first layer that the frame excites most, each as a layer of its own."""

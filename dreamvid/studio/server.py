@@ -19,7 +19,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import gradio as gr
 from starlette.middleware import Middleware
 
-from dreamvid.errors import DreamvidError
+from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.settings import Settings
 from dreamvid.studio.controls import list_controls
 from dreamvid.studio.guard import Limits, check_host, check_upload
@@ -78,7 +78,13 @@ def open_studio(place: Place) -> Iterator[str]:
         try:
             if place.clip is not None:
                 check_upload(place.clip, place.limits)
-            _, url, _ = page.queue(default_concurrency_limit=None).launch(**_launch_options(place, handed))
+            try:
+                _, url, _ = page.queue(default_concurrency_limit=None).launch(**_launch_options(place, handed))
+            except OSError as error:  # whose text is gradio's, about its own variables
+                raise SettingsError(
+                    f"{place.host}{f':{place.port}' if place.port else ''} cannot be served on, or is in use; "
+                    "choose another --port"
+                ) from error
             threading.Thread(target=_warm_up, args=(handlers,), daemon=True).start()
             yield url
         finally:

@@ -77,6 +77,8 @@ class Session:
     """What the owner calls each file that was handed in, by its path."""
     offers: list[dict[str, Any]] = field(default_factory=list)
     """Of each cell of the gallery, what taking it would set."""
+    offered: dict[str, list[str]] = field(default_factory=dict)
+    """The names that the page offers, by key."""
     _history: list[dict[str, Any]] = field(default_factory=list)
     _tracks: dict[Path, Track] = field(default_factory=dict)
     _ticket: int = 0
@@ -116,7 +118,7 @@ class Session:
     def output_name(self) -> str:
         """What the film is to be called."""
         source = self._need_source()
-        target = default_output(Path(source.name), self.settings.codec)
+        target = default_output(Path(source.name).name, self.settings.codec)
         return str(target) if "%" in target.name else target.name
 
     # What is given.

@@ -59,31 +59,52 @@ def make_theme() -> gr.themes.Base:
 
 
 CSS = """
+.gradio-container, .dark { --neutral-200: #2b303b; --neutral-600: #2b303b; }
 .gradio-container { max-width: none !important; padding: 0 !important; }
-main.app, .app { padding: 14px 20px 20px !important; max-width: none !important; }
+.gradio-container main { padding: 10px 18px 18px !important; max-width: none !important; }
 footer { display: none !important; }
-#heading { padding: 0 2px 2px; }
-#heading h1 { font-size: 17px; font-weight: 600; margin: 0; letter-spacing: .02em; }
-#heading span { color: #858d9c; font-weight: 400; margin-left: 10px; font-size: 13px; }
-#stage { gap: 10px; }
-#side { max-height: calc(100vh - 62px); overflow-y: auto; scrollbar-width: thin; scrollbar-color: #2b303b transparent; }
+#heading { padding: 0 2px; }
+#heading h1 { font-size: 16px; font-weight: 600; margin: 0; letter-spacing: .02em; }
+#heading span { color: #858d9c; font-weight: 400; margin-left: 9px; }
+#all { gap: 18px; margin-top: -6px; }
+#stage, #side { gap: 8px; }
+#side { flex-wrap: nowrap; max-height: calc(100vh - 56px); overflow-y: auto; padding-right: 4px;
+  scrollbar-width: thin; scrollbar-color: #2b303b transparent; position: sticky; top: 8px; }
+#side > * { flex-shrink: 0; }
+#side .tabs, #side .tabitem > .column { gap: 8px; }
 #picture { background: #07080a; border-radius: 8px; overflow: hidden; }
-#picture .icon-button-wrapper { display: none; }
-#status { min-height: 20px; padding: 0 4px; }
-#status p { margin: 0; color: #858d9c; font-size: 13px; }
+#status, #heading { min-height: 0; }
+#status { padding: 0 2px; }
+#status p { margin: 0; color: #858d9c; font-size: 12.5px; line-height: 18px; }
+#stage [data-testid=status-tracker] { display: none !important; }
 #status .problem { color: #ff9d8a; }
+#playhead .head { display: none; }
+#playhead { padding: 0; }
 #command textarea { font-family: var(--font-mono); font-size: 12.5px; color: #a8b4c8; background: #0a0b0e; }
-#timeline { border-radius: 8px; overflow: hidden; cursor: pointer; }
+#timeline { border-radius: 8px; overflow: hidden; cursor: pointer; background: #14161b; min-height: 0; }
 #timeline img { width: 100%; display: block; }
-#drop { min-height: 92px; }
-.render { padding: 8px 2px 4px; font-size: 13px; }
+#drop .wrap, #load-look .wrap, #side .file-preview-holder { font-size: 13px; }
+#side button.center, #side .upload-container { min-height: 0; }
+#side .wrap .icon-wrap { width: 20px; margin: 0; }
+#side .wrap:has(> .icon-wrap) { flex-direction: row; gap: 7px; padding: 16px 0 0; min-height: 0; line-height: 1.2;
+  font-size: 13px; }
+#preset-row { gap: 8px; align-items: stretch; }
+#undo { height: auto; }
+#side input[type=number] { width: 74px; }
+#side .block { padding: 8px 10px; }
+#side .info-text { font-size: 11.5px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; opacity: .8; }
+#side .block:hover .info-text, #side .block:focus-within .info-text { white-space: normal; }
+#side .head > label { min-width: 0; flex: 1; }
+#side .info-text code { background: none; padding: 0; font-size: 11px; }
+input[type=range]::-webkit-slider-runnable-track { --neutral-200: #2b303b; }
+.render { padding: 4px 2px; font-size: 13px; }
 .render .bar { height: 4px; border-radius: 2px; background: #262b34; margin-top: 6px; overflow: hidden; }
 .render .bar i { display: block; height: 100%; background: #8ab4ff; }
 .render .note { color: #858d9c; float: right; }
 .render .problem { color: #ff9d8a; }
-#cells .grid-wrap { max-height: none; }
+.quiet-row { gap: 10px; align-items: center; min-height: 0; }
+#cells .grid-wrap { max-height: none; overflow: visible; }
 #cells .caption-label { font-size: 11px; background: #0d0f13cc; color: #d9dde5; }
-.tabitem { padding: 8px 0 0 !important; }
 """
 
 DARK = "<script>document.documentElement.classList.add('dark');document.addEventListener('DOMContentLoaded'," \
