@@ -25,7 +25,7 @@ def studio(
     ] = "127.0.0.1",
     password: Annotated[
         str | None,
-        typer.Option("--password", metavar="WORD", envvar="DREAMVID_PASSWORD", help="Ask for it; any user name will do"),
+        typer.Option("--password", metavar="WORD", envvar="DREAMVID_PASSWORD", help="Ask for it; any user name does"),
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page")] = True,
 ) -> None:

@@ -177,9 +177,8 @@ class Handlers:
     def save_look(self, request: gr.Request) -> str:
         """The look as a file that `--config` takes."""
         path = Path(tempfile.mkdtemp(dir=self.folder)) / "look.yaml"
-        given = {key: value for key, value in essential(self.session(request).given).items()}
-        names = self.session(request).names
-        own = {key: names.get(str(value), value) for key, value in given.items()}
+        session = self.session(request)
+        own = {key: session.names.get(str(value), value) for key, value in essential(session.given).items()}
         path.write_text(yaml.safe_dump(own, sort_keys=False, allow_unicode=True), encoding="utf-8")
         return str(path)
 

@@ -145,7 +145,8 @@ def _build_files() -> tuple[gr.DownloadButton, gr.File]:
 
 
 def _build_explorer() -> tuple[gr.Radio, gr.Button, gr.Gallery]:
-    what = gr.Radio(["layers", "channels", "presets"], value="layers", show_label=False, container=False, elem_id="what")
+    kinds = ["layers", "channels", "presets"]
+    what = gr.Radio(kinds, value="layers", show_label=False, container=False, elem_id="what")
     explore = gr.Button("Explore this frame", elem_id="explore")
     cells = gr.Gallery(
         show_label=False, columns=3, allow_preview=False, interactive=False, buttons=[], elem_id="cells",

@@ -173,7 +173,7 @@ class Previewer:
 
 
 def _fit(dreamer: Dreamer, size: tuple[int, int]) -> Dreamer:
-    """The dreamer, with as many octaves as a small picture has room for. Raises `SettingsError` where it has for none."""
+    """The dreamer, with as many octaves as a small picture has room for. Raises `SettingsError` where it is none."""
     while True:
         try:
             dreamer.check_size(size)

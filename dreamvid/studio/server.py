@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from typing import Any
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import gradio as gr
 from starlette.middleware import Middleware
 
 from dreamvid.errors import DreamvidError, SettingsError
@@ -56,7 +55,7 @@ class Place:
     host: str = "127.0.0.1"
     port: int | None = None
     password: str | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 @contextlib.contextmanager

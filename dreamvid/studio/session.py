@@ -37,7 +37,8 @@ from dreamvid.studio.timeline import Track
 _STYLE = (LookSettings, ConditioningSettings, MotionSettings)
 STYLE_KEYS = frozenset(key_of(name) for group in _STYLE for name in group.model_fields)
 """What a preset says anew."""
-_LOOK_KEYS = STYLE_KEYS | {key_of(name) for group in (NetworkSettings, ObjectiveSettings) for name in group.model_fields}
+_AIMS = (NetworkSettings, ObjectiveSettings)
+_LOOK_KEYS = STYLE_KEYS | {key_of(name) for group in _AIMS for name in group.model_fields}
 _FILE_KEYS = {key_of(name) for name in FILES}
 _HISTORY = 50
 _WEIGHTS = (".safetensors", ".pth", ".pt")
@@ -189,12 +190,11 @@ class Session:
                 check_kind(path, self.limits)
             values = read_look(path, Settings)
         values = {key_of(key): value for key, value in values.items()}
-        files = [Path(str(values.pop(key))).name for key in _FILE_KEYS & values.keys()]
-        for key in ("cuts", "audio"):
-            if values.get(key) not in (None, "auto", "none", "copy"):
-                files.append(Path(str(values.pop(key))).name)
+        words = {key for key in ("cuts", "audio") if values.get(key) not in (None, "auto", "none", "copy")}
+        files = (_FILE_KEYS | words) & {key for key, value in values.items() if value is not None}
+        missing = [Path(str(values.pop(key))).name for key in sorted(files)]
         self.merge(values, anew=_LOOK_KEYS)
-        return files
+        return missing
 
     def undo(self) -> bool:
         """Go back one step; False where there is none."""

@@ -119,6 +119,7 @@ def test_a_look_is_found_and_rendered_as_the_command_line_says(page: Any, tmp_pa
     began = time.monotonic()
     page.fill("#set-layer input", "inception3b")
     page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
     until(lambda: "--layer inception3b" in command(page))
     until(lambda: dream(page) != first)
     print(f"first draft after a change: {time.monotonic() - began:.1f} s")
