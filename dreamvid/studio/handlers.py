@@ -17,7 +17,8 @@ import yaml
 from dreamvid.cli.presets import describe_preset, list_presets, read_preset
 from dreamvid.errors import DreamvidError
 from dreamvid.models import class_label
-from dreamvid.recipe import write_recipe
+from dreamvid.recipe import Recipe, write_recipe
+from dreamvid.settings import Settings
 from dreamvid.studio.command import essential
 from dreamvid.studio.controls import Control
 from dreamvid.studio.guard import Limits
@@ -30,6 +31,7 @@ from dreamvid.values import LayerTarget
 
 _PATIENCE = 0.08  # seconds in which a slider that is being dragged may move on
 _CELLS = 12
+_PLAIN = write_recipe(Settings())
 DEFAULT_LOOK = "plain"
 SLOTS = 4
 """Renders that the page shows, the latest first."""
@@ -94,6 +96,7 @@ class Handlers:
     def change(self, control: Control, value: Any, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """A control was moved."""
         session = self.session(request)
+        session.shown[control.key] = value
         if control.kind != "file" and control.text(value) == session.given.get(control.key):
             yield gr.skip(), gr.skip(), gr.skip()
             return
@@ -144,14 +147,20 @@ class Handlers:
             recipe = write_recipe(self.previewer.own_look(session.settings))
         except DreamvidError:
             return [gr.skip() for _ in self.controls]
-        updates = [gr.skip() if one.kind == "file" else gr.update(value=one.shown(recipe)) for one in self.controls]
-        for place, control in enumerate(self.controls):
-            if control.kind == "many":
-                names = self._names(session, control)
-                if session.offered.get(control.key) != names:  # new choices make the browser drop what was chosen
-                    session.offered[control.key] = names
-                    updates[place]["choices"] = [(name, name) for name in names]
-        return updates
+        return [self._refreshed(session, control, recipe) for control in self.controls]
+
+    def _refreshed(self, session: Session, control: Control, recipe: Recipe) -> Any:
+        """What has to change in a control: as little as can be, since somebody may be using it."""
+        update: dict[str, Any] = {}
+        if control.kind == "many":
+            names = self._names(session, control)
+            if session.offered.get(control.key) != names:
+                session.offered[control.key] = names
+                update["choices"] = [(name, name) for name in names]
+        value = control.shown(recipe)
+        if control.kind != "file" and value != session.shown.get(control.key, control.shown(_PLAIN)):
+            session.shown[control.key] = update["value"] = value
+        return gr.update(**update) if update else gr.skip()
 
     def _names(self, session: Session, control: Control) -> list[str]:
         """What a control of layers or classes offers: what the network has; anything else may be typed."""

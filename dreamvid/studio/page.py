@@ -83,7 +83,7 @@ def _build_stage() -> _Stage:
     return _Stage(
         gr.ImageSlider(
             label="before and after", show_label=False, interactive=False, elem_id="picture", buttons=[],
-            height="min(56vh, 40vw)", max_height=1200, container=False,
+            height="min(56vh, 34vw)", max_height=1200, container=False,
         ),
         gr.Slider(0, 1, step=1, show_label=False, visible=False, elem_id="playhead", container=False, buttons=[]),
         gr.Image(show_label=False, interactive=False, elem_id="timeline", buttons=[], container=False, visible=False),

@@ -152,6 +152,8 @@ class RenderQueue:
             self._hear(number, running, line)
         code = process.wait()
         listener.join()
+        process.stdout.close()
+        process.stderr.close()
         with self._changed:
             self._running = None
             render = self._renders[number]

@@ -80,6 +80,8 @@ class Session:
     """Of each cell of the gallery, what taking it would set."""
     offered: dict[str, list[str]] = field(default_factory=dict)
     """The names that the page offers, by key."""
+    shown: dict[str, Any] = field(default_factory=dict)
+    """What the page's controls hold, by key, where it is not what they began with."""
     _history: list[dict[str, Any]] = field(default_factory=list)
     _tracks: dict[Path, Track] = field(default_factory=dict)
     _ticket: int = 0

@@ -74,7 +74,7 @@ def test_files_that_a_loaded_look_names_are_left_out_and_told(tmp_path: Path) ->
     sidecar.write_text(json.dumps({"version": "0.1.0", "recipe": recipe}))
     session = Session(tmp_path, given={"step": "3"})
     assert session.load_look(sidecar) == ["hostname", "sky.png"]
-    assert session.command() == "dreamvid INPUT --strength 0.5 --octaves 3 --keep-color"
+    assert session.command() == "dreamvid INPUT --keep-color --strength 0.5 --octaves 3"
 
 
 def test_a_file_that_is_handed_in_is_kept_under_its_name(tmp_path: Path) -> None:
