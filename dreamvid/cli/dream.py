@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from dreamvid.cli.options import with_options
-from dreamvid.cli.presets import read_preset
+from dreamvid.presets import read_preset
 from dreamvid.recipe import read_look
 from dreamvid.settings import GROUPS, Settings, make_settings, read_settings_file
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from dreamvid.cli.options import with_options
-from dreamvid.cli.presets import read_preset
 from dreamvid.errors import SettingsError, did_you_mean
+from dreamvid.presets import read_preset
 from dreamvid.recipe import read_look
 from dreamvid.settings import (
     GROUPS,

@@ -14,9 +14,9 @@ from typing import Any
 import gradio as gr
 import yaml
 
-from dreamvid.cli.presets import describe_preset, list_presets, read_preset
 from dreamvid.errors import DreamvidError
 from dreamvid.models import class_label
+from dreamvid.presets import describe_preset, list_presets, read_preset
 from dreamvid.recipe import Recipe, write_recipe
 from dreamvid.settings import Settings
 from dreamvid.studio.command import essential
@@ -334,7 +334,7 @@ class Handlers:
 
     def shown_renders(self) -> list[Render]:
         """Those that have a place on the page."""
-        return self.queue.list()[:SLOTS]
+        return self.queue.renders()[:SLOTS]
 
     def renders(self) -> list[Any]:
         """What the places show: (text, stop, resume, download) of each."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from dreamvid.cli.presets import describe_preset, list_presets
+from dreamvid.presets import describe_preset, list_presets
 from dreamvid.studio.controls import Control
 from dreamvid.studio.handlers import DEFAULT_LOOK, SLOTS, Handlers
 
@@ -45,6 +45,7 @@ class _Side:
 
 def build_page(handlers: Handlers) -> gr.Blocks:
     """The whole page."""
+    page: gr.Blocks
     with gr.Blocks(title="dreamvid studio", analytics_enabled=False, fill_width=True) as page:
         gr.HTML("<h1>dreamvid<span>studio</span></h1>", elem_id="heading")
         with gr.Row(equal_height=False, elem_id="all"):
@@ -123,7 +124,7 @@ def _widget(control: Control) -> Any:
         case "slider":
             return gr.Slider(control.low or 0, control.high or 0, value=value, step=control.step, buttons=[], **common)
         case "number":
-            limits = {"minimum": control.low, "maximum": control.high}
+            limits: dict[str, Any] = {"minimum": control.low, "maximum": control.high}
             return gr.Number(value=value, step=control.step or 0.01, placeholder="", **limits, **common)
         case "file":
             del common["info"]

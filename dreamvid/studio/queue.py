@@ -65,7 +65,7 @@ class RenderQueue:
         self._worker = threading.Thread(target=self._work, name="renders", daemon=True)
         self._worker.start()
 
-    def list(self) -> list[Render]:
+    def renders(self) -> list[Render]:
         """All renders, the latest first."""
         with self._changed:
             return sorted(self._renders.values(), key=lambda render: -render.number)

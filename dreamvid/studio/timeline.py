@@ -83,8 +83,7 @@ def draw_timeline(track: Track, settings: Settings, playhead: int) -> npt.NDArra
     if track.sound is not None:
         _draw_sound(pen, track, track.sound)
     for cut in track.cuts:
-        x = track.column(cut)
-        pen.line([(x, 0), (x, HEIGHT)], fill=_CUT, width=2)
+        pen.line([(track.column(cut), 0), (track.column(cut), HEIGHT)], fill=_CUT, width=2)
     try:
         curves = sample_curves(track, settings)
     except SettingsError as error:  # such as a beat where there is no sound: the settings say so in their place
@@ -117,8 +116,8 @@ def _draw_sound(pen: ImageDraw.ImageDraw, track: Track, sound: SoundAnalysis) ->
         height = float(sound.waveform[first:last].max(initial=0)) / loudest * _WAVE_HEIGHT / 2
         pen.line([(x, middle - height), (x, middle + height)], fill=_WAVE)
     for beat in sound.beat_times.tolist():
-        x = track.column(beat * float(track.rate))
-        pen.line([(x, 6), (x, 6 + _WAVE_HEIGHT)], fill=_BEAT)
+        place = track.column(beat * float(track.rate))
+        pen.line([(place, 6), (place, 6 + _WAVE_HEIGHT)], fill=_BEAT)
 
 
 def _draw_curves(

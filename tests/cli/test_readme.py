@@ -28,7 +28,7 @@ SMALLER = {
     "run": [],
 }
 FILM = [*TINY, "--warm-iterations", "1", "--frames", "2"]
-ELSEWHERE = ("train", "farm", "INPUT", "COMMAND")  # tests of their own, or no commands
+ELSEWHERE = ("train", "farm", "studio", "INPUT", "COMMAND")  # tests of their own, or no commands
 
 
 def shown_commands() -> list[str]:

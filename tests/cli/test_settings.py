@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dreamvid.cli.presets import describe_preset, list_presets, read_preset
 from dreamvid.errors import SettingsError
+from dreamvid.presets import describe_preset, list_presets, read_preset
 from dreamvid.schedule import Moment
 from dreamvid.settings import (
     GROUPS,

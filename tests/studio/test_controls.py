@@ -68,7 +68,7 @@ def test_a_control_that_is_not_touched_says_nothing(control: Control) -> None:
     assert essential({} if text is None else {control.key: text}).keys() <= {"step"}  # networks have opinions of it
 
 
-@pytest.mark.parametrize("control", [c for c in CONTROLS.values() if c.kind == "slider"], ids=lambda control: control.key)
+@pytest.mark.parametrize("control", [one for one in CONTROLS.values() if one.kind == "slider"], ids=lambda one: one.key)
 def test_both_ends_of_a_slider_are_in_bounds(control: Control) -> None:
     for end in (control.low, control.high):
         settings = make_settings({control.key: control.text(end)})
@@ -101,6 +101,6 @@ def test_a_step_that_is_set_holds_for_layers_with_a_step_of_their_own() -> None:
 
 
 def test_files_are_called_what_their_owner_calls_them() -> None:
-    shown = show_command("clip.mp4", {"guide": "/tmp/x/leopard 1.jpg"}, {"/tmp/x/leopard 1.jpg": "leopard 1.jpg"})
+    shown = show_command("clip.mp4", {"guide": "/x/leopard 1.jpg"}, {"/x/leopard 1.jpg": "leopard 1.jpg"})
     assert shown == "dreamvid clip.mp4 --guide 'leopard 1.jpg'"
-    assert command_words("-x.mp4", {"guide": "/tmp/x/a.jpg"}) == ["./-x.mp4", "--guide", str(Path("/tmp/x/a.jpg"))]
+    assert command_words("-x.mp4", {"guide": "/x/a.jpg"}) == ["./-x.mp4", "--guide", str(Path("/x/a.jpg"))]

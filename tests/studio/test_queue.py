@@ -51,7 +51,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RenderQue
 def until(queue: RenderQueue, number: int, is_so: Callable[[Render], bool]) -> Render:
     end = time.monotonic() + 10
     while time.monotonic() < end:
-        render = next(render for render in queue.list() if render.number == number)
+        render = next(render for render in queue.renders() if render.number == number)
         if is_so(render):
             return render
         time.sleep(0.01)
