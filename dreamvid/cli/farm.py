@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from dreamvid.cli.options import with_options
-from dreamvid.cli.presets import read_preset
 from dreamvid.errors import SettingsError
+from dreamvid.presets import read_preset
 from dreamvid.recipe import read_look
 from dreamvid.settings import GROUPS, Settings, key_of, make_settings, read_settings_file
 from dreamvid.settings_farm import FarmSettings, make_farm_settings
