@@ -51,7 +51,7 @@ def build_page(handlers: Handlers) -> gr.Blocks:
         with gr.Row(equal_height=False, elem_id="all"):
             with gr.Column(scale=7, min_width=560, elem_id="stage"):
                 stage = _build_stage()
-                render = gr.Button("Render", variant="primary", elem_id="render")
+                render = gr.Button("Render", variant="primary", size="md", elem_id="render")
                 slots = _build_renders()
             with gr.Column(scale=3, min_width=380, elem_id="side"):
                 drop = gr.File(label="Clip or picture", file_count="single", height=76, elem_id="drop")
@@ -69,7 +69,7 @@ def build_page(handlers: Handlers) -> gr.Blocks:
                         keys = _build_keys(handlers.controls)
                     with gr.Tab("Motion"):
                         moving = gr.Image(label="12 frames", show_label=False, interactive=False, elem_id="moving")
-                        move = gr.Button("Play 12 frames around the playhead", elem_id="move")
+                        move = gr.Button("Play 12 frames around the playhead", size="md", elem_id="move")
         _join_source(page, handlers, stage, side)
         _join_controls(handlers, stage, side, files)
         _join_explorer(handlers, stage, side, *explorer)
@@ -84,7 +84,7 @@ def _build_stage() -> _Stage:
     return _Stage(
         gr.ImageSlider(
             label="before and after", show_label=False, interactive=False, elem_id="picture", buttons=[],
-            height="min(56vh, 34vw)", max_height=1200, container=False,
+            height="min(54vh, 34vw)", max_height=1200, container=False,
         ),
         gr.Slider(0, 1, step=1, show_label=False, visible=False, elem_id="playhead", container=False, buttons=[]),
         gr.Image(show_label=False, interactive=False, elem_id="timeline", buttons=[], container=False, visible=False),
@@ -148,7 +148,7 @@ def _build_files() -> tuple[gr.DownloadButton, gr.File]:
 def _build_explorer() -> tuple[gr.Radio, gr.Button, gr.Gallery]:
     kinds = ["layers", "channels", "presets"]
     what = gr.Radio(kinds, value="layers", show_label=False, container=False, elem_id="what")
-    explore = gr.Button("Explore this frame", elem_id="explore")
+    explore = gr.Button("Explore this frame", size="md", elem_id="explore")
     cells = gr.Gallery(
         show_label=False, columns=3, allow_preview=False, interactive=False, buttons=[], elem_id="cells",
         object_fit="cover", height="auto", container=False,

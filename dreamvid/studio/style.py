@@ -66,7 +66,8 @@ footer { display: none !important; }
 #heading { padding: 0 2px; }
 #heading h1 { font-size: 16px; font-weight: 600; margin: 0; letter-spacing: .02em; }
 #heading span { color: #858d9c; font-weight: 400; margin-left: 9px; }
-#all { gap: 18px; margin-top: -6px; }
+#all { gap: 18px; margin-top: -8px; }
+.gradio-container main > .column { gap: 12px; }
 #stage, #side { gap: 8px; }
 #side { flex-wrap: nowrap; max-height: calc(100vh - 56px); overflow-y: auto; padding-right: 4px;
   scrollbar-width: thin; scrollbar-color: #2b303b transparent; position: sticky; top: 8px; }
@@ -74,7 +75,9 @@ footer { display: none !important; }
 #side .tabs, #side .tabitem > .column { gap: 8px; }
 #picture { background: #07080a; border-radius: 8px; overflow: hidden; }
 #status, #heading { min-height: 0; }
-#status { padding: 0 2px; }
+#status, #status .html-container, #heading .html-container { padding: 0 2px !important; }
+#command { padding: 6px 10px 8px; }
+#render { padding: 6px; }
 #status p { margin: 0; color: #858d9c; font-size: 12.5px; line-height: 18px; }
 #stage [data-testid=status-tracker] { display: none !important; }
 #status .problem { color: #ff9d8a; }
