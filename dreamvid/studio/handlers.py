@@ -57,7 +57,7 @@ class Handlers:
         with self._lock:
             key = str(request.session_hash)
             if key not in self._sessions:
-                session = Session(self.folder, self.limits)
+                session = Session(self.folder / "handed", self.folder / "made", self.limits)
                 if self.clip is not None:
                     session.open(self.clip, str(self.clip))
                 self._sessions[key] = session
@@ -185,8 +185,8 @@ class Handlers:
 
     def save_look(self, request: gr.Request) -> str:
         """The look as a file that `--config` takes."""
-        path = Path(tempfile.mkdtemp(dir=self.folder)) / "look.yaml"
         session = self.session(request)
+        path = Path(tempfile.mkdtemp(dir=session.made)) / "look.yaml"
         own = {key: session.names.get(str(value), value) for key, value in essential(session.given).items()}
         path.write_text(yaml.safe_dump(own, sort_keys=False, allow_unicode=True), encoding="utf-8")
         return str(path)

@@ -34,7 +34,7 @@ def render_motion(session: Session, previewer: Previewer) -> Path:
     settings = make_settings(given, part, {"sidecar": False, "audio": "none"})
     if settings.model == "auto":  # which of the two it is, is known by now
         settings = settings.model_copy(update={"model": previewer.model(settings)})
-    folder = Path(tempfile.mkdtemp(dir=session.folder))
+    folder = Path(tempfile.mkdtemp(dir=session.made))
     film = folder / "motion.mkv"
     for _ in render_job(Job(source.path, film, settings)):
         pass

@@ -248,6 +248,7 @@ def _join_controls(
         side.preset.input(handlers.take_preset, side.preset, stage.status, **_QUIET), handlers, stage, side
     )
     _refresh_after(side.undo.click(handlers.undo, None, stage.status, **_QUIET), handlers, stage, side)
+    side.undo.click(_nothing, None, side.preset, **_QUIET)
     save, load = files
     _refresh_after(load.upload(handlers.load_look, load, stage.status, **_QUIET), handlers, stage, side)
     save.click(handlers.save_look, None, save, **_QUIET)
@@ -301,6 +302,10 @@ def _join_renders(
         for button, act in ((slot.stop, handlers.stop_render), (slot.resume, handlers.resume_render)):
             pressed = button.click(_press(act, number), None, None, **_QUIET)
             pressed.then(handlers.renders, None, parts, **_QUIET)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _press(act: Callable[[int], None], number: int) -> Callable[[], None]:

@@ -68,17 +68,17 @@ def open_studio(place: Place) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="dreamvid-studio-") as name:
         folder = Path(name)
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "page")
-        handed = folder / "handed"
-        handed.mkdir()
+        for part in ("handed", "made"):
+            (folder / part).mkdir()
         queue = RenderQueue(place.films)
-        handlers = Handlers(handed, queue, list_controls(), place.clip, place.limits)
+        handlers = Handlers(folder, queue, list_controls(), place.clip, place.limits)
         page = build_page(handlers)
         page.delete_cache = (_FORGET_EVERY, _FORGET_AFTER)
         try:
             if place.clip is not None:
                 check_upload(place.clip, place.limits)
             try:
-                _, url, _ = page.queue(default_concurrency_limit=None).launch(**_launch_options(place, handed))
+                _, url, _ = page.queue(default_concurrency_limit=None).launch(**_launch_options(place, folder / "handed"))
             except OSError as error:  # whose text is gradio's, about its own variables
                 raise SettingsError(
                     f"{place.host}{f':{place.port}' if place.port else ''} cannot be served on, or is in use; "

@@ -68,7 +68,9 @@ class Session:
     """One page that somebody looks at. Its methods raise `DreamvidError` and then have changed nothing."""
 
     folder: Path
-    """For what is handed in; it goes with the studio."""
+    """For what is handed in, which nobody can fetch; it goes with the studio."""
+    made: Path | None = None
+    """For what is made to be fetched; None: wherever temporary files go."""
     limits: Limits = field(default_factory=Limits)
     source: Source | None = None
     frame: int = 0
@@ -161,15 +163,13 @@ class Session:
             changed[control.key] = text
         self._check(changed, names)
         self.names |= names
-        self._remember()
-        self.given = changed
+        self._become(changed)
 
     def merge(self, values: Mapping[str, Any], *, anew: Collection[str] = ()) -> None:
         """Set several things, and nothing else among the keys `anew`. Raises `SettingsError`."""
         changed = self._merged(values, anew)
         self._check(changed, {})
-        self._remember()
-        self.given = changed
+        self._become(changed)
 
     def trial(self, values: Mapping[str, Any], *, anew: Collection[str] = ()) -> Settings:
         """What `merge` would lead to. Raises `SettingsError`."""
@@ -206,10 +206,12 @@ class Session:
             self.given = self._history.pop()
             return True
 
-    def _remember(self) -> None:
+    def _become(self, given: dict[str, Any]) -> None:
+        """Change what is given; what makes a difference can be undone."""
         with self._lock:
-            if not self._history or self._history[-1] != self.given:
-                self._history.append(dict(self.given))
+            if essential(given) != essential(self.given):
+                self._history.append(self.given)
+            self.given = given
             del self._history[:-_HISTORY]
 
     def _check(self, given: Mapping[str, Any], names: Mapping[str, str]) -> None:

@@ -95,8 +95,7 @@ footer { display: none !important; }
 #undo { height: auto; }
 #side input[type=number] { width: 74px; }
 #side .block { padding: 8px 10px; }
-#side .info-text { font-size: 11.5px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; opacity: .8; }
-#side .block:hover .info-text, #side .block:focus-within .info-text { white-space: normal; }
+#side .info-text { font-size: 11.5px; line-height: 1.35; opacity: .8; }
 #side .head > label { min-width: 0; flex: 1; }
 #side .info-text code { background: none; padding: 0; font-size: 11px; }
 input[type=range]::-webkit-slider-runnable-track { --neutral-200: #2b303b; }
