@@ -183,13 +183,13 @@ class Handlers:
             return _status(str(error))
         return _status("" if not missing else f"this look also wants {', '.join(missing)}: drop it in under its name")
 
-    def save_look(self, request: gr.Request) -> str:
+    def save_look(self, request: gr.Request) -> Any:
         """The look as a file that `--config` takes."""
         session = self.session(request)
         path = Path(tempfile.mkdtemp(dir=session.made)) / "look.yaml"
         own = {key: session.names.get(str(value), value) for key, value in essential(session.given).items()}
         path.write_text(yaml.safe_dump(own, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        return str(path)
+        return gr.update(value=str(path), visible=True)
 
     def undo(self, request: gr.Request) -> Any:
         """Back one step: (status)."""

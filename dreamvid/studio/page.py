@@ -138,11 +138,12 @@ def _default_text(control: Control) -> str:
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
-def _build_files() -> tuple[gr.DownloadButton, gr.File]:
+def _build_files() -> tuple[gr.Button, gr.DownloadButton, gr.File]:
     with gr.Accordion("Save and load", open=False):
-        save = gr.DownloadButton("Save this look", elem_id="save-look", size="sm")
+        save = gr.Button("Save this look", elem_id="save-look", size="sm")
+        saved = gr.DownloadButton("Download look.yaml", elem_id="saved-look", size="sm", visible=False)
         load = gr.File(label="Load a look: a saved one, a finished film or its sidecar", height=72, elem_id="load-look")
-    return save, load
+    return save, saved, load
 
 
 def _build_explorer() -> tuple[gr.Radio, gr.Button, gr.Gallery]:
@@ -228,7 +229,7 @@ def _join_source(page: gr.Blocks, handlers: Handlers, stage: _Stage, side: _Side
 
 
 def _join_controls(
-    handlers: Handlers, stage: _Stage, side: _Side, files: tuple[gr.DownloadButton, gr.File]
+    handlers: Handlers, stage: _Stage, side: _Side, files: tuple[gr.Button, gr.DownloadButton, gr.File]
 ) -> None:
     for control, widget in zip(handlers.controls, side.widgets, strict=True):
         change = _change(handlers, control)
@@ -249,9 +250,9 @@ def _join_controls(
     )
     _refresh_after(side.undo.click(handlers.undo, None, stage.status, **_QUIET), handlers, stage, side)
     side.undo.click(_nothing, None, side.preset, **_QUIET)
-    save, load = files
+    save, saved, load = files
     _refresh_after(load.upload(handlers.load_look, load, stage.status, **_QUIET), handlers, stage, side)
-    save.click(handlers.save_look, None, save, **_QUIET)
+    save.click(handlers.save_look, None, saved, **_QUIET)
 
 
 def _change(handlers: Handlers, control: Control) -> Any:

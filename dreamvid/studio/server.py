@@ -77,8 +77,9 @@ def open_studio(place: Place) -> Iterator[str]:
         try:
             if place.clip is not None:
                 check_upload(place.clip, place.limits)
+            options = _launch_options(place, folder / "handed")
             try:
-                _, url, _ = page.queue(default_concurrency_limit=None).launch(**_launch_options(place, folder / "handed"))
+                _, url, _ = page.queue(default_concurrency_limit=None).launch(**options)
             except OSError as error:  # whose text is gradio's, about its own variables
                 raise SettingsError(
                     f"{place.host}{f':{place.port}' if place.port else ''} cannot be served on, or is in use; "
