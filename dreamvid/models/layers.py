@@ -16,16 +16,17 @@ responses before their ReLUs.
 from __future__ import annotations
 
 import copy
+import operator
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
+from torch import Tensor, fx, nn
 
 from dreamvid.errors import ModelError, did_you_mean
 from dreamvid.models.zoo import ModelSpec
@@ -229,7 +230,7 @@ def smallest_side(skeleton: nn.Module, graph: fx.Graph, upper: int) -> int:
 
     def fits(side: int) -> bool:
         try:
-            taps = module(torch.empty(1, 3, side, side, device="meta"))
+            taps = _DryRun(module).run(torch.empty(1, 3, side, side, device="meta"))
         except RuntimeError:  # what torch raises when a kernel is larger than its padded input
             return False
         return all(tap.numel() for tap in taps)
@@ -318,9 +319,49 @@ def _before_relu(node: fx.Node) -> fx.Node:
 
 
 def _run_shapes(skeleton: nn.Module, graph: fx.Graph, side: int) -> dict[str, torch.Size]:
-    traced = fx.GraphModule(skeleton, copy.deepcopy(graph))
-    ShapeProp(traced).propagate(torch.empty(1, 3, side, side, device="meta"))
-    return {node.name: node.meta["tensor_meta"].shape for node in _operations(traced.graph)}
+    run = _DryRun(fx.GraphModule(skeleton, graph))
+    run.run(torch.empty(1, 3, side, side, device="meta"))
+    names = {node.name for node in _operations(graph)}
+    return {name: shape for name, shape in run.shapes.items() if name in names}
+
+
+class _DryRun(fx.Interpreter):
+    """Runs a network on the meta device for the shapes of its operations.
+
+    Norms, ReLUs, sums and stacks are only reckoned: for them torch would load its compiler, three to five seconds.
+    """
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module)
+        self.extra_traceback = False  # a picture that is too small is no news
+        self.shapes: dict[str, torch.Size] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if isinstance(result, Tensor):
+            self.shapes[n.name] = result.shape
+        return result
+
+    def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if target in (*_RELU_FUNCTIONS, operator.add):
+            return args[0]
+        if target is torch.cat and len({part.shape[2:] for part in args[0]}) == 1:
+            channels = sum(part.shape[1] for part in args[0])
+            return torch.empty(args[0][0].shape[0], channels, *args[0][0].shape[2:], device="meta")
+        return super().call_function(target, args, kwargs)
+
+    def call_method(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if target == "mean" and tuple(args[1:]) == ((2, 3),) and not kwargs:
+            return torch.empty(args[0].shape[:2], device="meta")
+        return super().call_method(target, args, kwargs)
+
+    def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        module = self.fetch_attr(target)
+        if isinstance(module, (nn.BatchNorm2d, nn.ReLU)):
+            return args[0]
+        if isinstance(module, nn.Linear):
+            return torch.empty(*args[0].shape[:-1], module.out_features, device="meta")
+        return super().call_module(target, args, kwargs)
 
 
 def _key(spelling: str) -> str:

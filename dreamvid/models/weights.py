@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from dreamvid.downloads import silence_limit
 from dreamvid.errors import ModelError
@@ -153,7 +154,7 @@ def build_module(spec: ModelSpec, checkpoint: Checkpoint) -> nn.Module:
     expected = module.state_dict()
     for name, tensor in expected.items():
         if name.endswith("num_batches_tracked"):  # counts training steps; some exporters leave it out
-            state.setdefault(name, torch.zeros_like(tensor, device="cpu"))
+            state.setdefault(name, torch.zeros(tensor.shape, dtype=tensor.dtype))
     wrong = [
         name
         for name in dict.fromkeys([*expected, *state])
@@ -175,12 +176,26 @@ def build_skeleton(
 
     No ReLU module works in place: it would overwrite the response before it, which is a layer of its own.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         module = spec.builder(state, metadata or {}).eval()
     for part in module.modules():
         if isinstance(part, nn.ReLU):
             part.inplace = False
     return module
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves out the filling of new weights with random numbers, of which there are none on the meta device.
+
+    Asked for all the same, torch loads its compiler to pretend: three to five seconds.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (Tensor.normal_, Tensor.uniform_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def random_checkpoint(spec: ModelSpec, seed: int) -> Checkpoint:

@@ -159,14 +159,14 @@ def test_a_shot_that_always_fails_is_named_and_the_rest_is_kept(crew: Crew, tmp_
     folder.mkdir()
     for frame in range(9):
         picture = np.random.default_rng(frame // 3).integers(0, 255, (48, 64, 3)).astype(np.uint8)
-        cv2.imwrite(str(folder / f"{frame:03}.jpg"), picture)
-    broken = folder / "004.jpg"
+        cv2.imwrite(str(folder / f"{frame:03}.png"), picture)
+    broken = folder / "004.png"
     content = broken.read_bytes()
     broken.write_bytes(content[:200] + bytes(len(content) - 400) + content[-200:])  # its header is well
     (tmp_path / "cuts.txt").write_text("3\n6\n")
     settings = make_settings(VALUES, {"cuts": str(tmp_path / "cuts.txt"), "codec": "ffv1"})
     job = Job(folder, tmp_path / "film.mkv", settings)
-    with pytest.raises(FarmError, match=r"^shot 2 \(frames 3 to 5\) failed on every try: .*004.jpg.*; the rest is"):
+    with pytest.raises(FarmError, match=r"^shot 2 \(frames 3 to 5\) failed on every try: .*004.png.*; the rest is"):
         farm(job, crew, FarmSettings(chunk="none", tries=2))
     broken.write_bytes(content)
     events = farm(job, crew)
