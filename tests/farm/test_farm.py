@@ -92,6 +92,7 @@ def test_a_part_of_it_dreams_as_in_the_whole(job: Job, alone: Path, crew: Crew, 
     assert np.array_equal(frames_of(target), frames_of(exact)[first:end])
 
 
+@pytest.mark.slow
 def test_pictures_are_numbered_and_carry_the_recipe(job: Job, crew: Crew, tmp_path: Path) -> None:
     settings = make_settings(VALUES, {"shots": "2-3"})
     (tmp_path / "one").mkdir()
@@ -126,6 +127,7 @@ def test_a_worker_that_is_killed_costs_its_shot_and_nothing_else(
     assert done == set(range(sum(LENGTHS)))
 
 
+@pytest.mark.slow
 def test_a_driver_that_stops_goes_on_from_the_journal(job: Job, alone: Path, crew: Crew, tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
     events = render_on_farm(replace(job, target=target), WHOLE, crew)
@@ -142,6 +144,7 @@ def test_a_driver_that_stops_goes_on_from_the_journal(job: Job, alone: Path, cre
     assert np.array_equal(frames_of(target), frames_of(alone))
 
 
+@pytest.mark.slow
 def test_an_interruption_says_what_is_kept(job: Job, crew: Crew, tmp_path: Path) -> None:
     events = render_on_farm(replace(job, target=tmp_path / "film.mp4"), WHOLE, crew)
     for event in events:
@@ -227,6 +230,7 @@ def test_another_version_is_refused(
         farm(replace(job, target=tmp_path / "film.mp4"), spare_crew)
 
 
+@pytest.mark.slow
 def test_a_source_that_the_node_does_not_see_is_brought(job: Job, alone: Path, crew: Crew, tmp_path: Path) -> None:
     """The worker is told of a path that is not there; the depot serves what it stands for, a piece at a time."""
     real, told = job.source, Path("/elsewhere/clip.mkv")
