@@ -38,14 +38,13 @@ def make_lean(body: fx.GraphModule) -> fx.GraphModule:
 class BlockConv(nn.Module):
     """A convolution of stride 2 as one of stride 1 over blocks of 2 x 2 pixels.
 
-    With kernel k, padding p: tap u of the kernel lies at pixel 2 i + u - p. Zeros before and after it make it begin at
-    an even pixel and have an even length; pixel 2 a + b of either direction then is entry b of block a.
+    With kernel k, padding p: tap u of the kernel lies at pixel 2 i + u - p. Blocks are counted from pixel -p; a zero
+    behind an odd kernel makes its length even; pixel 2 a + b - p of either direction then is entry b of block a.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        before = int(conv.padding[0]) % 2  # square kernels and paddings only, see `_is_stem`
-        kernel = F.pad(conv.weight.detach(), (before, (conv.kernel_size[0] + before) % 2) * 2)
+        kernel = F.pad(conv.weight.detach(), (0, conv.kernel_size[0] % 2) * 2)  # square, see `_is_stem`
         outputs, inputs, length, _ = kernel.shape
         blocks = length // 2
         kernel = kernel.reshape(outputs, inputs, blocks, 2, blocks, 2).permute(0, 1, 3, 5, 2, 4)
@@ -56,7 +55,7 @@ class BlockConv(nn.Module):
         self.kernel_size, self.stride, self.padding, self.dilation = (
             conv.kernel_size, conv.stride, conv.padding, conv.dilation,
         )  # fmt: skip
-        self._lead = int(conv.padding[0]) + before
+        self._lead = int(conv.padding[0])
         self._reach = (conv.kernel_size[0], int(conv.padding[0]))
 
     def forward(self, x: Tensor) -> Tensor:
