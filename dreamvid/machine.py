@@ -32,6 +32,8 @@ def choose_machine(device: str = "auto", precision: str = "auto", threads: int |
     if threads is not None:
         torch.set_num_threads(threads)
     chosen = _choose_device(device)
+    if chosen.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # the same few shapes come thousands of times
     if precision == "auto":
         precision = "bf16" if _has_fast_bfloat16(chosen) else "fp32"
     return Machine(chosen, precision)

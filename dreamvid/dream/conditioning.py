@@ -24,8 +24,13 @@ or darken whole regions (measured on three photographs: mean luma -11/255 with t
 
 
 @functools.lru_cache(maxsize=32)
-def _spectral_gain(size: Size, power: float, device: torch.device) -> Tensor:
-    """Gain (H, W // 2 + 1) over the real FFT's frequencies: f² up to `_LOWEST_CYCLES`, then falling as 1/f^power."""
+def spectral_gain(size: Size, power: float, device: torch.device | str = "cpu") -> Tensor | None:
+    """Gain (H, W // 2 + 1) over the real FFT's frequencies: f² up to `_LOWEST_CYCLES`, then falling as 1/f^power.
+
+    None for a power of 0, which leaves the spectrum alone.
+    """
+    if power == 0:
+        return None
     height, width = size
     fy = torch.fft.fftfreq(height, device=device)[:, None]
     fx = torch.fft.rfftfreq(width, device=device)[None, :]
@@ -34,17 +39,15 @@ def _spectral_gain(size: Size, power: float, device: torch.device) -> Tensor:
     return gain
 
 
-def tilt_spectrum(gradient: Tensor, power: float) -> Tensor:
-    """Multiply the gradient's spectrum by 1/f^power; 0 leaves it alone, 1 gives every octave band equal steps.
+def tilt_spectrum(gradient: Tensor, gain: Tensor | None) -> Tensor:
+    """Multiply the gradient's spectrum by `spectral_gain`: 1/f^power, where 1 gives every octave band equal steps.
 
     The 1/f amplitude spectrum is that of natural pictures (Field 1987); Olah et al. 2017 ("Feature
     Visualization", Distill) call steps in such a space preconditioned.
     """
-    if power == 0:
+    if gain is None:
         return gradient
-    size = (gradient.shape[-2], gradient.shape[-1])
-    gain = _spectral_gain(size, power, gradient.device)
-    tilted: Tensor = torch.fft.irfft2(torch.fft.rfft2(gradient) * gain, s=size)
+    tilted: Tensor = torch.fft.irfft2(torch.fft.rfft2(gradient) * gain, s=gradient.shape[-2:])
     return tilted
 
 

@@ -11,20 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from dreamvid.dream.ascent import Ascent, Roll
 from dreamvid.dream.budget import TileBudget, until_it_fits
-from dreamvid.dream.compose import compose
-from dreamvid.dream.conditioning import blur, normalise_bands, tilt_spectrum
 from dreamvid.dream.gradient import Extractor, Objective, grain_of, image_gradient
+from dreamvid.dream.graphs import Move, StepGraphs, cuda_record
 from dreamvid.dream.look import Look
 from dreamvid.dream.noise import pink_noise
 from dreamvid.dream.objective import attainment
-from dreamvid.dream.priors import source_pull, total_variation_gradient
 from dreamvid.dream.pyramid import Size, resize
 from dreamvid.dream.tiles import Tiling
 from dreamvid.errors import SettingsError
 from dreamvid.memory import peak_bytes
 
-_TINY = 1e-12
 _CALIBRATION_SIDE = 160
 _GLANCE_SIDE = 512  # px, of what is looked at to tell how far a dream has come
 _SAMPLE_SIDE = 256  # of the picture whose gradient's memory is counted
@@ -49,6 +47,7 @@ class Dreamer:
         self.look = look
         self.device = torch.device(device)
         self.budget = TileBudget() if budget is None else budget
+        self._graphs = StepGraphs(cuda_record(self.device) if self.device.type == "cuda" else None)
         self._grain = grain_of(extractor)
         self._bytes_per_pixel: dict[Look, float] = {}  # shared by all copies
         self._guide: tuple[Tensor | None, ...] = (None,) * len(extractor.taps)
@@ -79,6 +78,12 @@ class Dreamer:
             f"{size[1]}x{size[0]} is too small: its coarsest octave is",
             "use fewer --octaves or a larger picture",
         )
+
+    def take_notices(self) -> list[str]:
+        """Lines for people, about memory and the device, since the last time."""
+        said = [*self.budget.take_notices(), *self._graphs.notices]
+        self._graphs.notices.clear()
+        return said
 
     def _check_side(self, size: Size, what: str, remedy: str = "use a larger one") -> None:
         needed = self.extractor.minimum_side
@@ -175,10 +180,13 @@ class Dreamer:
 
     def _in_tiles(self, ascend: Callable[[Tiling], Tensor], octave_size: Size, size: Size) -> Tensor:
         """`ascend` in tiles that fit into memory."""
+
+        def smaller(failed: Tiling) -> Tiling | None:
+            self._graphs.clear()
+            return self.budget.smaller(failed, octave_size, self._grain)
+
         tiling = self.budget.tiling(octave_size, size, self._grain, self._measure_bytes_per_pixel)
-        return until_it_fits(
-            ascend, tiling, lambda failed: self.budget.smaller(failed, octave_size, self._grain)
-        )
+        return until_it_fits(ascend, tiling, smaller)
 
     def _measure_bytes_per_pixel(self) -> float:
         """What the gradient of a picture takes, found on a network without numbers."""
@@ -202,28 +210,18 @@ class Dreamer:
         gain: Tensor | None,
         tiling: Tiling | None,
     ) -> Tensor:
-        for iteration in range(iterations):
-            dy, dx = self._jitter_offset(octave, iteration)
-            rolled = torch.roll(image, (dy, dx), dims=(2, 3))
-            gradient = torch.roll(self._gradient(rolled, tiling), (-dy, -dx), dims=(2, 3))
-            update = self._push(gradient, image, base) * self.look.step_at(iteration, iterations)
-            image = compose(image, update if gain is None else update * gain, keep_color=self.look.keep_color)
+        ascent = Ascent(self.extractor, self._objective, self.look, base, gain, tiling)
+        moves = [
+            Move(*self._jitter_offset(octave, iteration), self.look.step_at(iteration, iterations))
+            for iteration in range(iterations)
+        ]
+        if tiling is None or len(tiling) == 1:
+            replayed = self._graphs.run(ascent, image, moves)
+            if replayed is not None:
+                return replayed
+        for dy, dx, length in moves:
+            image = ascent.step(image, Roll(dy, dx), length)
         return image
-
-    def _push(self, gradient: Tensor, image: Tensor, base: Tensor) -> Tensor:
-        """What a step is made of: the conditioned gradient with a mean |g| of 1, less the pull of the priors."""
-        look = self.look
-        gradient = tilt_spectrum(gradient, look.spectrum)
-        gradient = normalise_bands(gradient, look.laplacian)
-        gradient = blur(gradient, look.smooth)
-        if look.keep_color:  # the steepest way that moves red, green and blue alike
-            gradient = gradient.mean(1, keepdim=True).expand_as(gradient)
-        push = gradient / gradient.abs().mean().clamp_min(_TINY)
-        if look.tv:
-            push = push - look.tv * total_variation_gradient(image)
-        if look.l2:
-            push = push - look.l2 * source_pull(image, base)
-        return push
 
     def _jitter_offset(self, octave: int, iteration: int) -> tuple[int, int]:
         """The same for every frame: a sequence that went on from frame to frame would itself be flicker."""
@@ -233,10 +231,9 @@ class Dreamer:
         reach = self.look.jitter
         return draw.randint(-reach, reach), draw.randint(-reach, reach)
 
-    def _gradient(self, image: Tensor, tiling: Tiling | None = None) -> Tensor:
-        """What the targets want of the picture, before conditioning; see `image_gradient`."""
-        objective = Objective(self.look.targets, self._guide, self.look.spread)
-        return image_gradient(self.extractor, image, objective, tiling)
+    @property
+    def _objective(self) -> Objective:
+        return Objective(self.look.targets, self._guide, self.look.spread)
 
 
 def _at_full_size(picture: Tensor, carried: Tensor | None, image: Tensor, added: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -56,9 +57,7 @@ def ascent_direction(
         wanted = -wanted
     if target.channels is None:
         return wanted
-    direction = torch.zeros_like(activation)
-    direction[:, list(target.channels)] = wanted
-    return direction
+    return torch.zeros_like(activation).index_copy(1, _numbers(target.channels, activation.device), wanted)
 
 
 def attainment(activation: Tensor, target: Target, *, guide: Tensor | None = None) -> float:
@@ -71,8 +70,8 @@ def attainment(activation: Tensor, target: Target, *, guide: Tensor | None = Non
     direction = ascent_direction(activation, target, guide=guide)
     features = activation.detach()
     if target.channels is not None:
-        chosen = list(target.channels)
-        features, direction = features[:, chosen], direction[:, chosen]
+        chosen = _numbers(target.channels, activation.device)
+        features, direction = features.index_select(1, chosen), direction.index_select(1, chosen)
     return float((features * direction).mean() / direction.square().mean().sqrt().clamp_min(_TINY))
 
 
@@ -83,13 +82,20 @@ def channel_energy(activation: Tensor, target: Target, guide: Tensor | None = No
 
 def _wanted(activation: Tensor, target: Target, guide: Tensor | None) -> Tensor:
     """The direction over the chosen channels, before they are spread and perhaps reversed."""
-    features = activation if target.channels is None else activation[:, list(target.channels)]
+    chosen = None if target.channels is None else _numbers(target.channels, activation.device)
+    features = activation if chosen is None else activation.index_select(1, chosen)
     if target.linear:
         return torch.ones_like(features)
     if guide is not None and features.ndim == 4:
-        columns = guide if target.channels is None else guide[list(target.channels)]
+        columns = guide if chosen is None else guide.index_select(0, chosen)
         return torch.stack([match_columns(picture, columns) for picture in features])
     return features.abs() if target.reverse else features
+
+
+@functools.cache
+def _numbers(channels: tuple[int, ...], device: torch.device) -> Tensor:
+    """An index on the device, made once: a step that is recorded on a GPU can copy nothing from the host."""
+    return torch.tensor(channels, device=device)
 
 
 def _energy(features: Tensor) -> Tensor:

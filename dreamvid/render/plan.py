@@ -106,7 +106,7 @@ class Planner(Generic[S]):
 
     def notices(self) -> Iterator[tuple[None, Notice]]:
         """What the dreamer has to say since the last time, as events of a loop."""
-        return ((None, Notice(text)) for text in self._dreamer.budget.take_notices())
+        return ((None, Notice(text)) for text in self._dreamer.take_notices())
 
     def at(self, index: int) -> FramePlan[S]:
         """The plan of a frame. Raises `SettingsError` where a schedule has no value then."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from dreamvid.dream.conditioning import blur, normalise_bands, tilt_spectrum
+from dreamvid.dream.conditioning import blur, normalise_bands, spectral_gain, tilt_spectrum
 from dreamvid.dream.pyramid import octave_sizes, resize
 
 GRADIENT = torch.randn(1, 3, 60, 80, generator=torch.Generator().manual_seed(1))
@@ -30,17 +30,18 @@ def test_resize_is_antialiased() -> None:
 
 
 def test_no_tilt_is_the_identity() -> None:
-    assert torch.equal(tilt_spectrum(GRADIENT, 0), GRADIENT)
+    assert torch.equal(tilt_spectrum(GRADIENT, spectral_gain((60, 80), 0)), GRADIENT)
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0])
 def test_the_tilt_is_a_power_law(power: float) -> None:
-    ratio = tilt_spectrum(wave(16), power).std() / tilt_spectrum(wave(8), power).std()
+    gain = spectral_gain((60, 80), power)
+    ratio = tilt_spectrum(wave(16), gain).std() / tilt_spectrum(wave(8), gain).std()
     assert float(ratio) == pytest.approx(0.5**power, rel=1e-3)
 
 
 def test_the_tilt_leaves_no_tint() -> None:
-    tilted = tilt_spectrum(GRADIENT + 5, 0.7)
+    tilted = tilt_spectrum(GRADIENT + 5, spectral_gain((60, 80), 0.7))
     assert float(tilted.mean(dim=(2, 3)).abs().max()) < 1e-4
 
 

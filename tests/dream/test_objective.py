@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamvid.dream import Dreamer, Look, Target, objective
+from dreamvid.dream.gradient import Objective, image_gradient
 from dreamvid.dream.objective import ascent_direction, match_columns, spread_channels
 from tests.tiny import TinyExtractor, noise
 
@@ -124,14 +125,15 @@ def test_correlations_held_at_a_time_are_bounded(monkeypatch: pytest.MonkeyPatch
 
 def test_the_picture_gradient_of_several_taps_is_their_weighted_normalised_sum() -> None:
     extractor = TinyExtractor(("first", "second"))
-    look = Look(targets=(Target(0.7, (1, 3)), Target(-0.4)), octaves=1, spread=0.0)
+    targets = (Target(0.7, (1, 3)), Target(-0.4))
     picture = noise(16, 20).double().requires_grad_(True)
     first, second = extractor(picture)
     one = gradient_of(first[:, [1, 3]].square().sum(), picture)
     first, second = extractor(picture)
     two = gradient_of(second.square().sum(), picture)
     expected = 0.7 * one / one.abs().mean() - 0.4 * two / two.abs().mean()
-    assert torch.allclose(Dreamer(extractor, look)._gradient(picture), expected, rtol=1e-9)
+    found = image_gradient(extractor, picture, Objective(targets, (None, None)))
+    assert torch.allclose(found, expected, rtol=1e-9)
 
 
 def test_a_guide_of_any_size_draws_the_dream_to_its_features() -> None:

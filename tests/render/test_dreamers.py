@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dreamvid.dream import Target
+from dreamvid.dream.gradient import image_gradient
 from dreamvid.errors import ModelError, SettingsError
 from dreamvid.machine import Machine
 from dreamvid.models import load_network
@@ -83,13 +84,13 @@ def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.Monk
     ]
     dreamer = make_dreamer(found, settings, CPU)
     picture = noise(64, 80)
-    mixed = dreamer._gradient(picture)
+    mixed = image_gradient(dreamer.extractor, picture, dreamer._objective)
     dreamnet, squeezenet = (aim.network for aim in (found[0], found[2]))
     expected = torch.zeros_like(picture)
     parts = [(dreamnet, "inception4c", 1.0), (dreamnet, "inception3a", 1.0), (squeezenet, "fire3", 0.5)]
     for network, tap, weight in parts:
         alone = make_dreamer([dreamers.Aim(network, tap, Target(weight))], settings, CPU)
-        expected += alone._gradient(picture)
+        expected += image_gradient(alone.extractor, picture, alone._objective)
     assert torch.allclose(mixed, expected, rtol=1e-3, atol=1e-4)
 
 
