@@ -6,9 +6,11 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 _POLL_SECONDS = 0.1
 _WAITING_BYTES = 256 * 2**20  # in one queue: a frame of 4K is 100 MB
@@ -87,6 +89,21 @@ class ReadAhead(Generic[T]):
     ) -> None:
         self._channel.stopped.set()
         self._thread.join()
+
+
+@contextlib.contextmanager
+def map_ahead(function: Callable[[S], T], items: Iterable[S], depth: int, workers: int = 1) -> Iterator[Iterator[T]]:
+    """`function` of each of `items`, in order, made by so many threads at most `depth` items ahead of the consumer.
+
+    For one pass. Whatever `items` or `function` raises is raised at the consumer in its turn. Leaving waits for the
+    calls that are under way; those that have not begun are dropped.
+    """
+    pool = ThreadPoolExecutor(workers, "dreamvid-map-ahead")
+    try:
+        with ReadAhead((pool.submit(function, item) for item in items), depth) as results:
+            yield (result.result() for result in results)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class WriteBehind(Generic[T]):

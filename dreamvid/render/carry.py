@@ -7,13 +7,12 @@ on with few iterations; a governor keeps the result where it is.
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dreamvid.dream.pyramid import resize
-from dreamvid.motion import Motion, warp_backward
+from dreamvid.motion import warp_backward
+from dreamvid.render.frames import Track
 from dreamvid.render.plan import FramePlan
 from dreamvid.settings import Settings
 
@@ -39,37 +38,35 @@ class Carry:
         self.fresh = 1.0
         return self._settle(plan.dreamer.dream(raw) - raw, plan)
 
-    def follow(self, raw: Tensor, motion: Motion, plan: FramePlan[Settings]) -> Tensor:
-        """The residual of the next frame, dreamed on from the carried one; `motion` leads back from it.
+    def follow(self, raw: Tensor, track: Track, plan: FramePlan[Settings]) -> Tensor:
+        """The residual of the next frame, dreamed on from the carried one; `track` leads back from it.
 
         More iterations are spent the more of the picture is new, and longer steps just there.
         """
-        fresh = self._measure_fresh(motion, raw.device)
+        fresh = self._measure_fresh(track)
         look = plan.dreamer.look
         cold, warm = map(look.iterations_per_octave, (look.iterations, plan.settings.warm_iterations))
         counts = [w + max(0, round((c - w) * self.fresh)) for c, w in zip(cold, warm, strict=True)]
-        carried = plan.settings.blend * self._warped(motion, raw.device)
+        carried = plan.settings.blend * self._warped(track)
         dreamed = plan.dreamer.dream(
             raw, iterations=counts, carried=carried, gain=1 + (_FRESH_GAIN - 1) * fresh
         )
         return self._settle(dreamed - raw + _clipped_off(raw, carried), plan)
 
-    def coast(self, raw: Tensor, motion: Motion, plan: FramePlan[Settings]) -> Tensor:
+    def coast(self, track: Track, plan: FramePlan[Settings]) -> Tensor:
         """Move the residual along without dreaming: the frames between those of `--every N`."""
-        self._measure_fresh(motion, raw.device)
-        return self._settle(self._warped(motion, raw.device), plan)
+        self._measure_fresh(track)
+        return self._settle(self._warped(track), plan)
 
-    def _measure_fresh(self, motion: Motion, device: torch.device) -> Tensor:
-        fresh = torch.from_numpy(1 - motion.reliability)[None, None].to(device)
+    def _measure_fresh(self, track: Track) -> Tensor:
+        fresh = 1 - track.reliability
         self.fresh = float(fresh.mean())
         return fresh
 
-    def _warped(self, motion: Motion, device: torch.device) -> Tensor:
+    def _warped(self, track: Track) -> Tensor:
         if self.residual is None:
             raise RuntimeError("a shot begins with `begin`")
-        flow = torch.from_numpy(np.ascontiguousarray(motion.backward.transpose(2, 0, 1)))[None].to(device)
-        reliability = torch.from_numpy(motion.reliability)[None, None].to(device)
-        return warp_backward(self.residual, flow) * reliability
+        return warp_backward(self.residual, track.flow) * track.reliability
 
     def _settle(self, residual: Tensor, plan: FramePlan[Settings]) -> Tensor:
         """The governor: take out the residual's low frequencies and cap its energy, then keep it."""

@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain, repeat
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
 from dreamvid.dream import compose
 from dreamvid.media import Reader
-from dreamvid.motion import Motion, MotionEstimator
-from dreamvid.render.ahead import ReadAhead, depth_within
+from dreamvid.motion import FlowMethod
+from dreamvid.render.ahead import ReadAhead, depth_within, map_ahead
 from dreamvid.render.carry import Carry
 from dreamvid.render.events import FrameDone, ShotStarted
-from dreamvid.render.frames import Dreams, Frame, join_alpha, split_alpha, to_frame, to_tensor
+from dreamvid.render.following import Follower, follower_count, pair_up
+from dreamvid.render.frames import Dreams, Track, join_alpha, split_alpha, to_frame, to_tensor
 from dreamvid.render.inspection import Inspector
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
 from dreamvid.settings import Settings
 
 _FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
-_MOTIONS_AHEAD = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """A raw frame, (H, W, 3) float32 in [0, 1], and the way back to the one before it; None where a shot begins.
-
-    Its alpha, (H, W, 1), if it has one, goes along.
-    """
-
-    raw: Frame
-    motion: Motion | None
-    alpha: Frame | None = None
-
-
-def follow_motion(frames: Iterable[Frame], cuts: Iterable[bool], method: str, device: str, skip: int) -> Iterator[Step]:
-    """Every frame after the first `skip`, with its motion; a cut, and the first frame of all, have none."""
-    estimator = MotionEstimator(method, device=device)
-    previous: Frame | None = None
-    # Of a damaged clip fewer verdicts than frames may have come.
-    for index, (frame, is_cut) in enumerate(zip(frames, chain(cuts, repeat(False)), strict=False)):
-        raw, alpha = split_alpha(frame)
-        if index >= skip:
-            yield Step(raw, None if previous is None or is_cut else estimator.measure(previous, raw), alpha)
-        previous = raw
+_MOTIONS_AHEAD = 3  # and as many more as there are threads that measure motion
 
 
 class Film:
@@ -96,19 +71,22 @@ class Film:
         clock = time.perf_counter()
         frame_bytes = reader.width * reader.height * 3 * 4
         with ReadAhead(reader, depth_within(frame_bytes, _FRAMES_AHEAD)) as frames:
-            steps = follow_motion(frames, cuts, self._settings.flow, str(self._device), skip)
-            with ReadAhead(steps, depth_within(2 * frame_bytes, _MOTIONS_AHEAD)) as ready:  # a frame and its motion
-                for step in ready:
+            method = FlowMethod(self._settings.flow)
+            followers = follower_count(method, self._device, torch.get_num_threads())
+            depth = depth_within(2 * frame_bytes, _MOTIONS_AHEAD + followers - 1)  # a frame and its motion
+            pairs = pair_up(frames, cuts, skip)
+            with map_ahead(Follower(method, self._device), pairs, depth, followers) as steps:
+                for step in steps:
                     index = self.done
-                    raw = to_tensor(step.raw, self._device)
+                    raw = step.raw.contiguous()
                     plan = self._planner.at(first + index)
-                    if step.motion is None:
+                    if step.track is None:
                         self._shot += 1
                         yield None, ShotStarted(self._shot, index)
-                    shown = _show(raw, plan.gain * self._next_residual(raw, step.motion, plan), plan)
+                    shown = _show(raw, plan.gain * self._next_residual(raw, step.track, plan), plan)
                     figures = None
                     if self._inspector is not None:
-                        figures = self._inspector.measure(raw, shown, step.motion, plan.dreamer)
+                        figures = self._inspector.measure(raw, shown, step.track, plan.dreamer)
                     yield from self._planner.notices()
                     self.done += 1
                     energy = _energy(shown - raw)
@@ -117,12 +95,12 @@ class Film:
                     yield join_alpha(to_frame(shown), step.alpha), done
                     clock = now
 
-    def _next_residual(self, raw: Tensor, motion: Motion | None, plan: FramePlan[Settings]) -> Tensor:
-        if motion is not None and self._since_dreamed + 1 < self._settings.every:
+    def _next_residual(self, raw: Tensor, track: Track | None, plan: FramePlan[Settings]) -> Tensor:
+        if track is not None and self._since_dreamed + 1 < self._settings.every:
             self._since_dreamed += 1
-            return self._carry.coast(raw, motion, plan)
+            return self._carry.coast(track, plan)
         self._since_dreamed = 0
-        return self._carry.begin(raw, plan) if motion is None else self._carry.follow(raw, motion, plan)
+        return self._carry.begin(raw, plan) if track is None else self._carry.follow(raw, track, plan)
 
 
 def dream_still(reader: Reader, planner: Planner[Settings], device: torch.device) -> Dreams:

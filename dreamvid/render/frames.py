@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from dreamvid.motion import Motion
 from dreamvid.render.events import Event
 
 Frame = npt.NDArray[np.float32]
@@ -30,11 +33,42 @@ def join_alpha(colours: Frame, alpha: Frame | None) -> Frame:
     return colours if alpha is None else np.concatenate([colours, alpha], axis=-1)
 
 
+def send(array: Frame, device: torch.device) -> Tensor:
+    """(H, W, C) array to (1, C, H, W) tensor on `device`, in no particular layout.
+
+    To a CUDA device it goes through pinned memory, and is still under way when this returns: what is asked of the
+    tensor waits for it, on the device.
+    """
+    tensor = torch.from_numpy(array)
+    tensor = tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+    return tensor.permute(2, 0, 1)[None]
+
+
 def to_tensor(frame: Frame, device: torch.device) -> Tensor:
     """(H, W, 3) array to (1, 3, H, W) tensor on `device`."""
-    return torch.from_numpy(frame).permute(2, 0, 1)[None].to(device, memory_format=torch.contiguous_format)
+    return send(frame, device).contiguous()
 
 
 def to_frame(picture: Tensor) -> Frame:
     """(1, 3, H, W) tensor to (H, W, 3) array."""
-    return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+    pixels = picture[0].permute(1, 2, 0).contiguous()
+    if pixels.device.type == "cuda":
+        pinned = torch.empty(pixels.shape, dtype=pixels.dtype, pin_memory=True)
+        pixels = pinned.copy_(pixels)
+    return np.ascontiguousarray(pixels.cpu().numpy())
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """The way from a frame back to the one before it, on the device.
+
+    flow: (1, 2, H, W), (dx, dy) px; reliability: (1, 1, H, W) in [0, 1]. See `dreamvid.motion.Motion`.
+    """
+
+    flow: Tensor
+    reliability: Tensor
+
+    @classmethod
+    def of(cls, motion: Motion, device: torch.device) -> Self:
+        """A motion, sent to a device."""
+        return cls(send(motion.backward, device), send(motion.reliability[..., None], device))

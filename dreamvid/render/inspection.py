@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from dreamvid.dream import Dreamer
-from dreamvid.motion import Motion, warp_backward
+from dreamvid.motion import warp_backward
 from dreamvid.render.events import Figures
+from dreamvid.render.frames import Track
 
 _TINY = 1e-12
 
@@ -19,22 +18,20 @@ class Inspector:
     def __init__(self) -> None:
         self._before: Tensor | None = None
 
-    def measure(self, raw: Tensor, shown: Tensor, motion: Motion | None, dreamer: Dreamer) -> Figures:
-        """The figures of a frame, `raw` and `shown` (1, 3, H, W) in [0, 1]; `motion` leads back to the one before."""
+    def measure(self, raw: Tensor, shown: Tensor, track: Track | None, dreamer: Dreamer) -> Figures:
+        """The figures of a frame, `raw` and `shown` (1, 3, H, W) in [0, 1]; `track` leads back to the one before."""
         residual = shown - raw
-        error = None if motion is None or self._before is None else warped_error(self._before, residual, motion)
+        error = None if track is None or self._before is None else warped_error(self._before, residual, track)
         self._before = residual
         reached, given = dreamer.attainment(shown), dreamer.attainment(raw)
         return Figures(reached, reached / given if given > 0 else None, error)
 
 
-def warped_error(before: Tensor, now: Tensor, motion: Motion) -> float:
+def warped_error(before: Tensor, now: Tensor, track: Track) -> float:
     """Mean |w(before) - now| over the mean |now|, weighted by the reliability of the flow (0: nowhere reliable).
 
     Lai et al. 2018 ("Learning Blind Video Temporal Consistency") measure the frames themselves in this way; measured on
     the residual, what moves in the source does not count.
     """
-    flow = torch.from_numpy(np.ascontiguousarray(motion.backward.transpose(2, 0, 1)))[None].to(now.device)
-    weight = torch.from_numpy(motion.reliability)[None, None].to(now.device)
-    error = ((warp_backward(before, flow) - now).abs() * weight).mean()
-    return float(error / (now.abs() * weight).mean().clamp_min(_TINY))
+    error = ((warp_backward(before, track.flow) - now).abs() * track.reliability).mean()
+    return float(error / (now.abs() * track.reliability).mean().clamp_min(_TINY))

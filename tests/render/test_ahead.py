@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dreamvid.render.ahead import ReadAhead, WriteBehind, depth_within
+from dreamvid.render.ahead import ReadAhead, WriteBehind, depth_within, map_ahead
 
 
 class Counting:
@@ -51,6 +51,45 @@ def test_leaving_early_ends_the_thread() -> None:
     with ReadAhead(Counting(10**9), 2) as items:
         next(iter(items))
     assert threading.active_count() == before
+
+
+def test_map_ahead_keeps_order_though_some_take_longer() -> None:
+    def slow_at_first(number: int) -> int:
+        time.sleep(0.05 / (1 + number))
+        return number * number
+
+    with map_ahead(slow_at_first, range(30), 4, workers=3) as squares:
+        assert list(squares) == [number * number for number in range(30)]
+
+
+def test_map_ahead_works_at_so_many_at_a_time() -> None:
+    together = threading.Barrier(3, timeout=10)  # breaks, and raises, unless three calls meet
+    with map_ahead(lambda _: together.wait(), range(9), 3, workers=3) as results:
+        assert len(list(results)) == 9
+
+
+def test_map_ahead_runs_no_further_than_its_depth_and_drops_the_rest() -> None:
+    source, called = Counting(10**9), []
+    threads = threading.active_count()
+    with map_ahead(called.append, source, 3) as results:
+        next(results)
+        time.sleep(0.2)
+        assert 3 <= source.made <= 1 + 3 + 1
+    assert len(called) <= 5
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("source", [Counting(9), Counting(9, fail_at=3)])
+def test_what_a_mapped_call_or_its_source_raises_arrives_in_its_turn(source: Counting) -> None:
+    def fail_at_three(number: int) -> int:
+        if number == 3:
+            raise ValueError("broken source")
+        return number
+
+    seen = []
+    with pytest.raises(ValueError, match="broken source"), map_ahead(fail_at_three, source, 8, workers=2) as results:
+        seen.extend(results)
+    assert seen == [0, 1, 2]
 
 
 def test_write_behind_writes_everything_in_order_before_it_is_left() -> None:

@@ -14,7 +14,7 @@ from dreamvid.motion import Motion, mark_cuts
 from dreamvid.render import FrameDone, Notice, ShotStarted
 from dreamvid.render.carry import Carry
 from dreamvid.render.film import Film, dream_still
-from dreamvid.render.frames import to_frame, to_tensor
+from dreamvid.render.frames import Track, to_frame, to_tensor
 from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
 from dreamvid.settings import Settings, make_settings
 from tests.tiny import TinyExtractor, noise
@@ -120,8 +120,8 @@ def test_a_tint_does_not_stay() -> None:
     raw = to_tensor(drifting(1)[0], torch.device("cpu"))
     carry = Carry()
     carry.residual = torch.full_like(raw, 0.1)
-    still = Motion(np.zeros((64, 96, 2), np.float32), np.ones((64, 96), np.float32))
-    tints = [float(carry.coast(raw, still, make_plan(strength=10.0)).mean()) for _ in range(4)]
+    still = Track.of(Motion(np.zeros((64, 96, 2), np.float32), np.ones((64, 96), np.float32)), raw.device)
+    tints = [float(carry.coast(still, make_plan(strength=10.0)).mean()) for _ in range(4)]
     assert tints == pytest.approx([0.05, 0.025, 0.0125, 0.00625], rel=0.05)
 
 
@@ -164,7 +164,7 @@ def test_iterations_are_spent_where_content_is_new() -> None:
         carry, plan = Carry(), make_plan(extractor)
         carry.begin(raw, plan)
         extractor.calls = 0
-        carry.follow(raw, Motion(still, np.full((64, 96), reliability, np.float32)), plan)
+        carry.follow(raw, Track.of(Motion(still, np.full((64, 96), reliability, np.float32)), raw.device), plan)
         calls.append(extractor.calls)
     assert calls[0] == 2 + 1
     assert calls[0] < calls[1] < calls[2] == 6 + 6
@@ -177,7 +177,7 @@ def test_what_cannot_be_trusted_is_not_carried() -> None:
     carry.begin(raw, plan)
     reliability = np.ones((64, 96), np.float32)
     reliability[:, :40] = 0
-    coasted = carry.coast(raw, Motion(np.zeros((64, 96, 2), np.float32), reliability), plan)
+    coasted = carry.coast(Track.of(Motion(np.zeros((64, 96, 2), np.float32), reliability), raw.device), plan)
     lost = coasted[..., :20].abs().mean()
     kept = coasted[..., 60:].abs().mean()
     assert float(lost) < 0.1 * float(kept)
