@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar, cast
 
 S = TypeVar("S")
 T = TypeVar("T")
 _POLL_SECONDS = 0.1
+_LONGEST_FAREWELL = 30.0  # seconds that a thread gets to end in; it dies with the program if it does not
 _WAITING_BYTES = 256 * 2**20  # in one queue: a frame of 4K is 100 MB
 
 
@@ -26,27 +27,37 @@ class _StoppedError(Exception):
 
 
 class _Channel(Generic[T]):
-    """A bounded queue that either side can close; an exception travels through it like an item."""
+    """A bounded queue that either side can close; an exception travels through it like an item.
+
+    Ctrl-C may come at any instruction of the thread that dreams. Inside `queue.Queue` it can leave the lock locked, and
+    then the other side, and the whole program, wait for ever; a `SimpleQueue` has no such place. So there are two of
+    them: the items, and a token for each that may still be put.
+    """
 
     def __init__(self, depth: int) -> None:
-        self._items: queue.Queue[tuple[T | None, BaseException | None, bool]] = queue.Queue(maxsize=depth)
-        self.stopped = threading.Event()
+        self._items: queue.SimpleQueue[tuple[T | None, BaseException | None, bool]] = queue.SimpleQueue()
+        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(depth):
+            self._room.put(None)
+        self.stopped = False
 
     def put(self, item: T | None, error: BaseException | None = None, last: bool = False) -> None:
-        while not self.stopped.is_set():
+        while not self.stopped:
             try:
-                self._items.put((item, error, last), timeout=_POLL_SECONDS)
-                return
-            except queue.Full:
+                self._room.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
                 continue
+            self._items.put((item, error, last))
+            return
         raise _StoppedError
 
     def take_all(self) -> Iterator[T]:
-        while not self.stopped.is_set():
+        while not self.stopped:
             try:
                 item, error, last = self._items.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 continue
+            self._room.put(None)
             if error is not None:
                 raise error
             if last:
@@ -87,8 +98,8 @@ class ReadAhead(Generic[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._channel.stopped.set()
-        self._thread.join()
+        self._channel.stopped = True
+        self._thread.join(_LONGEST_FAREWELL)
 
 
 @contextlib.contextmanager
@@ -99,11 +110,34 @@ def map_ahead(function: Callable[[S], T], items: Iterable[S], depth: int, worker
     calls that are under way; those that have not begun are dropped.
     """
     pool = ThreadPoolExecutor(workers, "dreamvid-map-ahead")
+
+    def begin(item: S) -> _Box[T]:
+        box: _Box[T] = queue.SimpleQueue()  # not the pool's own future: see `_Channel`
+        pool.submit(_fill, box, function, item)
+        return box
+
     try:
-        with ReadAhead((pool.submit(function, item) for item in items), depth) as results:
-            yield (result.result() for result in results)
+        with ReadAhead(map(begin, items), depth) as boxes:
+            yield map(_open, boxes)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+_Box = queue.SimpleQueue[tuple[T | None, BaseException | None]]
+
+
+def _fill(box: _Box[T], function: Callable[[S], T], item: S) -> None:
+    try:
+        box.put((function(item), None))
+    except BaseException as error:  # it is raised again where the consumer can see it
+        box.put((None, error))
+
+
+def _open(box: _Box[T]) -> T:
+    result, error = box.get()
+    if error is not None:
+        raise error
+    return cast(T, result)
 
 
 class WriteBehind(Generic[T]):
@@ -125,7 +159,7 @@ class WriteBehind(Generic[T]):
                 self._write(item)
         except BaseException as error:  # it is raised again where the producer can see it
             self._error = error
-            self._channel.stopped.set()
+            self._channel.stopped = True
 
     def put(self, item: T) -> None:
         """Queue one item, waiting while `depth` of them are still to be written."""
@@ -144,10 +178,10 @@ class WriteBehind(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            self._channel.stopped.set()
+            self._channel.stopped = True
         else:
             with contextlib.suppress(_StoppedError):  # the writer has failed; its own error is raised below
                 self._channel.put(None, last=True)
-        self._thread.join()
+        self._thread.join(None if kind is None else _LONGEST_FAREWELL)
         if kind is None and self._error is not None:
             raise self._error

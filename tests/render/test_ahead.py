@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -154,3 +156,39 @@ def test_after_an_error_of_the_producer_what_waits_is_dropped() -> None:
 def test_fewer_large_items_wait_but_always_one() -> None:
     frame = 3840 * 2160 * 3 * 4
     assert [depth_within(size, 4) for size in (frame // 4, frame, 3 * frame)] == [4, 2, 1]
+
+
+_INTERRUPTED = """
+import faulthandler, random, signal
+from dreamvid.render import ahead
+from dreamvid.render.ahead import ReadAhead, WriteBehind, map_ahead
+
+ahead._POLL_SECONDS = 0.002
+faulthandler.dump_traceback_later(50, exit=True)
+moments = random.Random(3)
+
+
+def rounds():
+    with ReadAhead(iter(range(10**9)), 2) as numbers, map_ahead(abs, numbers, 2) as mapped:
+        with WriteBehind(lambda _: None, 2) as output:
+            # From here on: Python's own start of a thread does not withstand it.
+            signal.setitimer(signal.ITIMER_REAL, moments.uniform(0.0005, 0.005))
+            for number in mapped:
+                output.put(number)
+
+
+for _ in range(400):
+    try:
+        rounds()
+    except KeyboardInterrupt:
+        pass
+print("done")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a timer that interrupts")
+def test_ctrl_c_at_any_moment_leaves_nobody_waiting() -> None:
+    """With `queue.Queue` and futures one in some hundred hung for ever: a lock was taken and not given back."""
+    script = "import signal\nsignal.signal(signal.SIGALRM, signal.default_int_handler)\n" + _INTERRUPTED
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=90, check=False)
+    assert done.stdout == "done\n", done.stderr[-3000:]
