@@ -28,6 +28,10 @@ _FRAME_COPIES = {"cpu": 30, "cuda": 16, "mps": 16}
 """How many times, about, a frame (three floats a pixel) is held beside the gradient: the picture, what is carried, the
 steps of conditioning; on the CPU also the frames that are read and written meanwhile."""
 
+_SURELY_ENOUGH = 16_000
+"""Bytes a pixel that hardly any gradient takes, workspace included (of all networks' last layers vgg19's takes most,
+14,600): where there is so much, nobody need look closer, which takes a second."""
+
 _FIXED = 256 * 2**20  # bytes: correlations with a guide, the libraries' own caches
 
 
@@ -125,7 +129,10 @@ class TileBudget:
         if free is None:
             return math.inf
         frames = _FRAME_COPIES[self._device.type] * 12 * frame[0] * frame[1]
-        return max(0.0, free * _MARGIN - frames - _FIXED) / (bytes_per_pixel() * _WORKSPACE)
+        usable = max(0.0, free * _MARGIN - frames - _FIXED)
+        if usable > _SURELY_ENOUGH * frame[0] * frame[1]:
+            return math.inf
+        return usable / (bytes_per_pixel() * _WORKSPACE)
 
     def _say_plan(self, tiling: Tiling, frame: Size) -> None:
         if len(tiling) > 1:

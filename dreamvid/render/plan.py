@@ -7,11 +7,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from torch import Tensor
 
-from dreamvid.audio import SoundAnalysis
 from dreamvid.dream import Dreamer, Extractor, Look, Target
 from dreamvid.render.companion import Companion
 from dreamvid.render.dreamers import make_look
@@ -19,6 +18,9 @@ from dreamvid.render.events import Notice
 from dreamvid.render.frames import to_tensor
 from dreamvid.schedule import Moment
 from dreamvid.settings import DreamSettings
+
+if TYPE_CHECKING:
+    from dreamvid.audio import SoundAnalysis
 
 S = TypeVar("S", bound=DreamSettings)
 _LUMA = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Generic
+from typing import TYPE_CHECKING, Generic
 
-from dreamvid.audio import SoundAnalysis, analyse_sound
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.machine import Machine, choose_machine
@@ -19,6 +18,9 @@ from dreamvid.render.companion import Companion
 from dreamvid.render.dreamers import Networks, load_aims, make_dreamer
 from dreamvid.render.plan import Clock, Planner, S
 from dreamvid.settings import DreamSettings, key_of
+
+if TYPE_CHECKING:
+    from dreamvid.audio import SoundAnalysis
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def listen(settings: DreamSettings, own_sound: Path | None) -> SoundAnalysis | N
         raise SettingsError(
             f"--{name}: follows the sound ({', '.join(sorted(needed))}), and there is none; give one with --react SONG"
         )
+    from dreamvid.audio import analyse_sound  # with scipy, which takes a second to load
+
     return analyse_sound(
         path,
         attack=settings.attack,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from dreamvid.audio import SoundAnalysis
 from dreamvid.dream import Dreamer
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
@@ -13,7 +13,10 @@ from dreamvid.render.preparation import listen
 from dreamvid.render.still_frame import Still
 from dreamvid.settings import Settings
 
-Sounds = dict[frozenset[str], SoundAnalysis | None]
+if TYPE_CHECKING:
+    from dreamvid.audio import SoundAnalysis
+
+Sounds = dict[frozenset[str], "SoundAnalysis | None"]
 """What has been heard of one sound track, by what was asked of it."""
 
 
