@@ -15,7 +15,7 @@ import typer
 
 from dreamvid.cli import audio, dream, explore, farm, layers, models, presets, shots, studio, train, visualize, zoom
 from dreamvid.cli import run as run_command
-from dreamvid.cli.app import DEFAULT, app
+from dreamvid.cli.app import DEFAULT, Command, app
 from dreamvid.errors import DreamvidError, ResourceError
 
 
@@ -41,19 +41,19 @@ def _group(
     """
 
 
-app.command(DEFAULT, hidden=True)(dream.dream)
-app.command("zoom")(zoom.zoom)
-app.command("explore")(explore.explore)
-app.command("visualize")(visualize.visualize)
-app.command("audio")(audio.audio)
-app.command("shots")(shots.shots)
-app.command("run")(run_command.run)
-app.command("farm")(farm.farm)
-app.command("models")(models.models)
-app.command("layers")(layers.layers)
-app.command("presets")(presets.presets)
-app.command("train")(train.train)
-app.command("studio")(studio.studio)
+app.command(DEFAULT, hidden=True, cls=Command)(dream.dream)
+app.command("zoom", cls=Command)(zoom.zoom)
+app.command("explore", cls=Command)(explore.explore)
+app.command("visualize", cls=Command)(visualize.visualize)
+app.command("audio", cls=Command)(audio.audio)
+app.command("shots", cls=Command)(shots.shots)
+app.command("run", cls=Command)(run_command.run)
+app.command("farm", cls=Command)(farm.farm)
+app.command("models", cls=Command)(models.models)
+app.command("layers", cls=Command)(layers.layers)
+app.command("presets", cls=Command)(presets.presets)
+app.command("train", cls=Command)(train.train)
+app.command("studio", cls=Command)(studio.studio)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

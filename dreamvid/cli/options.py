@@ -78,8 +78,8 @@ def _metavar(info: FieldInfo) -> str:
 
 
 def _help_text(info: FieldInfo) -> str:
-    text = (info.description or "").replace("[", r"\[")
+    text = info.description or ""
     if info.default is None or info.default is False or info.is_required() or info.default_factory:
         return text
     default = ",".join(map(str, info.default)) if isinstance(info.default, tuple) else info.default
-    return rf"{text} [dim]\[default: {default}][/dim]"
+    return f"{text} [default: {default}]"
