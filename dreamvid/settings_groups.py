@@ -265,8 +265,13 @@ class SourceSettings(Group):
 class OutputSettings(Group):
     """What is written."""
 
-    codec: Literal["h264", "h265", "av1", "prores", "dnxhr", "ffv1", "png", "exr"] = setting(
-        "h264", "h264, h265, av1, prores, dnxhr or ffv1; png or exr: numbered pictures", "NAME"
+    codec: Literal[
+        "h264", "h265", "av1", "prores", "dnxhr", "ffv1", "h264-nvenc", "h265-nvenc", "av1-nvenc", "png", "exr"
+    ] = setting(
+        "h264",
+        "h264, h265, av1, prores, dnxhr or ffv1; h264-nvenc, h265-nvenc or av1-nvenc: on an NVIDIA GPU; png or exr: "
+        "numbered pictures",
+        "NAME",
     )
     bit_depth: BitDepth | None = setting(
         None,

@@ -100,6 +100,9 @@ def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
 
 
 def _check(settings: Settings) -> None:
+    if settings.codec.endswith("-nvenc"):
+        other = settings.codec.removesuffix("-nvenc")
+        raise SettingsError(f"--codec: pieces of {settings.codec} from machines that differ do not join; use {other}")
     if settings.device == "mps" or settings.device.startswith("cuda:"):
         raise SettingsError(f"--device: Ray gives each worker its device; not {settings.device} but auto, cuda or cpu")
 

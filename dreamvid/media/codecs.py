@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreamvid.errors import MediaError, SettingsError, did_you_mean
 from dreamvid.media.color import ColorTags
+from dreamvid.media.ffmpeg import failure_reason, run_ffmpeg
 
 _ANY_SOUND = None
 
@@ -51,6 +53,10 @@ class Codec:
     """Width and height must be multiples of these: chroma is stored for pairs of pixels."""
     smallest: tuple[int, int] = (2, 2)
     lossless: bool = False
+    quality_flag: str = "-crf"
+    """What ffmpeg calls the constant rate factor, or what comes nearest to it."""
+    stand_in: str | None = None
+    """For a codec that needs a certain device: the one that makes the same kind of file without it."""
 
     @property
     def holds_alpha(self) -> bool:
@@ -64,6 +70,7 @@ class Codec:
 
 
 _X265_QUIET = ("-x265-params", "log-level=error")
+_NVENC = ("-preset", "p6", "-tune", "hq", "-rc", "vbr", "-b:v", "0")
 _PRORES_4444 = ("-profile:v", "4444", "-alpha_bits", "16")
 
 CODECS = {
@@ -86,6 +93,14 @@ CODECS = {
         Codec("ffv1", ("-c:v", "ffv1", "-level", "3", "-g", "1", "-slicecrc", "1"),
               (Encoding("bgr0", 8), Encoding("gbrp16le", 16), Encoding("bgra", 8, alpha=True),
                Encoding("gbrap16le", 16, alpha=True)), (".mkv",), lossless=True),
+        Codec("h264-nvenc", ("-c:v", "h264_nvenc", *_NVENC), (Encoding("yuv420p", 8),), (".mp4", ".mov", ".mkv"), 19,
+              multiple_of=(2, 2), smallest=(160, 64), quality_flag="-cq", stand_in="h264"),
+        Codec("h265-nvenc", ("-c:v", "hevc_nvenc", *_NVENC, "-tag:v", "hvc1"),
+              (Encoding("p010le", 10), Encoding("yuv420p", 8)), (".mp4", ".mov", ".mkv"), 21,
+              multiple_of=(2, 2), smallest=(160, 64), quality_flag="-cq", stand_in="h265"),
+        Codec("av1-nvenc", ("-c:v", "av1_nvenc", *_NVENC), (Encoding("p010le", 10), Encoding("yuv420p", 8)),
+              (".mp4", ".mkv", ".webm"), 28, multiple_of=(2, 2), smallest=(192, 128), quality_flag="-cq",
+              stand_in="av1"),
     )
 }  # fmt: skip
 
@@ -109,6 +124,24 @@ SUBTITLE_CODECS: dict[str, tuple[str, frozenset[str]]] = {
     ".webm": ("webvtt", frozenset({"webvtt"})),
 }  # fmt: skip
 """What text subtitles are made into for a container, and those that it takes as they are."""
+
+
+def codec_at_hand(codec: Codec) -> tuple[Codec, str | None]:
+    """Return the codec if this machine can encode with it; else its stand-in, and a line that says why."""
+    if codec.stand_in is None or (problem := _find_problem(codec)) is None:
+        return codec, None
+    other = CODECS[codec.stand_in]
+    return other, f"{codec.name} is not to be had on this machine ({problem}): the processor encodes {other.name}"
+
+
+@functools.cache
+def _find_problem(codec: Codec) -> str | None:
+    """Try to encode two frames; return why that fails."""
+    encoding = codec.encodings[0]
+    source = ["-f", "lavfi", "-i", "color=size=320x192:rate=1"]
+    arguments = [*codec.arguments, "-pix_fmt", encoding.pixel_format, "-frames:v", "2", "-f", "null", "-"]
+    code, _, stderr = run_ffmpeg([*source, *arguments])
+    return failure_reason(stderr.splitlines()[:1]) if code else None
 
 
 def find_codec(

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.codecs import CODECS, IMAGE_CODECS, find_codec
+from dreamvid.media.codecs import CODECS, IMAGE_CODECS, codec_at_hand, find_codec
 from dreamvid.media.color import BT709, ColorTags
 from dreamvid.media.header import ImageTags, is_image, read_image_tags
 from dreamvid.media.mux import Original
@@ -88,6 +88,7 @@ def open_writer(
         if rate is None:
             raise MediaError(f"{path}: a still has no frame rate; write an image, or give a rate")
         check_target(path, None, overwrite=overwrite, protected=guarded)
+        chosen, replaced = codec_at_hand(chosen)
         encoding = chosen.encoding(bit_depth, alpha=alpha)
         if encoding is None:
             raise MediaError(f"{path}: codec {codec} stores no transparency at {bit_depth} bits; leave out --bit-depth")
@@ -97,6 +98,8 @@ def open_writer(
             color=color or BT709, sound=sound, sound_info=check_sound(sound) if sound else None, original=original,
             metadata=metadata, sample_aspect=sample_aspect, overwrite=overwrite,
         )  # fmt: skip
+        if replaced:
+            writer.notices.append(f"{path}: {replaced}")
         if original is not None and (lost := original.lost_subtitles(path)):
             writer.notices.append(
                 f"{path}: subtitles that are pictures ({', '.join(lost)}) do not go into it and are left out; "

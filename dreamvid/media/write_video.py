@@ -48,6 +48,7 @@ class VideoWriter(Writer):
         super().__init__(target, width, height, alpha=alpha, keeps_alpha=encoding.alpha)
         self.rate, self.codec, self.encoding = rate, codec, encoding
         self.deep = encoding.deep
+        self.encoder = codec.name
         self._crf = codec.crf if crf is None else crf
         self._color = color
         self._sound = sound if sound_info and sound_info.codecs else None
@@ -62,7 +63,7 @@ class VideoWriter(Writer):
         codec, encoding = self.codec, self.encoding
         size = f"{self.width + self._padding[1]}x{self.height + self._padding[0]}"
         aspect = f"setsar={self._sample_aspect.numerator}/{self._sample_aspect.denominator}"
-        quality = ["-crf", str(self._crf)] if self._crf is not None else []
+        quality = [codec.quality_flag, str(self._crf)] if self._crf is not None else []
         tags = [part for key, value in self._metadata.items() for part in ("-metadata", f"{key}={value}")]
         channels = "rgba" if self._stored_channels == 4 else "rgb"
         fed = f"{channels}{16 * len(channels)}le" if encoding.deep else {"rgb": "rgb24", "rgba": "rgba"}[channels]

@@ -30,6 +30,8 @@ class Writer(ABC):
         """The file that the last frame went into."""
         self.deep = False
         """Whether more than 8 bits of a colour are stored."""
+        self.encoder = ""
+        """The codec that is used in the end; pictures have none."""
         self.notices: list[str] = []
         """What of the source cannot be kept."""
         self.keeps_alpha = keeps_alpha

@@ -76,7 +76,7 @@ def render_job(job: Job) -> Iterator[Event]:
         reader, prepared = opened.reader, opened.prepared
         yield from map(Notice, opened.notices)
         journal = None
-        identity = identify(prepared.settings, job.source, _facts(prepared, reader))
+        identity = identify(prepared.settings, job.source, _facts(prepared, reader, opened.writer.encoder))
         if reader.rate is not None:
             journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
             room = check_room(target, settings.codec, reader.frame_count - journal.done, reader.width, reader.height)
@@ -233,13 +233,14 @@ def render_tags(job: Job, settings: Settings) -> dict[str, str]:
     return recipe_tags(settings) | {"dreamvid-job": job_tag(job.settings, job.source)}
 
 
-def _facts(prepared: Prepared[Settings], reader: Reader) -> dict[str, object]:
+def _facts(prepared: Prepared[Settings], reader: Reader, encoder: str) -> dict[str, object]:
     """What the frames depend on beside the settings."""
     return {
         "range of frames": f"{reader.first_index} + {reader.frame_count}",
         "frame size": f"{reader.width}x{reader.height}",
         "device": prepared.machine.device.type,
         "precision": prepared.machine.precision,
+        "encoder": encoder,
         "network": f"{prepared.models} {network_fingerprint(prepared.planner.extractor)}",
     }
 

@@ -29,7 +29,7 @@ def check_room(target: Path, codec: str, frames: int, width: int, height: int) -
         least = needed * _LEAST_SHARE
     else:
         open_segment = min(OPEN_SEGMENT_BYTES, 3 * width * height * frames)
-        film = _COPIES * _BYTES_PER_PIXEL.get(codec, 1.0) * width * height * frames
+        film = _COPIES * _BYTES_PER_PIXEL.get(codec.removesuffix("-nvenc"), 1.0) * width * height * frames
         needed, least = film + open_segment, film * _LEAST_SHARE
     folder = next(path for path in target.absolute().parents if path.is_dir())
     free = shutil.disk_usage(folder).free

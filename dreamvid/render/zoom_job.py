@@ -58,16 +58,18 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         sound = choose_sound(settings, own_sound)
         open_target = partial(_open_target, job=job, size=(width, height), source=source)
         going_on = not job.fresh and has_journal(target)
-        open_target(target, sound=sound, resume=0 if going_on else None)  # finds now what would go wrong at the end
+        # Opened now to find what would go wrong at the end.
+        writer = open_target(target, sound=sound, resume=0 if going_on else None)
         clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound))
         mask = None
         if settings.mask is not None:
             mask = closing.enter_context(Companion(settings.mask, size=(width, height)))
             check_mask(mask, width, height)
-        notices = [] if source is None else list(source.notices)
+        notices = [*([] if source is None else source.notices), *writer.notices]
         prepared = prepare(settings, clock, (height, width), closing, governed=False, mask=mask, report=notices.append)
         yield from map(Notice, notices)
-        identity = identify(prepared.settings, None if source is None else source.path, _facts(prepared, width, height))
+        facts = _facts(prepared, width, height, writer.encoder)
+        identity = identify(prepared.settings, None if source is None else source.path, facts)
         journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
         room = check_room(target, settings.codec, frame_count(settings) - journal.done, width, height)
         yield from map(Notice, [room] if room else [])
@@ -151,12 +153,13 @@ def _open_target(
     )
 
 
-def _facts(prepared: Prepared[ZoomSettings], width: int, height: int) -> dict[str, object]:
+def _facts(prepared: Prepared[ZoomSettings], width: int, height: int, encoder: str) -> dict[str, object]:
     """What the frames depend on beside the settings."""
     return {
         "frame size": f"{width}x{height}",
         "device": prepared.machine.device.type,
         "precision": prepared.machine.precision,
+        "encoder": encoder,
         "network": f"{prepared.models} {network_fingerprint(prepared.planner.extractor)}",
     }
 

@@ -36,7 +36,7 @@ from dreamvid.media.header import read_image_tags
 from dreamvid.media.segments import join_segments
 
 RATE = Fraction(24000, 1001)
-ENCODINGS = [(codec.name, encoding) for codec in CODECS.values() for encoding in codec.encodings]
+ENCODINGS = [(codec.name, encoding) for codec in CODECS.values() if not codec.stand_in for encoding in codec.encodings]
 
 
 def ramp(channels: int = 3, height: int = 128, width: int = 1024) -> FloatImage:

@@ -14,6 +14,7 @@ from media_clips import COUNT, grey_frames, indices, loudest_moment, sound_secon
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import (
     CODECS,
+    Codec,
     FloatImage,
     SoundTrack,
     default_output,
@@ -24,6 +25,8 @@ from dreamvid.media import (
     read_metadata,
     write_image,
 )
+from dreamvid.media import codecs as codecs_module
+from dreamvid.media.codecs import codec_at_hand
 
 FILM = Fraction(24000, 1001)
 PATCHES = np.array(
@@ -41,7 +44,8 @@ def leftovers(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("codec", "suffix"), [(codec.name, suffix) for codec in CODECS.values() for suffix in codec.suffixes]
+    ("codec", "suffix"),
+    [(codec.name, suffix) for codec in CODECS.values() if not codec.stand_in for suffix in codec.suffixes],
 )
 def test_a_round_trip_keeps_what_it_was_given(tmp_path: Path, codec: str, suffix: str) -> None:
     target = tmp_path / f"film{suffix}"
@@ -73,6 +77,38 @@ def test_a_round_trip_keeps_what_it_was_given(tmp_path: Path, codec: str, suffix
     with open_reader(target) as reader:
         for frame in reader:
             assert np.abs(frame[64, 16::32] - PATCHES).max() <= tolerance
+
+
+@pytest.mark.parametrize("codec", [codec for codec in CODECS.values() if codec.stand_in], ids=lambda codec: codec.name)
+def test_a_gpus_codec_encodes_there_or_the_processor_stands_in(tmp_path: Path, codec: Codec) -> None:
+    usable, line = codec_at_hand(codec)
+    films = {}
+    for name in (codec.name, codec.stand_in):
+        path = tmp_path / f"{name}.mp4"
+        with open_writer(path, width=256, height=128, rate=Fraction(24), codec=name, bit_depth=8) as writer:
+            for _ in range(3):
+                writer.write(patches())
+        films[name] = path.read_bytes()
+        assert probe(path).video_codec == probe(tmp_path / f"{codec.name}.mp4").video_codec
+        if name == codec.name:
+            assert writer.encoder == usable.name
+            assert writer.notices == ([] if line is None else [f"{path}: {line}"])
+    with open_reader(tmp_path / f"{codec.name}.mp4") as reader:
+        assert all(np.abs(frame - patches()).mean() < 0.02 for frame in reader)
+    if usable is codec:
+        assert films[codec.name] != films[codec.stand_in]
+    else:
+        assert films[codec.name] == films[codec.stand_in]
+        assert f"the processor encodes {codec.stand_in}" in str(line)
+
+
+def test_a_gpus_codec_is_told_its_quality_in_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codecs_module, "_find_problem", lambda _: None)
+    writer = open_writer(tmp_path / "x.mp4", width=256, height=128, rate=Fraction(24), codec="h265-nvenc", crf=30)
+    arguments = writer._arguments()
+    assert arguments[arguments.index("-cq") + 1] == "30"
+    assert "hevc_nvenc" in arguments
+    assert "-crf" not in arguments
 
 
 def test_ffv1_is_exact_for_every_level(tmp_path: Path) -> None:

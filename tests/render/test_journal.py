@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.media import open_reader, probe
+from dreamvid.media import codecs, open_reader, probe
 from dreamvid.render import Finished, FrameDone, Job, Started, recording, render_job
 from dreamvid.render.journal import Journal
 from dreamvid.render.recording import segment_length
@@ -94,6 +94,16 @@ def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
     stop_after(job(broken, codec="prores", frames=8), 4)
     list(render_job(job(broken, codec="prores", frames=8)))
     assert np.array_equal(frames_of(broken), frames_of(whole))
+
+
+def test_pieces_of_two_encoders_are_not_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU's codec, begun on a machine without one, and gone on with where there is one."""
+    target = tmp_path / "out.mp4"
+    monkeypatch.setattr(codecs, "_find_problem", lambda _: "no such device")
+    stop_after(job(target, codec="h264-nvenc", max_size=192), 9)
+    monkeypatch.setattr(codecs, "_find_problem", lambda _: None)
+    with pytest.raises(SettingsError, match="encoder"):
+        list(render_job(job(target, codec="h264-nvenc", max_size=192)))
 
 
 PICTURES = Path("frames") / "%04d.png"
