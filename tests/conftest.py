@@ -11,6 +11,6 @@ import torch
 
 @pytest.fixture(autouse=True, scope="session")
 def _few_threads() -> None:
-    """Test machines have two cores; more threads than that only make the figures noisy."""
-    torch.set_num_threads(2)
+    """Test machines have two cores; more threads than that only make the figures noisy. Beside others, one."""
+    torch.set_num_threads(1 if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1 else 2)
     cv2.setNumThreads(1)

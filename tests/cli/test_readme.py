@@ -19,7 +19,7 @@ from dreamvid.media import SoundTrack, open_writer
 ROOT = Path(__file__).parents[2]
 TINY = ["--max-size", "64", "--octaves", "1", "--iterations", "1", "--model", "dreamnet"]
 SMALLER = {
-    "zoom": [*TINY, "--duration", "0.1", "--warm-iterations", "1"],
+    "zoom": [*TINY, "--size", "64x36", "--duration", "0.1", "--warm-iterations", "1"],
     "explore": TINY,
     "visualize": ["--model", "dreamnet", "--steps", "2", "--size", "32x32"],
     "audio": [],
