@@ -28,7 +28,7 @@ from dreamvid.models import Network, load_network
 from dreamvid.motion import MotionEstimator
 from dreamvid.render.dreamers import load_aims, make_dreamer
 from dreamvid.render.film import Film
-from dreamvid.render.frames import to_tensor
+from dreamvid.render.frames import Track, to_frame, to_tensor
 from dreamvid.render.inspection import warped_error
 from dreamvid.render.plan import Clock, Planner
 from dreamvid.settings import Settings, make_settings
@@ -104,8 +104,10 @@ def main() -> None:
         torch.cuda.synchronize(device)
     each = (time.perf_counter() - begun) / options.textbook_frames
     energy = np.mean([rms(dream - raw) for dream, raw in zip(dreams, raws[1:], strict=True)])
-    flow = MotionEstimator("dis", device=str(device)).measure(frame(raws[1]), frame(raws[2])) if len(raws) > 2 else None
-    error = warped_error(dreams[0] - raws[1], dreams[1] - raws[2], flow) if flow is not None else float("nan")
+    error = float("nan")
+    if len(raws) > 2:
+        motion = MotionEstimator("dis", device=str(device)).measure(to_frame(raws[1]), to_frame(raws[2]))
+        error = warped_error(dreams[0] - raws[1], dreams[1] - raws[2], Track.of(motion, device))
     print(f"\ntextbook: {1 / each:.4f} frames/s, step {step:.2f} levels; energy {255 * energy:.1f}, "
           f"warped error {error:.3f}")  # fmt: skip
     print(f"\ndreamvid makes {each / per_frame:.1f} times as many frames a second")
@@ -143,11 +145,6 @@ def frames(settings: Settings, count: int, device: torch.device) -> list[Tensor]
     """The first frames of the clip."""
     with open_reader(CLIP, size=settings.size, frames=count) as reader:
         return [to_tensor(raw, device) for raw in reader]
-
-
-def frame(picture: Tensor) -> Any:
-    """(1, 3, H, W) as (H, W, 3)."""
-    return picture[0].permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 def rms(residual: Tensor) -> float:
