@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
+import math
 import wave
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from dreamvid.audio import ENVELOPES, LEVELS, SoundAnalysis, analyse_sound
-from dreamvid.audio.decode import decode_sound
+from dreamvid.audio import ENVELOPES, LEVELS, SoundAnalysis, analyse_sound, tracker
+from dreamvid.audio import onsets as onsets_module
+from dreamvid.audio.decode import SAMPLE_RATE, decode_sound
 from dreamvid.audio.drawing import draw_analysis
-from dreamvid.errors import DreamvidError, MediaError, SettingsError
+from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media.ffmpeg import run_ffmpeg
 
 RATE = 44_100
@@ -355,41 +355,6 @@ def test_the_same_sound_gives_the_same_numbers(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------- what may go wrong
 
 
-def _without(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    real = importlib.import_module
-
-    def refuse(name: str, package: str | None = None) -> ModuleType:
-        if name.startswith("librosa"):
-            raise error
-        return real(name, package)
-
-    monkeypatch.setattr(importlib, "import_module", refuse)
-
-
-def test_without_librosa_levels_work_and_beats_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _without(monkeypatch, ModuleNotFoundError("No module named 'librosa'", name="librosa"))
-    assert analyse(tmp_path, tone(400, 1), names=LEVELS).at(0.5)["mid"] > 0.9
-    for names in (["beat"], ["onset"], None):
-        with pytest.raises(DreamvidError, match=r"not installed.*pip install 'dreamvid\[audio\]'"):
-            analyse(tmp_path, tone(400, 1), names=names)
-
-
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (ImportError("Numba needs NumPy 1.0 or less"), r"Numba needs NumPy.*--force-reinstall"),
-        (RuntimeError("cannot cache function 'f': no locator available"), "NUMBA_CACHE_DIR"),
-        (ModuleNotFoundError("No module named 'soxr'", name="soxr"), "cannot be loaded.*soxr"),
-    ],
-)
-def test_a_broken_librosa_is_named(
-    error: Exception, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _without(monkeypatch, error)
-    with pytest.raises(DreamvidError, match=message):
-        analyse(tmp_path, tone(400, 1), names=["onset"])
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -439,3 +404,54 @@ def test_long_sounds_go_on_in_rows(seconds: float, rows: int) -> None:
     plain = draw_analysis(heard, "")[:, 92:1572]
     lanes = np.all(np.isclose(plain, np.array([22, 25, 32]) / 255), axis=-1).mean(1) > 0.5
     assert np.count_nonzero(np.diff(lanes.astype(int)) == 1) == 2 * rows
+
+
+# ------------------------------------------------------------------------------------------- the tracker
+
+
+def best_sequence(onsets: Sound, beat: int, last: int) -> tuple[float, list[int]]:
+    """The score and the hops of the best sequence that ends with `last`: each one goes back as far as it can."""
+    gaps = range(round(beat / 2), min(2 * beat, last) + 1)
+    if not gaps:
+        return float(onsets[last]), [last]
+    before = [(best_sequence(onsets, beat, last - gap), 100 * math.log(gap / beat) ** 2) for gap in gaps]
+    return max((float(onsets[last]) + score - cost, [*hops, last]) for (score, hops), cost in before)
+
+
+def test_beats_are_the_best_of_all_sequences() -> None:
+    """At a tempo of four hops a beat, so that all can be tried."""
+    onsets = np.random.default_rng(2).random(17).astype(np.float32)
+    beats = tracker.track_beats(onsets, np.full(17, 60 * 100 / 4))
+    gathered = tracker._around_each(onsets / onsets.std(ddof=1), np.full(17, 4))
+    assert beats.tolist() == best_sequence(gathered, 4, int(beats[-1]))[1]
+
+
+def test_the_tracker_follows_a_tempo_that_changes_and_bridges_gaps() -> None:
+    tempi = np.interp(np.arange(2200), [0, 2000], [100.0, 130.0])
+    curve, truth, place = np.zeros(2200, np.float32), [], 30.0
+    while place < 1990:
+        truth.append(round(place))
+        place += 60 * 100 / tempi[round(place)]
+    curve[truth] = 1
+    curve[truth[10:13]] = 0  # nothing is heard there
+    found = tracker.track_beats(curve, tempi)
+    found = found[found < 1990]  # it goes on into the silence
+    near = np.abs(found[:, None] - np.array(truth)).min(0)
+    assert near[:10].max() <= 1
+    assert near[13:].max() <= 1
+    assert near.max() <= 6
+    assert len(found) == len(truth)
+
+
+def test_where_nothing_is_heard_there_are_no_beats() -> None:
+    assert len(tracker.track_beats(np.zeros(500, np.float32), np.full(500, 120.0))) == 0
+
+
+def test_mel_bands_have_an_area_of_one_and_lie_where_slaney_put_them() -> None:
+    bands = onsets_module._mel_bands()
+    frequencies = np.fft.rfftfreq(1024, 1 / SAMPLE_RATE)
+    wide = (bands > 0).sum(1) > 8  # narrow ones are sampled coarsely
+    assert np.allclose((bands * frequencies[1]).sum(1)[wide], 1, atol=0.05)
+    mels = [onsets_module._to_mel(hertz) for hertz in (200.0, 1000.0, 6400.0)]
+    assert np.allclose(mels, [3, 15, 42])
+    assert np.allclose(onsets_module._from_mel(np.array(mels)), [200, 1000, 6400])

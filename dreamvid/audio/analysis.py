@@ -16,7 +16,7 @@ from dreamvid.audio.onsets import WEAKEST_ONSET, measure_flux, onset_curve
 from dreamvid.errors import SettingsError, did_you_mean
 
 LEVELS = tuple(BANDS)
-"""The envelopes that need no librosa."""
+"""The envelopes that say how loud it is."""
 ENVELOPES = (*LEVELS, "onset", "beat")
 
 _LONGEST = 60  # seconds, of attack and release
@@ -78,7 +78,7 @@ def analyse_sound(
     that tempo over the whole track instead of looking for the tempo.
 
     Raises MediaError if the file cannot be read or has no sound, SettingsError for a name or number that makes no
-    sense, and DreamvidError if `onset` or `beat` is wanted and librosa is not installed.
+    sense.
     """
     wanted = _check_names(ENVELOPES if names is None else names)
     _check_numbers(attack, release, offset, bpm)

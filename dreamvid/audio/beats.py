@@ -1,7 +1,7 @@
 """When the beats of a piece of music fall.
 
-librosa tracks them (Ellis 2007, "Beat tracking by dynamic programming"). What it is given and what becomes of its beats
-is ours: left alone it is a hop or two late, slips at both ends, knows one tempo only, and takes that for its double.
+`tracker.py` finds them for a tempo. Left alone it is a hop or two late, slips at both ends, and takes a tempo for its
+double: here is what it is given, and what becomes of its beats.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
 
 from dreamvid.audio.levels import RATE, Curve, loudest
-from dreamvid.audio.onsets import LATE, LOW_BANDS, WEAKEST_ONSET, Flux, librosa_module, onset_curve
+from dreamvid.audio.onsets import LATE, LOW_BANDS, WEAKEST_ONSET, Flux, onset_curve
 from dreamvid.audio.tempo import (
     FASTEST,
     SCATTER,
@@ -23,6 +23,7 @@ from dreamvid.audio.tempo import (
     possible_tempi,
     usualness,
 )
+from dreamvid.audio.tracker import track_beats
 
 Times = NDArray[np.float64]
 """(beats,) in seconds, ascending."""
@@ -50,7 +51,7 @@ NO_BEATS = Beats(np.empty(0), None)
 
 
 def find_beats(flux: Flux, bpm: float | None) -> Beats:
-    """Find the beats: a steady grid of `bpm` where that is given, else wherever the music has them. Needs librosa."""
+    """Find the beats: a steady grid of `bpm` where that is given, else wherever the music has them."""
     everything, low = onset_curve(flux), onset_curve(flux[:LOW_BANDS])
     level = _level(everything)
     curve = level + _LOW_WEIGHT * _level(low)
@@ -120,10 +121,7 @@ def _track(curve: Curve, tempi: NDArray[np.float64]) -> Times:
     """Return the beats near (hops,) tempi, each at an onset if there is one, from the first two onsets to the last."""
     slowest = 60 * RATE / tempi.min()  # hops a beat
     margin = round(2 * slowest)  # of silence, so that the tracker finds nothing special about the ends
-    found = librosa_module("beat").beat_track(
-        onset_envelope=np.pad(curve, margin), bpm=np.pad(tempi, margin, mode="edge"), sr=RATE, hop_length=1, trim=False
-    )[1]
-    beats = found - margin
+    beats = track_beats(np.pad(curve, margin), np.pad(tempi, margin, mode="edge")) - margin
     reach = max(1, round(min(_REACH * RATE, _REACH_SHARE * slowest)))
     places = np.array([_snap(beat, curve, reach) for beat in beats[(beats >= 0) & (beats < len(curve))].tolist()])
     heard = np.interp(places, np.arange(len(curve)), gaussian_filter1d(curve, 1.0, mode="constant"))

@@ -1,9 +1,8 @@
-"""Where in a sound something begins, measured with librosa."""
+"""Where in a sound something begins."""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,6 @@ from scipy.signal import ShortTimeFFT, get_window
 
 from dreamvid.audio.decode import SAMPLE_RATE, Samples
 from dreamvid.audio.levels import HOP, RATE, Curve, hop_count
-from dreamvid.errors import DreamvidError
 
 Flux = NDArray[np.float32]
 """(bands, hops): by how many decibels each mel band has risen since the hop before, falls being 0."""
@@ -27,6 +25,7 @@ LATE = 0.005
 _WINDOW = 1024  # samples: short, since it is the moment that counts
 _DELAY = 352  # samples from a window's middle to its hop, so that nothing is seen before it sounds
 _BANDS, _LOWEST, _HIGHEST = 40, 30, 16_000  # Hz
+_KNEE, _MEL_STEP, _LOG_STEP = 1000.0, 200 / 3, math.log(6.4) / 27  # Hz, Hz a mel, and above the knee
 _FLOOR = 1e-6  # -60 dB of the loudest band of the loudest hop
 _CHUNK = 4096  # hops transformed at a time
 _START_HOPS = 2  # whose window reaches before the start
@@ -36,12 +35,12 @@ _NEIGHBOURHOOD = RATE // 2 + 1  # hops over which the unrest of a steady noise i
 
 
 def measure_flux(samples: Samples) -> Flux:
-    """Return the rise of each mel band at each hop. Needs librosa.
+    """Return the rise of each mel band at each hop.
 
     Before its start the sound is taken to be as it is most of the time in its first second: so a drum at 0 counts, and
     a noise or a tone that is there from the start does not.
     """
-    mel = librosa_module("filters").mel(sr=SAMPLE_RATE, n_fft=_WINDOW, n_mels=_BANDS, fmin=_LOWEST, fmax=_HIGHEST)
+    mel = _mel_bands()
     shape = get_window("hann", _WINDOW).astype(np.float32)
     transform = ShortTimeFFT(shape, HOP, SAMPLE_RATE, scale_to="magnitude", phase_shift=None)
     padded = np.pad(samples, _WINDOW)
@@ -54,11 +53,7 @@ def measure_flux(samples: Samples) -> Flux:
     decibels = 10 * np.log10(np.maximum(power, max(float(power.max()) * _FLOOR, 1e-20)))
     before = np.percentile(decibels[:, :RATE], _BEFORE, 1, keepdims=True).astype(np.float32)
     decibels[:, :_START_HOPS] = np.maximum(decibels[:, :_START_HOPS], before)
-    decibels = np.concatenate([before, decibels], 1)
-    rise = librosa_module("onset").onset_strength_multi(
-        S=decibels, sr=SAMPLE_RATE, hop_length=HOP, center=False, channels=range(_BANDS + 1)
-    )
-    flux = np.array(rise[:, 1:], np.float32)
+    flux: Flux = np.maximum(np.diff(decibels, axis=1, prepend=before), 0).astype(np.float32)
     flux[:, -_CUT_HOPS:] = 0
     return flux
 
@@ -69,22 +64,24 @@ def onset_curve(flux: Flux) -> Curve:
     return np.asarray(np.maximum(rise - median_filter(rise, _NEIGHBOURHOOD, mode="constant"), 0))
 
 
-def librosa_module(name: str) -> Any:
-    """Import a module of librosa, late since that takes seconds. Raises DreamvidError if it cannot be had."""
-    try:
-        return importlib.import_module(f"librosa.{name}")
-    except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] == "librosa":
-            raise DreamvidError(
-                "onset and beat need librosa, which is not installed; get it with: pip install 'dreamvid[audio]'"
-            ) from error
-        raise _broken(error) from error
-    except (ImportError, RuntimeError) as error:  # versions that do not go together; no place for compiled code
-        raise _broken(error) from error
+def _mel_bands() -> NDArray[np.float32]:
+    """Return the weights of triangular bands of area 1, evenly spaced on Slaney's mel scale: (bands, frequencies).
+
+    Slaney 1998 ("Auditory Toolbox"): 66.7 Hz a step up to 1 kHz, above it 27 steps to 6.4 times the frequency.
+    """
+    edges = _from_mel(np.linspace(_to_mel(_LOWEST), _to_mel(_HIGHEST), _BANDS + 2))
+    below, middle, above = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    frequencies = np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE)
+    rise, fall = (frequencies - below) / (middle - below), (above - frequencies) / (above - middle)
+    return np.asarray(np.maximum(np.minimum(rise, fall), 0) * 2 / (above - below), np.float32)
 
 
-def _broken(error: Exception) -> DreamvidError:
-    remedy = "install it anew with: pip install --force-reinstall 'dreamvid[audio]'"
-    if "cache" in str(error):
-        remedy = "set NUMBA_CACHE_DIR to a folder that can be written to"
-    return DreamvidError(f"onset and beat need librosa, which cannot be loaded ({error}); {remedy}")
+def _to_mel(frequency: float) -> float:
+    if frequency < _KNEE:
+        return frequency / _MEL_STEP
+    return _KNEE / _MEL_STEP + math.log(frequency / _KNEE) / _LOG_STEP
+
+
+def _from_mel(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    knee = _KNEE / _MEL_STEP
+    return np.where(mel < knee, mel * _MEL_STEP, _KNEE * np.exp((mel - knee) * _LOG_STEP))

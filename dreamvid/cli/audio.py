@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from fractions import Fraction
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +58,7 @@ def audio(
     except ValidationError as error:
         raise explain_fault(error) from None
 
-    from dreamvid.audio import ENVELOPES, LEVELS, analyse_sound
+    from dreamvid.audio import ENVELOPES, analyse_sound
     from dreamvid.audio.drawing import describe, draw_analysis
     from dreamvid.media import write_image
     from dreamvid.media.header import check_file
@@ -74,17 +73,13 @@ def audio(
     check_image_target(picture, 8)
     for target in (picture, table):
         check_target(target, None, overwrite=overwrite, protected=[source])
-    known = ENVELOPES
-    if settings.bpm is None and find_spec("librosa") is None:
-        known = LEVELS
-        typer.echo("no onsets and beats without librosa; get it with: pip install 'dreamvid[audio]'", err=True)
     analysis = analyse_sound(
         source,
         attack=settings.attack,
         release=settings.release,
         offset=settings.offset,
         bpm=settings.bpm,
-        names=known,
+        names=ENVELOPES,
     )
     write_image(picture, draw_analysis(analysis, source.name), overwrite=overwrite)
     _write_table(table, analysis, *_raster(source, fps, analysis.duration), overwrite=overwrite)

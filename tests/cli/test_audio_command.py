@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import cv2
@@ -110,20 +108,6 @@ def test_without_sound_there_is_no_picture(tmp_path: Path, capsys: pytest.Captur
     assert cli.run(["audio", str(silent)]) == 1
     assert "no sound track" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [silent]
-
-
-def test_without_librosa_the_levels_are_shown(
-    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def find(name: str, package: str | None = None) -> ModuleSpec | None:
-        return None if name == "librosa" else importlib.util.find_spec(name, package)
-
-    monkeypatch.setattr("dreamvid.cli.audio.find_spec", find)
-    assert cli.run(["audio", str(clip)]) == 0
-    shown = capsys.readouterr()
-    assert "pip install 'dreamvid[audio]'" in shown.err
-    assert "beat" not in shown.out
-    assert list(rows_of(clip.with_name(f"{clip.stem}.audio.csv"))[0])[2:] == ["rms", "bass", "mid", "high"]
 
 
 def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
