@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dreamvid.cli.options import with_options
+from dreamvid.cli.options import Config, Like, Preset, Progress, with_options
 from dreamvid.errors import SettingsError, did_you_mean
 from dreamvid.presets import read_preset
 from dreamvid.recipe import read_look
@@ -88,17 +88,10 @@ def explore(
         int, typer.Option("--cell", metavar="PX", min=32, max=2048, help="Longer side of a picture on the sheet")
     ] = 320,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing sheet")] = False,
-    preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="A named look; `dreamvid presets` lists them")
-    ] = None,
-    config: Annotated[
-        str | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
-    ] = None,
-    like: Annotated[str | None, typer.Option("--like", metavar="FILE", help="The look of a finished render")] = None,
-    progress: Annotated[
-        Literal["rich", "json", "none"],
-        typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
-    ] = "rich",
+    preset: Preset = None,
+    config: Config = None,
+    like: Like = None,
+    progress: Progress = "rich",
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
     """Compare layers, channels or any two options on one frame: a sheet with the flags to copy under each picture.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from dreamvid.cli.options import with_options
+from dreamvid.cli.options import Config, Fresh, Like, Output, Overwrite, Preset, Progress, with_options
 from dreamvid.errors import SettingsError
 from dreamvid.presets import read_preset
 from dreamvid.recipe import read_look
@@ -26,27 +26,13 @@ def farm(
             metavar="CLIP|JOB.yaml", help="Video, sequence (frames/%05d.png), folder of pictures, or a list of clips"
         ),
     ],
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o", "--output", metavar="PATH", help="File, or pattern for a sequence", show_default="<stem>.dream.mp4"
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output")] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over, where an interrupted render could be gone on with")
-    ] = False,
-    preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="A named look; `dreamvid presets` lists them")
-    ] = None,
-    config: Annotated[
-        str | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
-    ] = None,
-    like: Annotated[str | None, typer.Option("--like", metavar="FILE", help="The look of a finished render")] = None,
-    progress: Annotated[
-        Literal["rich", "json", "none"],
-        typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
-    ] = "rich",
+    output: Output = None,
+    overwrite: Overwrite = False,
+    fresh: Fresh = False,
+    preset: Preset = None,
+    config: Config = None,
+    like: Like = None,
+    progress: Progress = "rich",
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
     """Render a film on many machines, or on all GPUs of one, with Ray: shot by shot, to the same frames.

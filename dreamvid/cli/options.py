@@ -16,6 +16,31 @@ from pydantic.fields import FieldInfo
 from dreamvid.settings import key_of
 
 Command = Callable[..., None]
+
+# What several commands take, beside settings.
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "-o", "--output", metavar="PATH", help="File, or pattern for a sequence", show_default="<stem>.dream.mp4"
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over, where an interrupted render could be gone on with")]
+Preset = Annotated[
+    str | None, typer.Option("--preset", metavar="NAME", help="A named look; `dreamvid presets` lists them")
+]
+Config = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
+]
+Like = Annotated[str | None, typer.Option("--like", metavar="FILE", help="The look of a finished render")]
+Progress = Annotated[
+    Literal["rich", "json", "none"],
+    typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
+]
+Estimate = Annotated[
+    bool, typer.Option("--estimate", help="Render two frames for trial, and say what the whole will take")
+]
+
 _METAVARS = {int: "N", float: "X", Path: "FILE"}
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dreamvid.cli.options import Progress
 from dreamvid.errors import DreamvidError
 
 if TYPE_CHECKING:
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 def run(
     file: Annotated[Path, typer.Argument(metavar="JOB.yaml", help="Shared settings, and clips with their own")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs")] = False,
-    progress: Annotated[
-        Literal["rich", "json", "none"],
-        typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
-    ] = "rich",
+    progress: Progress = "rich",
 ) -> None:
     """Render a list of clips; where one fails, say so and go on with the next.
 

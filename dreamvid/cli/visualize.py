@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from dreamvid.cli.options import with_options
+from dreamvid.cli.options import Config, Progress, with_options
 from dreamvid.settings import read_settings_file
 from dreamvid.settings_visualise import NOT_VISUALISED, VISUALISE_GROUPS, make_visualise_settings
 
@@ -32,13 +32,8 @@ def visualize(
     ] = None,
     sheet: Annotated[bool, typer.Option("--sheet", help="All pictures on one labelled contact sheet")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files")] = False,
-    config: Annotated[
-        str | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
-    ] = None,
-    progress: Annotated[
-        Literal["rich", "json", "none"],
-        typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
-    ] = "rich",
+    config: Config = None,
+    progress: Progress = "rich",
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
     r"""Draw from noise what a layer, channel, neuron or class answers to.
