@@ -99,6 +99,8 @@ class SoundInfo:
 
     codecs: tuple[str, ...]
     picture_start: Fraction
+    has_picture: bool = False
+    """Whether there is more to see than a cover."""
 
 
 @dataclass(frozen=True)
@@ -152,11 +154,11 @@ def probe_sound(path: Path | str) -> SoundInfo:
         stream for stream in description.streams if stream.kind == "Video" and "(attached pic)" not in stream.text
     ]
     if not sounds or not pictures:
-        return SoundInfo(tuple(map(_codec, sounds)), Fraction(0))
+        return SoundInfo(tuple(map(_codec, sounds)), Fraction(0), bool(pictures))
     # In a transport stream ffmpeg counts from the first packet of what it was asked for, else from the start
     # of the file.
     zero = min(sound.start for sound in sounds) if "mpegts" in description.containers else description.start
-    return SoundInfo(tuple(map(_codec, sounds)), pictures[0].start - zero)
+    return SoundInfo(tuple(map(_codec, sounds)), pictures[0].start - zero, True)
 
 
 def read_metadata(path: Path | str) -> dict[str, str]:

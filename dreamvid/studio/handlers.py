@@ -63,6 +63,13 @@ class Handlers:
                 self._sessions[key] = session
             return self._sessions[key]
 
+    def close(self) -> None:
+        """The studio ends: no dream is wanted any more."""
+        with self._lock:
+            for session in self._sessions.values():
+                session.new_ticket()
+        self.previewer.close()
+
     def forget(self, request: gr.Request) -> None:
         """A page was closed: its dreams are no longer wanted."""
         with self._lock:
@@ -114,6 +121,10 @@ class Handlers:
             session.frame = min(max(0, round(frame or 0)), session.source.frames - 1)
         yield from self.look(session)
 
+    def show_command(self, request: gr.Request) -> str:
+        """The command line."""
+        return self.session(request).command()
+
     def show_again(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Something was changed in another way."""
         yield from self.look(self.session(request))
@@ -126,11 +137,24 @@ class Handlers:
         if upload is None:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         try:
-            session.open(session.keep(Path(upload)), Path(upload).name)
+            said = session.open(session.keep(Path(upload)), Path(upload).name)
         except (DreamvidError, OSError) as error:
             gr.Warning(str(error))
             return None, gr.skip(), _status(str(error)), gr.skip()
+        if said:  # a song: what is looked at stays
+            gr.Info(said)
+            return None, gr.skip(), _status("", said), self.timeline(request, listen=True)
         return (*self.begin(request), _status(""), self.timeline(request))
+
+    def hold_shapes(self, request: gr.Request) -> Any:
+        """Make a larger render's shapes as large as the preview's: (status)."""
+        try:
+            held = self.session(request).hold_shapes(self.previewer)
+        except DreamvidError as error:
+            return _status(str(error))
+        if not held:
+            return _status("", "nothing to hold: the render is no larger than the preview, or octave-sizes is set")
+        return _status("", "held: the render's shapes come out as large as here (octave-sizes)")
 
     def begin(self, request: gr.Request) -> tuple[Any, Any]:
         """What a fresh page shows of a source: (drop zone, playhead)."""

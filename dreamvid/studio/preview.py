@@ -14,10 +14,11 @@ import numpy.typing as npt
 from torch import Tensor
 
 from dreamvid.dream import Dreamer, compose
+from dreamvid.dream.pyramid import octave_sizes
 from dreamvid.errors import SettingsError
 from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import resize_image
-from dreamvid.media.still import quantise
+from dreamvid.media.still import fit_size, quantise
 from dreamvid.models import LayerInfo
 from dreamvid.render.dreamers import Aim, Networks, load_aims, make_dreamer, make_look
 from dreamvid.render.explore import respond, which_layers
@@ -33,6 +34,8 @@ Pixels = npt.NDArray[np.uint8]
 
 DRAFT_SIDE, SHOWN_SIDE, CELL_SIDE = 256, 432, 176  # px, the longer sides
 _HASTE, _CELL_HASTE = 3, 2  # a draft takes a third of the steps
+_NEARLY = 0.75  # of the full size: an octave above that would be one with it
+_LONGEST_FAREWELL = 20.0  # seconds
 _DREAMERS_KEPT, _STILLS_KEPT = 6, 48
 
 
@@ -97,6 +100,14 @@ class Previewer:
             if max(still.size) <= DRAFT_SIDE and haste == 1:
                 break
         yield Shown(before, quantise_frame(large), "preview", is_final=True)
+
+    def close(self) -> None:
+        """Let whoever dreams finish an octave, and nobody begin another.
+
+        A program that ends while one of its threads is inside of torch is aborted by the system.
+        """
+        for lock in (self._looking, self._lock):
+            lock.acquire(timeout=_LONGEST_FAREWELL)  # and is never given back
 
     def cell(self, still: Still, settings: Settings) -> Pixels:
         """A small dream for a gallery, with half the steps."""
@@ -170,6 +181,26 @@ class Previewer:
         if self._machine is None:
             self._machine = choose_machine(self._device)
         return self._machine
+
+
+def held_octaves(settings: Settings, size: tuple[int, int]) -> dict[str, str]:
+    """What makes a render of (width, height) `size` dream shapes as large as its preview's; {} if it is no larger.
+
+    The preview's octaves by their short sides, above them as many doubled ones as there is room for, and the picture's
+    own size; those above only refine, with the finest octave's steps.
+    """
+    width, height = fit_size(*size, None, SHOWN_SIDE)
+    if settings.octave_sizes is not None or min(size) <= min(width, height):
+        return {}
+    sides = [min(side) for side in octave_sizes((height, width), settings.octaves, settings.octave_scale)]
+    while 2 * sides[-1] < _NEARLY * min(size):
+        sides.append(2 * sides[-1])
+    look = make_look(settings, [])
+    finer = len(sides) + 1 - settings.octaves
+    steps = {"iterations": settings.iterations, "warm-iterations": settings.warm_iterations}
+    counts = {name: look.iterations_per_octave(given) for name, given in steps.items()}
+    held = {name: ",".join(map(str, [*each, *each[-1:] * finer])) for name, each in counts.items()}
+    return {"octave-sizes": ",".join([*map(str, sides), "full"]), **held}
 
 
 def _fit(dreamer: Dreamer, size: tuple[int, int]) -> Dreamer:

@@ -90,6 +90,7 @@ def open_studio(place: Place) -> Iterator[str]:
         finally:
             queue.close()
             page.close(verbose=False)
+            handlers.close()
 
 
 def _launch_options(place: Place, handed: Path) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dreamvid.audio import LEVELS, analyse_sound
-from dreamvid.errors import DreamvidError, MediaError, SettingsError
+from dreamvid.audio import analyse_sound
+from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import ClipInfo, default_output
+from dreamvid.media.still import fit_size
 from dreamvid.recipe import Recipe, read_look, write_recipe
 from dreamvid.render.shots import gather_shots, watch_cuts
 from dreamvid.render.still_frame import Still
@@ -30,8 +31,8 @@ from dreamvid.settings import (
 )
 from dreamvid.studio.command import command_words, essential, show_command
 from dreamvid.studio.controls import FILES, Control
-from dreamvid.studio.guard import Limits, check_files, check_kind, check_upload
-from dreamvid.studio.preview import Previewer
+from dreamvid.studio.guard import Limits, check_files, check_kind, check_upload, is_song
+from dreamvid.studio.preview import Previewer, held_octaves
 from dreamvid.studio.timeline import Track
 
 _STYLE = (LookSettings, ConditioningSettings, MotionSettings)
@@ -128,12 +129,27 @@ class Session:
 
     # What is given.
 
-    def open(self, path: Path, name: str | None = None) -> None:
-        """Take a clip or picture that was handed in. Raises `MediaError`."""
+    def open(self, path: Path, name: str | None = None) -> str:
+        """Take a clip, a picture or a song that was handed in; return what there is to say about it.
+
+        A song is what `--react` takes: it drives the look, and becomes the sound. Raises `MediaError`.
+        """
+        check_kind(path, self.limits)
+        if is_song(path):
+            return self._follow(path, name or path.name)
         info = check_upload(path, self.limits)
         self.source = Source(path, name or path.name, info)
         self.names[str(path)] = self.source.name
         self.frame = self.source.frames // 2 if info.rate else 0
+        return ""
+
+    def _follow(self, song: Path, name: str) -> str:
+        changed = self.given | {"react": str(song)}
+        self._check(changed, {str(song): name})
+        self.names[str(song)] = name
+        self._become(changed)
+        driven = f"{name} now drives rms, bass, mid, high, onset and beat: use them under Timeline"
+        return driven if self.source is not None else f"{driven}; drop in a clip or a picture, too"
 
     def keep(self, upload: Path) -> Path:
         """Move a file that was handed in to where nobody clears it away, under its own name."""
@@ -198,6 +214,19 @@ class Session:
         self.merge(values, anew=_LOOK_KEYS)
         return missing
 
+    def hold_shapes(self, previewer: Previewer) -> bool:
+        """Set the octaves so that a larger render dreams shapes as large as the preview's; False where it is no larger.
+
+        Raises `DreamvidError`.
+        """
+        info = self._need_source().info
+        settings = previewer.own_look(self.settings)
+        size = fit_size(info.width, info.height, settings.size, settings.max_size)
+        values = held_octaves(settings, size)
+        if values:
+            self.merge(values)
+        return bool(values)
+
     def undo(self) -> bool:
         """Go back one step; False where there is none."""
         with self._lock:
@@ -233,14 +262,7 @@ class Session:
         heard = Path(react) if react else source.path if source.info.audio_codecs else None
         key = source.path / (react or "own").strip("/")
         if listen and key not in self._tracks:
-            sound = None
-            if heard is not None:
-                try:
-                    sound = analyse_sound(heard)
-                except MediaError:
-                    raise
-                except DreamvidError:  # beats need an extra that is not installed
-                    sound = analyse_sound(heard, names=LEVELS)
+            sound = None if heard is None else analyse_sound(heard)
             shots = gather_shots(watch_cuts(source.path, source.rate, info=source.info))
             cuts = tuple(shot.first for shot in shots if shot.first)
             self._tracks[key] = Track(source.frames, source.rate, sound, cuts)

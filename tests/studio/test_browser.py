@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import time
+import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,8 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "journey.mp4"
+PORTRAIT = SAMPLE.with_name("portrait.jpg")
+OWN = Path(__file__).parents[2] / "dreamvid" / "models" / "weights" / "dreamnet.safetensors"
 SHOTS = os.environ.get("DREAMVID_SCREENSHOTS")
 """A folder for pictures of each step, to look at."""
 
@@ -32,13 +37,20 @@ def dreamvid(*words: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    films = tmp_path_factory.mktemp("films")
-    words = dreamvid("studio", "--no-browser", "--folder", str(films))
+    with serve(tmp_path_factory.mktemp("films")) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def serve(films: Path, *options: str) -> Iterator[str]:
+    words = dreamvid("studio", "--no-browser", "--folder", str(films), *options)
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as it:
         assert it.stdout is not None
         line = it.stdout.readline()
-        yield line.split()[3]
-        it.terminate()
+        try:
+            yield line.split()[3].rstrip("/")
+        finally:
+            it.terminate()
         assert it.wait(30) == 130
 
 
@@ -201,6 +213,89 @@ def test_what_is_no_clip_is_refused_and_the_page_goes_on(page: Any, tmp_path: Pa
         snap(page, f"7-{path.stem}")
     drop(page, SAMPLE)
     until(lambda: settled(page))
+
+
+def give_files(page: Any, heading: str, name: str, path: Path) -> None:
+    """Hand a file to a control of its own."""
+    if not page.locator(f"#set-{name}").is_visible():
+        page.get_by_role("button", name=heading, exact=False).first.click()
+    page.set_input_files(f"#set-{name} input[type=file]", str(path))
+
+
+def test_pictures_songs_and_networks_of_ones_own(page: Any, tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "song.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(np.tile(np.int16([9000, -9000]), 4000).tobytes() + bytes(16000))
+    shutil.copy(OWN, tmp_path / "mine.safetensors")
+    shutil.copy(PORTRAIT, tmp_path)
+
+    drop(page, PORTRAIT)
+    until(lambda: settled(page))
+    assert command(page) == "dreamvid portrait.jpg"
+    assert not page.locator("#playhead").is_visible()
+    give_files(page, "Network", "weights", tmp_path / "mine.safetensors")
+    until(lambda: "--weights mine.safetensors" in command(page))
+    until(lambda: settled(page))
+    page.get_by_role("button", name="Part and size", exact=False).first.click()
+    set_number(page, "set-max-size", "160")
+    until(lambda: "--max-size 160" in command(page))
+    page.click("#render")
+    page.wait_for_selector("#download-0", timeout=120000)
+    with page.expect_download() as download:
+        page.click("#download-0")
+    download.value.save_as(tmp_path / "studio.png")
+    words = shlex.split(command(page))
+    subprocess.run([*dreamvid(*words[1:]), "--progress", "none"], cwd=tmp_path, check=True)
+    assert np.array_equal(read(tmp_path / "studio.png"), read(tmp_path / "portrait.dream.png"))
+
+    drop(page, tmp_path / "song.wav")
+    until(lambda: "--react song.wav" in command(page))
+    assert "portrait.jpg" in command(page)
+    drop(page, SAMPLE)
+    until(lambda: command(page).startswith("dreamvid journey.mp4"))
+    page.get_by_role("tab", name="Timeline").click()
+    page.wait_for_selector("#timeline img", timeout=60000)
+    snap(page, "9-song")
+
+
+def test_a_render_is_cancelled_and_gone_on_with(page: Any) -> None:
+    drop(page, SAMPLE)
+    until(lambda: settled(page))
+    page.click("#hold")
+    until(lambda: "--octave-sizes 89,124,174,243,full" in command(page))
+    page.get_by_role("button", name="Part and size", exact=False).first.click()
+    for name, value in (("frames", "40"), ("max-size", "200")):
+        set_number(page, f"set-{name}", value)
+        until(lambda name=name, value=value: f"--{name} {value}" in command(page))
+    page.click("#render")
+    until(lambda: re.search(r"\b([5-9]|[1-3]\d)/40", page.inner_text("#render-0")), 120)
+    page.click("#stop-0")
+    page.wait_for_selector("#resume-0", timeout=30000)
+    snap(page, "10-cancelled")
+    page.click("#resume-0")
+    page.wait_for_selector("#download-0", timeout=180000)
+    with page.expect_download() as download:
+        page.click("#download-0")
+    assert len(read(Path(download.value.path()))) == 40
+
+
+def test_nobody_comes_in_without_the_password(browser: Any, tmp_path: Path) -> None:
+    with serve(tmp_path, "--password", "open sesame") as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.wait_for_selector("input[type=password]")
+        assert page.locator("#drop").count() == 0
+        assert page.request.get(f"{address}/config").status == 401
+        for word in ("wrong", "open sesame"):
+            page.locator("input:not([type=password])").first.fill("anybody")
+            page.fill("input[type=password]", word)
+            page.locator("input[type=password]").press("Enter")
+            page.wait_for_timeout(1500)
+            snap(page, f"11-{word.split()[0]}")
+            assert bool(page.locator("#drop").count()) == (word == "open sesame")
+        page.close()
 
 
 def test_two_people_do_not_meet(browser: Any, address: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import wave
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,33 @@ def test_others_need_a_password(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_this_machine_needs_none(host: str) -> None:
     check_host(host, None)
+
+
+def song(folder: Path) -> Path:
+    path = folder / "song.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(16000))
+    return path
+
+
+def test_a_song_drives_the_look_and_what_is_looked_at_stays(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    path = song(tmp_path)
+    assert "drop in a clip or a picture, too" in session.open(path, "song.wav")
+    assert session.source is None
+    assert session.open(SAMPLES / "journey.mp4") == ""
+    assert session.open(path, "song.wav").endswith("use them under Timeline")
+    assert session.source is not None
+    assert session.command() == "dreamvid journey.mp4 --react song.wav"
+    assert session.undo()
+    assert session.settings.react is None
+
+
+def test_a_film_whose_picture_is_broken_is_no_song(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mp4"
+    path.write_bytes((SAMPLES / "journey.mp4").read_bytes()[:20_000])
+    with pytest.raises(MediaError, match=r"cut\.mp4"):
+        Session(tmp_path).open(path)
