@@ -49,7 +49,7 @@ class Costs:
 
     frame: float = 0.2
     cold: float = 3.0
-    unit: float = 0.25
+    unit: float = 0.7
     start: float = 12.0
     cuts: float = 0.004
     megabytes: float = 0.15

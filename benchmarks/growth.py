@@ -52,6 +52,7 @@ class ToAndFro:
 
     def __init__(self, shot: Sequence[Any], count: int) -> None:
         self._shot, self._count = shot, count
+        self.height, self.width = shot[0].shape[:2]
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         period = [*range(len(self._shot)), *range(len(self._shot) - 2, 0, -1)]
