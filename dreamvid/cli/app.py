@@ -28,9 +28,12 @@ class _Sections:
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):  # type: ignore[attr-defined]
             record = parameter.get_help_record(ctx)
-            if record is not None:
-                own = "Arguments" if parameter.param_type_name == "argument" else "Options"
-                sections.setdefault(getattr(parameter, "rich_help_panel", None) or own, []).append(record)
+            if record is None:
+                continue
+            own = "Options"
+            if parameter.param_type_name == "argument":  # whose type says nothing
+                own, record = "Arguments", (record[0].partition(" <")[0], record[1])
+            sections.setdefault(getattr(parameter, "rich_help_panel", None) or own, []).append(record)
         for name, command in getattr(self, "commands", {}).items():
             if not command.hidden:
                 sections.setdefault("Commands", []).append((name, command.get_short_help_str(_HELP_WIDTH)))
