@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look, Target
+from dreamvid.dream import Dreamer, Look, Target, TileBudget
 from dreamvid.dream.ascent import Ascent, IndexedRoll, Roll
 from dreamvid.dream.gradient import Objective
 from dreamvid.dream.graphs import Move, Record, StepGraphs
@@ -113,6 +113,26 @@ def test_what_is_written_into_a_record_asks_for_another(look: Look) -> None:
     expected = Dreamer(TinyExtractor(), look).dream(PICTURE)
     for _ in range(2):
         assert torch.allclose(dreamer.with_look(look).dream(PICTURE), expected, atol=1e-5)
+
+
+def test_a_step_without_a_gain_is_another() -> None:
+    graphs = StepGraphs(Recorder())
+    gain = torch.full((1, 1, 40, 56), 2.0)
+    for with_gain in (gain, gain, None, None):
+        steps = ascent(gain=with_gain)
+        replayed = graphs.run(steps, PICTURE, MOVES)
+        assert replayed is None or torch.allclose(replayed, plainly(steps, PICTURE), atol=1e-6)
+    assert replayed is not None
+
+
+def test_tiles_are_not_recorded() -> None:
+    """They stand where memory is short, and a record of all of them would keep it."""
+    record = Recorder()
+    dreamer = Dreamer(TinyExtractor(), LOOK, budget=TileBudget(16))
+    dreamer._graphs = StepGraphs(record)
+    for _ in range(3):
+        dreamer.dream(noise(80, 100))
+    assert record.recorded == 0
 
 
 def test_another_guide_asks_for_another_record() -> None:
