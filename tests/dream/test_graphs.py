@@ -131,7 +131,7 @@ def test_tiles_are_not_recorded() -> None:
     dreamer = Dreamer(TinyExtractor(), LOOK, budget=TileBudget(16))
     dreamer._graphs = StepGraphs(record)
     for _ in range(3):
-        dreamer.dream(noise(80, 100))
+        dreamer.dream(noise(200, 260))
     assert record.recorded == 0
 
 
