@@ -45,6 +45,7 @@ class Still:
 
     def __init__(self, frame: Frames, count: int, rate: int = 24) -> None:
         self.frame, self.count, self.rate = frame, count, rate
+        self.height, self.width = frame.shape[:2]
 
     def __iter__(self):
         return (self.frame for _ in range(self.count))
