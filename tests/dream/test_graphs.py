@@ -135,6 +135,18 @@ def test_tiles_are_not_recorded() -> None:
     assert record.recorded == 0
 
 
+def test_records_give_their_memory_back_where_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    dreamer = Dreamer(TinyExtractor(), LOOK, budget=TileBudget(400))
+    dreamer._graphs = StepGraphs(Recorder())
+    picture = noise(200, 260)
+    for _ in range(2):
+        dreamer.dream(picture)
+    assert len(dreamer._graphs._graphs) == 2
+    monkeypatch.setattr(dreamer._graphs, "run", lambda *_: run_out(lambda: None))
+    dreamer.dream(picture)  # in tiles, which ask for no records
+    assert not dreamer._graphs._graphs
+
+
 def test_another_guide_asks_for_another_record() -> None:
     dreamer = recorded(Recorder())
     for seed in (4, 5):
