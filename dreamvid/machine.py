@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
 from dreamvid.errors import SettingsError
 
+_PIXELS_A_THREAD = 10_000
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -37,6 +40,25 @@ def choose_machine(device: str = "auto", precision: str = "auto", threads: int |
     if precision == "auto":
         precision = "bf16" if _has_fast_bfloat16(chosen) else "fp32"
     return Machine(chosen, precision)
+
+
+@contextlib.contextmanager
+def threads_worth_waking(pixels: int, device: torch.device) -> Iterator[None]:
+    """Compute with no more threads than the gradient of a picture of so many pixels keeps busy.
+
+    Two threads that wait for each other after every small operation are slower than one: a step of dreamnet takes
+    8.5 ms at 58x33 instead of 18, and 34 at 160x90 instead of 39; from 200x100 on two are faster.
+    """
+    most = torch.get_num_threads()
+    fewer = max(1, pixels // _PIXELS_A_THREAD)
+    if device.type != "cpu" or fewer >= most:
+        yield
+        return
+    torch.set_num_threads(fewer)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(most)
 
 
 def _choose_device(name: str) -> torch.device:

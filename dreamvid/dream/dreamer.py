@@ -21,6 +21,7 @@ from dreamvid.dream.objective import attainment
 from dreamvid.dream.pyramid import Size, resize
 from dreamvid.dream.tiles import Tiling
 from dreamvid.errors import SettingsError
+from dreamvid.machine import threads_worth_waking
 from dreamvid.memory import peak_bytes
 
 _CALIBRATION_SIDE = 160
@@ -174,7 +175,8 @@ class Dreamer:
             ascend = functools.partial(
                 self._ascend, image.clamp(0, 1), base, counts[octave], octave, local_gain
             )
-            image = self._in_tiles(ascend, octave_size, size) if counts[octave] else ascend(None)
+            with threads_worth_waking(octave_size[0] * octave_size[1], self.device):
+                image = self._in_tiles(ascend, octave_size, size) if counts[octave] else ascend(None)
             added = image - start
             yield image, added
 

@@ -5,6 +5,7 @@ import torch
 
 from dreamvid.dream import Dreamer, Look, Target
 from dreamvid.errors import SettingsError
+from dreamvid.machine import threads_worth_waking
 from tests.tiny import TinyExtractor, noise
 
 PICTURE = noise(48, 64)
@@ -169,3 +170,24 @@ def test_spread_reaches_the_dream() -> None:
     plain = Dreamer(TinyExtractor(), Look(octaves=1)).dream(PICTURE)
     spread = Dreamer(TinyExtractor(), Look(octaves=1, spread=2.0)).dream(PICTURE)
     assert float((plain - spread).abs().mean()) > 1 / 255
+
+
+def test_small_octaves_are_left_to_few_threads() -> None:
+    class Watched(TinyExtractor):
+        def maps(self, image: torch.Tensor) -> list[torch.Tensor]:
+            seen.append((image.shape[-2] * image.shape[-1], torch.get_num_threads()))
+            return super().maps(image)
+
+    seen: list[tuple[int, int]] = []
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        look = Look(octaves=2, octave_scale=2.0, iterations=(1,))
+        Dreamer(Watched(), look).dream(noise(120, 180))
+        assert torch.get_num_threads() == 2
+        with pytest.raises(ValueError, match="broken"), threads_worth_waking(100, torch.device("cpu")):
+            raise ValueError("broken")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [(60 * 90, 1), (120 * 180, 2)]
