@@ -10,7 +10,6 @@ from dreamvid.audio.levels import RATE, Curve
 
 _TIGHTNESS = 100.0  # of the tempo: what a gap costs for each squared natural logarithm by which it is off
 _SHARPNESS = 32  # an onset counts for the hops around it, along a Gaussian of a beat over this
-_FIRST = 0.01  # of the strongest onset: before one as strong as that no beat is followed back
 _LAST = 0.5  # of the median score of peaks: what follows the last one above it is silence
 
 Hops = NDArray[np.int64]
@@ -29,7 +28,6 @@ def track_beats(curve: Curve, tempi: NDArray[np.float64]) -> Hops:
     onsets = _around_each(curve / curve.std(ddof=1), beat)
     scores, before = onsets.copy(), np.full(len(onsets), -1)
     costs = {length: _gaps(length) for length in np.unique(beat).tolist()}
-    first = int((onsets >= _FIRST * onsets.max()).argmax())
     for hop, length in enumerate(beat.tolist()):
         gaps, cost = costs[length]
         gaps = gaps[: np.searchsorted(gaps, hop, side="right")]  # the start of the sound is nearer
@@ -38,8 +36,7 @@ def track_beats(curve: Curve, tempi: NDArray[np.float64]) -> Hops:
         candidates = scores[hop - gaps] - cost[: len(gaps)]
         best = int(candidates.argmax())
         scores[hop] += candidates[best]
-        if hop >= first:
-            before[hop] = hop - gaps[best]
+        before[hop] = hop - gaps[best]
     return _followed_back(_last_beat(scores), before)
 
 
