@@ -10,7 +10,6 @@ from dreamvid.audio.levels import RATE, Curve
 
 _TIGHTNESS = 100.0  # of the tempo: what a gap costs for each squared natural logarithm by which it is off
 _SHARPNESS = 32  # an onset counts for the hops around it, along a Gaussian of a beat over this
-_LAST = 0.5  # of the median score of peaks: what follows the last one above it is silence
 
 Hops = NDArray[np.int64]
 
@@ -19,8 +18,8 @@ def track_beats(curve: Curve, tempi: NDArray[np.float64]) -> Hops:
     """Return the hops of the beats, ascending, of a curve of onsets (hops,) with (hops,) tempi in beats per minute.
 
     They are the sequence that gathers most onsets at gaps near those of the tempo: each hop's score is its own onset
-    and the best of  score(before) - tightness · log²(gap / beat)  over gaps of half a beat to two. Empty where there is
-    no onset.
+    and the best of  score(before) - tightness · log²(gap / beat)  over gaps of half a beat to two. They go on into the
+    silence before and after. Empty where there is no onset.
     """
     if not curve.any():
         return np.empty(0, np.int64)
@@ -37,7 +36,10 @@ def track_beats(curve: Curve, tempi: NDArray[np.float64]) -> Hops:
         best = int(candidates.argmax())
         scores[hop] += candidates[best]
         before[hop] = hop - gaps[best]
-    return _followed_back(_last_beat(scores), before)
+    beats = [_last_peak(scores)]
+    while before[beats[-1]] >= 0:
+        beats.append(int(before[beats[-1]]))
+    return np.array(beats[::-1])
 
 
 def _around_each(onsets: NDArray[np.float64], beat: Hops) -> NDArray[np.float64]:
@@ -58,17 +60,7 @@ def _gaps(length: int) -> tuple[Hops, NDArray[np.float64]]:
     return gaps, _TIGHTNESS * np.square(np.log(gaps / length))
 
 
-def _last_beat(scores: NDArray[np.float64]) -> int:
-    """The last peak of the scores that is not far below the usual one."""
+def _last_peak(scores: NDArray[np.float64]) -> int:
     padded = np.concatenate([[np.inf], scores, [-np.inf]])
     peaks = np.flatnonzero((scores > padded[:-2]) & (scores >= padded[2:]))
-    if not len(peaks):
-        return int(scores.argmax())
-    return int(peaks[scores[peaks] >= _LAST * np.median(scores[peaks])][-1])
-
-
-def _followed_back(last: int, before: Hops) -> Hops:
-    beats = [last]
-    while before[beats[-1]] >= 0:
-        beats.append(int(before[beats[-1]]))
-    return np.array(beats[::-1])
+    return int(peaks[-1]) if len(peaks) else int(scores.argmax())
