@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +94,7 @@ def _read_header(path: Path) -> ImageHeader:
         width, height, depth, has_alpha, orientation = read_tiff_header(path)
         return _turned(ImageHeader(width, height, 16 if depth > 8 else 8, "TIFF", has_alpha, orientation))
     try:
-        with Image.open(path) as image:
+        with open_quietly(path) as image:
             depth = 8
             if image.format == "PNG":
                 with path.open("rb") as file:
@@ -105,11 +108,19 @@ def _read_header(path: Path) -> ImageHeader:
         raise not_an_image(path) from error
 
 
+@contextlib.contextmanager
+def open_quietly(path: Path) -> Iterator[Image.Image]:
+    """Pillow's picture; what it says of a damaged EXIF is no news to people who want the picture. Raises `DAMAGED`."""
+    with warnings.catch_warnings(action="ignore", category=UserWarning), Image.open(path) as image:
+        yield image
+
+
 def load_exif(raw: bytes | None) -> Image.Exif:
-    """EXIF tags from their bytes; none of None. Raises one of `DAMAGED`."""
+    """EXIF tags from their bytes, as far as they can be read; none of None. Raises one of `DAMAGED`."""
     exif = Image.Exif()
     if raw:
-        exif.load(raw)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            exif.load(raw)
     return exif
 
 
@@ -159,7 +170,7 @@ def read_image_tags(path: Path) -> ImageTags:
 
         return ImageTags(icc_profile=read_tiff_tags(path)[1])
     try:
-        with Image.open(path) as image:
+        with open_quietly(path) as image:
             return ImageTags(image.info.get("exif"), image.info.get("icc_profile"))
     except DAMAGED as error:
         raise not_an_image(path) from error

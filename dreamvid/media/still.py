@@ -9,10 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from dreamvid.media.color import FloatImage
-from dreamvid.media.header import DAMAGED, ImageHeader, not_an_image, read_header
+from dreamvid.media.header import DAMAGED, ImageHeader, not_an_image, open_quietly, read_header
 
 _TIFF = frozenset({".tif", ".tiff"})
 
@@ -66,7 +65,7 @@ def read_image(
 def _decode(path: Path, header: ImageHeader) -> FloatImage:
     """The pixels as stored, with a fourth channel if there is alpha."""
     try:
-        with Image.open(path) as image:
+        with open_quietly(path) as image:
             if header.bit_depth == 8:
                 pixels: Any = np.asarray(image.convert("RGBA" if header.has_alpha else "RGB"))
                 return _scaled(pixels, 255)

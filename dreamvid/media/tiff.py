@@ -12,12 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffFileError, TiffPage, imwrite
 
 from dreamvid.errors import MediaError
 from dreamvid.media.color import FloatImage
-from dreamvid.media.header import not_an_image
+from dreamvid.media.header import not_an_image, open_quietly
 
 # What is wrong with a file is said by an exception, in one line.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -122,7 +121,7 @@ def _as_rgb(image: FloatImage, page: TiffPage) -> FloatImage:
 
 def _read_compressed(path: Path, page: TiffPage) -> FloatImage:
     if page.bitspersample <= 8:
-        with Image.open(path) as image:
+        with open_quietly(path) as image:
             image.getexif().pop(0x0112, None)  # or Pillow turns the picture, which is done later, once for all formats
             mode = "RGBA" if _has_alpha(page) else "RGB"
             eight: FloatImage = np.divide(np.asarray(image.convert(mode)), np.float32(255), dtype=np.float32)

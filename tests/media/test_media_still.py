@@ -124,3 +124,15 @@ def test_a_sequence_may_be_deep(tmp_path: Path) -> None:
     with open_writer(tmp_path / "%d.png", width=4, height=4, rate=Fraction(24), bit_depth=16) as writer:
         writer.write(np.full((4, 4, 3), 12345 / 65535, np.float32))
     assert (np.rint(read_image(tmp_path / "1.png") * 65535) == 12345).all()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_damaged_exif_is_no_news(tmp_path: Path, suffix: str) -> None:
+    """Warnings are errors here: a picture whose EXIF ends in the middle of its table is read without a word."""
+    path = tmp_path / f"x{suffix}"
+    exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x03\x00\x12\x01\x03\x00\x01\x00\x00\x00\x01\x00"
+    Image.new("RGB", (40, 30), (200, 90, 10)).save(path, exif=exif)
+    assert read_image(path).shape == (30, 40, 3)
+    assert (probe(path).width, probe(path).height) == (40, 30)
+    write_image(tmp_path / "out.png", read_image(path))
+    assert read_metadata(path) == {}
