@@ -18,6 +18,6 @@ WORKDIR /dreamvid
 COPY pyproject.toml README.md LICENSE ./
 COPY dreamvid dreamvid
 COPY configs configs
-RUN uv pip install --system --no-cache ".[farm]"
+RUN uv pip install --system --no-cache --compile-bytecode ".[farm]"
 ENV OMP_WAIT_POLICY=PASSIVE RAY_USAGE_STATS_ENABLED=0
 CMD ["dreamvid", "--help"]

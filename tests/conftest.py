@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import os
+import sys
 
+# Where the environment forbids it, each of the hundred programs that the tests start would compile torch anew: 13 s.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; see dreamvid.cli.main
 
 import cv2
