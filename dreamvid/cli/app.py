@@ -45,6 +45,9 @@ class _Sections:
 class Command(_Sections, TyperCommand):
     """A command with its options under headings."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
 
 class DefaultGroup(_Sections, TyperGroup):
     """A group that puts the default command's name before words that are no command's."""
