@@ -46,7 +46,9 @@ class Command(_Sections, TyperCommand):
     """A command with its options under headings."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        braces = str.maketrans("", "", "{}")
+        pieces = [piece.translate(braces) for piece in super().collect_usage_pieces(ctx)]
+        return [piece.replace("[[", "[").replace("]]", "]") for piece in pieces]
 
 
 class DefaultGroup(_Sections, TyperGroup):
