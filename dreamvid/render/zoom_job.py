@@ -66,6 +66,8 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
             mask = closing.enter_context(Companion(settings.mask, size=(width, height)))
             check_mask(mask, width, height)
         notices = [*([] if source is None else source.notices), *writer.notices]
+        if source is not None and source.info.has_alpha:
+            notices.append(f"{job.source}: its transparency is left out, a zoom fills the whole picture")
         prepared = prepare(settings, clock, (height, width), closing, governed=False, mask=mask, report=notices.append)
         yield from map(Notice, notices)
         facts = _facts(prepared, width, height, writer.encoder)

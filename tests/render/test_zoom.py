@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from dreamvid.dream import Dreamer, Look
@@ -18,7 +19,7 @@ from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import open_reader, open_writer
 from dreamvid.render.camera import camera_motion, move
 from dreamvid.render.companion import Companion
-from dreamvid.render.events import FrameDone, Started
+from dreamvid.render.events import FrameDone, Notice, Started
 from dreamvid.render.plan import Clock, Planner
 from dreamvid.render.toning import Tone, keep_tone
 from dreamvid.render.zoom import Zoom, frame_count
@@ -215,6 +216,15 @@ def test_noise_a_picture_and_a_film_can_be_flown_into(tmp_path: Path) -> None:
     assert picture.shape == (10, 96, 96, 3)
     film = render(SAMPLES / "journey.mp4", tmp_path / "film.mkv", max_size=96)
     assert film.shape == (8, 54, 96, 3)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_transparency_is_left_out_with_a_line(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (96, 64), (90, 120, 60, 128)[: len(mode)]).save(tmp_path / "in.png")
+    settings = build_settings(ZoomSettings, QUICK, {"duration": 0.1})
+    events = list(render_zoom(ZoomJob(tmp_path / "in.png", tmp_path / "out.mkv", settings)))
+    said = [event.text for event in events if isinstance(event, Notice)]
+    assert any("its transparency is left out" in text for text in said) == (mode == "RGBA")
 
 
 @pytest.mark.parametrize("values", [{}, {"loop": True}, {"every": 3}], ids=str)
