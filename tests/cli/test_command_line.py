@@ -163,6 +163,17 @@ def test_help_is_quick_because_torch_stays_out() -> None:
         assert word in done.stdout
 
 
+def test_help_stands_under_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    page = capsys.readouterr().out
+    assert page.startswith("Usage: dreamvid INPUT [OPTIONS]")
+    headings = [line.removesuffix(":") for line in page.splitlines() if line.endswith(":") and line[:1].isupper()]
+    assert headings[:3] == ["Arguments", "Options", "Network"]
+    assert headings[-1] == "Commands"
+    assert run(["train", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: dreamvid train [OPTIONS] DATA...")
+
+
 @pytest.mark.parametrize("words", [["models"], ["layers", "dreamnet"], ["layers", "vgg16"], ["presets"]])
 def test_the_lists_name_what_they_should(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words) == 0
