@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dreamvid.media import open_reader
+from dreamvid.notices import outcome
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import prepare
@@ -64,10 +65,8 @@ def residuals(source: Path, first: int, settings: dict[str, str]) -> Pictures:
         with open_reader(source, start=first / RATE) as again:
             raws = np.stack(list(again))
         size = raws.shape[1:3]
-        prepared = prepare(
-            make_settings({"model": "dreamnet"}, settings), Clock(RATE, first + len(raws)), size, closing,
-            governed=True, report=print,
-        )  # fmt: skip
+        made = make_settings({"model": "dreamnet"}, settings)
+        prepared = outcome(prepare(made, Clock(RATE, first + len(raws)), size, closing, governed=True))
         film = Film(prepared.planner, prepared.machine.device)
         dreams = [frame for frame, _ in film.dream(reader, repeat(False)) if frame is not None]
     return np.stack(dreams) - raws

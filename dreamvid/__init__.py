@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dreamvid.errors import DreamvidError, MediaError, ModelError, SettingsError
-    from dreamvid.render import Event, Finished, FrameDone, Job, Notice, ShotStarted, Started, render_job
+    from dreamvid.render import Downloading, Event, Finished, FrameDone, Job, Notice, ShotStarted, Started, render_job
     from dreamvid.settings import Settings
 
 __all__ = [
+    "Downloading",
     "DreamvidError",
     "Event",
     "Finished",

@@ -22,6 +22,7 @@ from dreamvid.dream.noise import pink_noise
 from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader, read_image, resize_image
 from dreamvid.models import load_network
+from dreamvid.notices import outcome
 from dreamvid.render import Job, render_job
 from dreamvid.render.dreamers import load_aims, make_dreamer
 from dreamvid.render.events import FrameDone
@@ -103,7 +104,7 @@ def make_zoom_sheet() -> Cell:
     settings = build_settings(ZoomSettings, {"model": "dreamnet", "size": "400x225", "duration": 12, "zoom": 1.4})
     clock = Clock(settings.fps, frame_count(settings))
     with contextlib.ExitStack() as closing:
-        prepared = prepare(settings, clock, (225, 400), closing, governed=False, report=print)
+        prepared = outcome(prepare(settings, clock, (225, 400), closing, governed=False))
     noise = pink_noise((225, 400)).to(prepared.machine.device)
     zoom = Zoom(prepared.planner.at(0).dreamer.dream(noise), prepared.planner, Tone.of(noise))
     cells = [

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from dreamvid.errors import DreamvidError
-from dreamvid.render import Event, Finished, FrameDone, Notice, ShotStarted, Started
+from dreamvid.render import Downloading, Event, Finished, FrameDone, Notice, ShotStarted, Started
 from dreamvid.render.estimate import Estimate
 from dreamvid.render.events import FarmProgress, FramesLost
 
@@ -65,12 +65,14 @@ def _plain(value: Any) -> str:
 
 
 class _Rate(ProgressColumn):
-    """Frames a second, or seconds a frame where that is the readable one."""
+    """Frames a second, or seconds a frame where that is the readable one; of a download megabytes a second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         if not speed:
             return Text("")
+        if task.fields["unit"] == "MB":
+            return Text(f"{speed:.1f} MB/s", style="progress.data.speed")
         return Text(f"{speed:.1f} frames/s" if speed >= 1 else f"{1 / speed:.1f} s/frame", style="progress.data.speed")
 
 
@@ -81,20 +83,24 @@ def _show_bar(events: Iterator[Event]) -> None:
         TextColumn("{task.fields[where]}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
         _Rate(),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,
     )
     with bar:
-        task = bar.add_task("", total=None, where="shot 1")
+        task = bar.add_task("", total=None, where="", unit="")
         for event in events:
             match event:
                 case Notice(text):
                     console.print(text, markup=False, soft_wrap=True)
+                case Downloading(what, done, total):
+                    megabytes = None if total is None else round(total / 1e6)
+                    bar.update(task, where=what, unit="MB", total=megabytes, completed=round(done / 1e6))
                 case Started():
                     console.print(_describe(event), markup=False, soft_wrap=True)
-                    bar.update(task, total=event.frames, completed=event.resumed)
+                    bar.reset(task, total=event.frames, completed=event.resumed, where="shot 1", unit="")
                 case ShotStarted(shot=shot):
                     bar.update(task, where=f"shot {shot + 1}")
                 case FarmProgress(done, units, workers):

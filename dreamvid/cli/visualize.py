@@ -65,7 +65,7 @@ def _show_bar(events: Iterator[DrawingEvent]) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from dreamvid.render import Notice
+    from dreamvid.render import Downloading, Notice
     from dreamvid.render.visualisation import DrawingFinished, DrawingStarted, PictureDone, StepDone
 
     console = Console(stderr=True, highlight=False)
@@ -84,6 +84,8 @@ def _show_bar(events: Iterator[DrawingEvent]) -> None:
             match event:
                 case Notice(text):
                     console.print(text, markup=False, soft_wrap=True)
+                case Downloading():
+                    bar.update(task, description=str(event))
                 case DrawingStarted():
                     console.print(_describe(event), markup=False, soft_wrap=True)
                     bar.update(task, total=event.steps)

@@ -31,9 +31,10 @@ from dreamvid.media.segments import join_segments
 from dreamvid.media.still_write import publish, temporary_beside
 from dreamvid.media.target import output_pattern
 from dreamvid.models.weights import cache_path
+from dreamvid.notices import Notice
 from dreamvid.render.account import Account
 from dreamvid.render.dreamers import Networks
-from dreamvid.render.events import Event, FarmProgress, Finished, FrameDone, FramesLost, Notice, Started
+from dreamvid.render.events import Event, FarmProgress, Finished, FrameDone, FramesLost, Started
 from dreamvid.render.identity import identify
 from dreamvid.render.job import Job, Opened, first_number_of, open_job, open_source, original_of, render_tags
 from dreamvid.render.journal import load_frame
@@ -68,9 +69,8 @@ def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
     with contextlib.ExitStack() as closing:
         here = settings.model_copy(update={"device": "cpu", "precision": "fp32"})
         networks: Networks = {}
-        opened = _as_asked(job, open_job(replace(job, settings=here), closing, networks))
+        opened = _as_asked(job, (yield from open_job(replace(job, settings=here), closing, networks)))
         reader = opened.reader
-        yield from map(Notice, opened.notices)
         if reader.rate is None:
             raise SettingsError(f"{job.source} is a still picture; a farm renders films, leave out `farm`")
         task = _make_task(job, opened, networks)

@@ -27,9 +27,10 @@ from dreamvid.farm.plan import Unit
 from dreamvid.media import Reader, Writer
 from dreamvid.media.target import output_pattern
 from dreamvid.models import Network
+from dreamvid.notices import Notice, outcome
 from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.dreamers import Networks
-from dreamvid.render.events import FrameDone, Notice
+from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
 from dreamvid.render.frames import Frame
 from dreamvid.render.identity import network_fingerprint
@@ -56,10 +57,10 @@ class Renderer:
         width, height = task.size
         with contextlib.ExitStack() as opening:
             mask = open_mask(settings, self._reader, opening)
-            self._prepared = prepare(
-                settings, task.clock, (height, width), opening,
-                governed=True, mask=mask, report=self.notices.append, networks=networks,
-            )  # fmt: skip
+            preparing = prepare(
+                settings, task.clock, (height, width), opening, governed=True, mask=mask, networks=networks
+            )
+            self._prepared = outcome(preparing, self.notices.append)
             self._closing = opening.pop_all()
         self.device = self._prepared.machine.device.type
         self.precision = self._prepared.machine.precision

@@ -14,6 +14,7 @@ from dreamvid.models.network import (
     describe_layers,
     describe_models,
     load_network,
+    loading_network,
 )
 from dreamvid.models.zoo import MODELS, ModelSpec, find_model
 
@@ -33,4 +34,5 @@ __all__ = [
     "describe_models",
     "find_model",
     "load_network",
+    "loading_network",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -18,7 +18,6 @@ from dreamvid.models.lean import make_lean
 from dreamvid.models.receptive import reach, split_local
 from dreamvid.models.weights import (
     Checkpoint,
-    Report,
     build_module,
     build_skeleton,
     is_at_hand,
@@ -27,6 +26,7 @@ from dreamvid.models.weights import (
     read_checkpoint,
 )
 from dreamvid.models.zoo import IMAGENET, MODELS, ModelSpec, Triple, find_model
+from dreamvid.notices import Notice, Said, outcome
 
 AUTO = "auto"
 _PREFERRED = "googlenet"
@@ -192,15 +192,11 @@ class Network:
         return extractor.to(device).eval()
 
 
-def _silent(_: str) -> None:
-    return None
-
-
 def load_network(
     name: str = AUTO,
     *,
     weights: Path | None = None,
-    report: Report = _silent,
+    tell: Callable[[str], None] = lambda _: None,
     allow_download: bool = True,
     random_seed: int | None = None,
 ) -> Network:
@@ -211,30 +207,37 @@ def load_network(
             downloaded, otherwise the embedded dreamnet. A network asked for by name is that one or an error.
         weights: one's own weights, `.safetensors` or a state dict; with `auto` the file's metadata must name
             the architecture.
-        report: called with lines for people: downloads, and that `auto` fell back. While a download runs it
-            is called from another thread.
+        tell: called with lines for people: downloads, and that `auto` fell back.
         allow_download: whether the internet may be used.
         random_seed: random weights from this seed instead of real ones, for tests.
 
     Raises:
         ModelError: there is no such network, or its weights cannot be had, read or fitted.
     """
+    if random_seed is not None:
+        spec = MODELS[_PREFERRED] if name == AUTO else find_model(name)
+        return Network(spec, random_checkpoint(spec, random_seed))
+    return outcome(loading_network(name, weights=weights, allow_download=allow_download), tell)
+
+
+def loading_network(
+    name: str = AUTO, *, weights: Path | None = None, allow_download: bool = True
+) -> Generator[Said, None, Network]:
+    """Load a network as `load_network` does, yielding what there is to say while it goes on: downloads take long."""
     if weights is not None:
         checkpoint = read_checkpoint(weights)
         if name == AUTO and "architecture" not in checkpoint.metadata:
             raise ModelError(f"{weights} does not say what network it is for; name it with --model NAME")
         return Network(find_model(checkpoint.metadata["architecture"] if name == AUTO else name), checkpoint)
     spec = MODELS[_PREFERRED] if name == AUTO else find_model(name)
-    if random_seed is not None:
-        return Network(spec, random_checkpoint(spec, random_seed))
     try:
-        checkpoint = published_checkpoint(spec, report=report, allow_download=allow_download)
+        checkpoint = yield from published_checkpoint(spec, allow_download=allow_download)
     except ModelError as error:
         if name != AUTO:
             raise
-        report(f"dreaming with the embedded {_EMBEDDED}, because {error}")
+        yield Notice(f"dreaming with the embedded {_EMBEDDED}, because {error}")
         spec = MODELS[_EMBEDDED]
-        checkpoint = published_checkpoint(spec, report=report)
+        checkpoint = yield from published_checkpoint(spec)
     return Network(spec, checkpoint)
 
 

@@ -5,16 +5,10 @@ Nothing here runs code from a weights file: pickles are read with `weights_only=
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import http.client
 import json
 import pickle
-import tempfile
-import threading
-import urllib.error
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -25,15 +19,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from dreamvid.downloads import silence_limit
+from dreamvid.downloads import DownloadError, cached_path, fetch, is_cached
 from dreamvid.errors import ModelError
 from dreamvid.models.zoo import ModelSpec, Triple
-
-Report = Callable[[str], None]
-
-TIMEOUT_S = 5.0
-"""How long a server may keep silent, at the connection and at every read after it."""
-PROGRESS_EVERY_S = 2.0
+from dreamvid.notices import Said
 
 
 @dataclass(frozen=True)
@@ -77,7 +66,7 @@ class Checkpoint:
 
 def cache_path(spec: ModelSpec) -> Path | None:
     """Return where the downloaded weights lie or would lie (torch's hub cache, so TORCH_HOME counts)."""
-    return Path(torch.hub.get_dir(), "checkpoints", spec.file_name) if spec.file_name else None
+    return cached_path(spec.url) if spec.url else None
 
 
 def is_at_hand(spec: ModelSpec) -> bool:
@@ -86,10 +75,11 @@ def is_at_hand(spec: ModelSpec) -> bool:
     return spec.resource is not None or (path is not None and path.is_file())
 
 
-def published_checkpoint(spec: ModelSpec, *, report: Report, allow_download: bool = True) -> Checkpoint:
+def published_checkpoint(spec: ModelSpec, *, allow_download: bool = True) -> Generator[Said, None, Checkpoint]:
     """Return the weights published for `spec`: from this package, the cache, or downloaded into the cache.
 
-    A cached file that is not the published one (cut off, replaced) counts as missing.
+    A generator: it yields what there is to say about a download while it goes on. A cached file that is not the
+    published one (cut off, replaced) counts as missing.
 
     Raises:
         ModelError: the weights are not here and cannot be downloaded or must not be.
@@ -97,13 +87,19 @@ def published_checkpoint(spec: ModelSpec, *, report: Report, allow_download: boo
     if spec.resource is not None:
         with resources.as_file(resources.files("dreamvid.models") / "weights" / spec.resource) as embedded:
             return read_checkpoint(embedded)
-    if (path := cache_path(spec)) is None:
+    if spec.url is None:
         raise ModelError(f"{spec.name} has no published weights; give your own with --weights FILE")
-    if not path.is_file() or not _has_digest(path, spec.sha256_prefix):
-        if not allow_download:
-            state = "damaged" if path.is_file() else "missing"
-            raise ModelError(f"the {spec.name} weights are {state}; {_remedy(path)}")
-        _download(spec, path, report)
+    path = cached_path(spec.url)
+    remedy = f"use --model dreamnet, or put the file at {path}, or give your own with --weights FILE"
+    if not allow_download and not is_cached(spec.url):
+        state = "damaged" if path.is_file() else "missing"
+        raise ModelError(f"the {spec.name} weights are {state}; {remedy}")
+    try:
+        yield from fetch(spec.url, f"the {spec.name} weights")
+    except DownloadError as error:
+        raise ModelError(
+            f"the {spec.name} weights could not be downloaded from {spec.url}: {error}; {remedy}"
+        ) from error
     return read_checkpoint(path)
 
 
@@ -232,63 +228,3 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise ValueError("not a state dict")
     return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
-
-
-def _download(spec: ModelSpec, path: Path, report: Report) -> None:
-    """Download into the cache: the file appears there whole and checked, or not at all."""
-    assert spec.url is not None  # noqa: S101 (a path in the cache is made from the url)
-    report(f"downloading the {spec.name} weights ({spec.megabytes:.0f} MB) from {spec.url}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".dreamvid-") as folder:
-            part = Path(folder, path.name)
-            with silence_limit(TIMEOUT_S), _progress(Path(folder), spec, report):
-                torch.hub.download_url_to_file(spec.url, str(part), spec.sha256_prefix, progress=False)
-            part.replace(path)
-    except (OSError, RuntimeError, http.client.HTTPException) as error:
-        raise ModelError(
-            f"the {spec.name} weights could not be downloaded from {spec.url}: {_reason(error)}; {_remedy(path)}"
-        ) from error
-    report(f"the {spec.name} weights are now in {path}")
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        error.close()  # it holds the connection
-        return f"{error.code} {error.reason}"
-    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
-        return _reason(error.reason)
-    if isinstance(error, TimeoutError):
-        return f"no answer within {TIMEOUT_S:g} s"
-    if isinstance(error, RuntimeError):  # torch.hub's word for a wrong hash
-        return "what arrived is not the published file (its SHA-256 differs)"
-    return str(error) or type(error).__name__
-
-
-def _remedy(path: Path) -> str:
-    return f"use --model dreamnet, or put the file at {path}, or give your own with --weights FILE"
-
-
-def _has_digest(path: Path, prefix: str | None) -> bool:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest().startswith(prefix or "")
-
-
-@contextlib.contextmanager
-def _progress(folder: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
-    """Report every few seconds, from a thread of its own, how much has arrived in `folder`."""
-    finished = threading.Event()
-
-    def watch() -> None:
-        while not finished.wait(PROGRESS_EVERY_S):
-            with contextlib.suppress(FileNotFoundError):  # torch.hub has just given the file its final name
-                size = sum(file.stat().st_size for file in folder.iterdir())
-                report(f"downloading the {spec.name} weights: {size / 1e6:.0f} of {spec.megabytes:.0f} MB")
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        watcher.join()

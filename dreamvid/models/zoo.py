@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -84,17 +83,6 @@ class ModelSpec:
     def look_for(self, layers: Sequence[str]) -> dict[str, Any]:
         """The settings of the look that suit this network, and the layer where only one is dreamed on."""
         return {**self.look, **(self.layer_looks.get(layers[0], {}) if len(layers) == 1 else {})}
-
-    @property
-    def file_name(self) -> str | None:
-        """The name of the downloaded weights, in torch's cache as at the source."""
-        return PurePosixPath(self.url).name if self.url else None
-
-    @property
-    def sha256_prefix(self) -> str | None:
-        """The first hexadecimal digits of the weights' SHA-256, by torch's convention in the file name."""
-        found = re.search(r"-([0-9a-f]{8,64})\.", self.file_name or "")
-        return found[1] if found else None
 
 
 def _torchvision_builder(name: str, head: str, **options: Any) -> Builder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dreamvid.motion.cuts import CutDetector, mark_cuts
 from dreamvid.motion.estimate import Motion, MotionEstimator
-from dreamvid.motion.flow import FlowEstimator, FlowField, FlowMethod, make_flow_estimator, measure_flow
+from dreamvid.motion.flow import FlowEstimator, FlowField, FlowMethod, fetch_raft, make_flow_estimator, measure_flow
 from dreamvid.motion.occlusion import find_unreliable, points_outside, soften
 from dreamvid.motion.warp import warp_backward
 
@@ -15,6 +15,7 @@ __all__ = [
     "FlowMethod",
     "Motion",
     "MotionEstimator",
+    "fetch_raft",
     "find_unreliable",
     "make_flow_estimator",
     "mark_cuts",

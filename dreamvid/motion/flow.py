@@ -23,15 +23,18 @@ Local histogram equalisation changed nothing (.043, .37, .13 with MEDIUM). Stret
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from dreamvid.downloads import silence_limit
+from dreamvid.downloads import DownloadError, cached_path, fetch
 from dreamvid.errors import ModelError, SettingsError, did_you_mean
+from dreamvid.notices import Said, outcome
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +45,6 @@ FlowField = npt.NDArray[np.float32]
 DIS_MIN_SIDE_PX = 32  # below this the coarsest scale of the pyramid has no room for an 8 px patch
 RAFT_MIN_SIDE_PX = 128
 RAFT_MULTIPLE_PX = 8
-DOWNLOAD_TIMEOUT_S = 20.0
 
 
 class FlowMethod(StrEnum):
@@ -159,15 +161,12 @@ class RaftFlow:
     """
 
     def __init__(self, device: str = "cpu", *, small: bool = False, weights: bool = True) -> None:
-        from torchvision.models import optical_flow
+        import torch
 
-        if small:
-            build, entry = optical_flow.raft_small, optical_flow.Raft_Small_Weights.DEFAULT
-        else:
-            build, entry = optical_flow.raft_large, optical_flow.Raft_Large_Weights.DEFAULT
-        net = build(weights=None, progress=False)
+        net = _raft(small)[0](weights=None, progress=False)
         if weights:
-            net.load_state_dict(_fetch(entry))
+            path = outcome(fetch_raft(small=small))
+            net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         self._device = device
         self._net = net.eval().requires_grad_(False).to(device)
 
@@ -208,21 +207,22 @@ def _pad(frame: Frame, min_side: int, multiple: int = 1) -> Frame:
     return np.pad(frame, ((0, down), (0, right), (0, 0)), mode="edge")
 
 
-def _fetch(entry: Any) -> dict[str, torch.Tensor]:
-    """Load a torchvision weights entry from the cache, or download it there; raise ModelError if neither works."""
-    import torch
-
-    name = entry.url.rsplit("/", 1)[-1]
+def fetch_raft(*, small: bool = False) -> Generator[Said, None, Path]:
+    """Return the file of RAFT's weights, downloaded if need be; yield how far that is. Raises `ModelError`."""
+    url = _raft(small)[1].url
     try:
-        with silence_limit(DOWNLOAD_TIMEOUT_S):
-            state: dict[str, torch.Tensor] = entry.get_state_dict(
-                progress=True, check_hash=True, weights_only=True, map_location="cpu"
-            )
-    except (OSError, RuntimeError) as error:  # no network; a wrong hash is a RuntimeError
-        folder = f"{torch.hub.get_dir()}/checkpoints"
-        reason = " ".join(str(error).split())
+        return (yield from fetch(url, "RAFT's weights"))
+    except DownloadError as error:
         raise ModelError(
-            f"cannot load RAFT's weights ({reason}): fetch {entry.url} and put it into {folder} as {name}, "
-            "or use --flow dis"
+            f"RAFT's weights could not be downloaded from {url}: {error}; use --flow dis, or put the file at "
+            f"{cached_path(url)}"
         ) from error
-    return state
+
+
+def _raft(small: bool) -> tuple[Any, Any]:
+    """What builds the network, and where its weights are."""
+    from torchvision.models import optical_flow
+
+    if small:
+        return optical_flow.raft_small, optical_flow.Raft_Small_Weights.DEFAULT
+    return optical_flow.raft_large, optical_flow.Raft_Large_Weights.DEFAULT

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreamvid.dream import Dreamer, Look, Target, TileBudget
 from dreamvid.errors import SettingsError
 from dreamvid.machine import Machine
-from dreamvid.models import LOGITS, MODELS, Ensemble, Extractor, Network, load_network
+from dreamvid.models import LOGITS, MODELS, Ensemble, Extractor, Network, loading_network
+from dreamvid.notices import Said
 from dreamvid.settings import DreamSettings
 from dreamvid.values import GB, LayerTarget
 
@@ -28,22 +29,28 @@ class Aim:
     """Which of the settings' layers it is; None: a class."""
 
 
-def load_aims(
-    settings: DreamSettings, report: Callable[[str], None] = lambda _: None, networks: Networks | None = None
-) -> list[Aim]:
-    """Load the networks that `settings` name, and find the layers, channels and classes in them.
+def load_networks(settings: DreamSettings, networks: Networks) -> Iterator[Said]:
+    """Load the networks that `settings` name and that are not among `networks` yet, and add them; yield what there is
+    to say meanwhile. Raises `ModelError`."""
+    for name in _network_names(settings):
+        key = _key(name, settings)
+        if key not in networks:
+            networks[key] = yield from loading_network(name, weights=key[1])
 
-    Aims of one network follow each other. `report` is called with lines for people. `networks` are those that are
-    loaded already; what is loaded now is added to them, for the next call. Raises `ModelError` or
-    `SettingsError` for a network, layer, channel or class that is not there.
+
+def load_aims(settings: DreamSettings, networks: Networks | None = None) -> list[Aim]:
+    """Find the layers, channels and classes that `settings` name in their networks.
+
+    Aims of one network follow each other. `networks` are those that are loaded already, see `load_networks`; what is
+    loaded now, without a word, is added to them. Raises `ModelError` or `SettingsError` for a network, layer, channel
+    or class that is not there.
     """
     loaded = {} if networks is None else networks
+    for _ in load_networks(settings, loaded):
+        pass
 
     def network(name: str) -> Network:
-        key = (name, settings.weights if name == settings.model else None)
-        if key not in loaded:
-            loaded[key] = load_network(name, weights=key[1], report=report)
-        return loaded[key]
+        return loaded[_key(name, settings)]
 
     layers = settings.layer
     if layers is None:
@@ -98,6 +105,17 @@ def make_look(settings: DreamSettings, targets: Iterable[Target]) -> Look:
         l2=settings.l2,
         keep_color=settings.keep_color,
     )
+
+
+def _network_names(settings: DreamSettings) -> list[str]:
+    """The networks of the layers; the main one only where it is dreamed with."""
+    layers = settings.layer
+    names = [_split_model(layer, settings.model)[0] for layer in layers or ()]
+    return list(dict.fromkeys([*names, settings.model] if layers is None or settings.class_ else names))
+
+
+def _key(name: str, settings: DreamSettings) -> tuple[str, Path | None]:
+    return name, settings.weights if name == settings.model else None
 
 
 def _split_model(layer: LayerTarget, default: str) -> tuple[str, LayerTarget]:

@@ -6,12 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-
-@dataclass(frozen=True)
-class Notice:
-    """Something a person may want to know, one line."""
-
-    text: str
+from dreamvid.notices import Downloading, Notice
 
 
 @dataclass(frozen=True)
@@ -99,4 +94,4 @@ class FramesLost:
     reason: str
 
 
-Event = Notice | Started | ShotStarted | FrameDone | Finished | FarmProgress | FramesLost
+Event = Notice | Downloading | Started | ShotStarted | FrameDone | Finished | FarmProgress | FramesLost

@@ -25,8 +25,9 @@ from dreamvid.media.still import quantise
 from dreamvid.media.target import check_target
 from dreamvid.models import AUTO, LayerInfo, Network
 from dreamvid.models.layers import LayerTable
-from dreamvid.render.dreamers import Aim, Networks, load_aims, make_dreamer, make_look
-from dreamvid.render.events import Event, Finished, FrameDone, Notice, Started
+from dreamvid.notices import Notice
+from dreamvid.render.dreamers import Aim, Networks, load_aims, load_networks, make_dreamer, make_look
+from dreamvid.render.events import Event, Finished, FrameDone, Started
 from dreamvid.render.frames import Frame, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan
 from dreamvid.render.sheet import Cell, Pixels, Section, Sheet, write_sheet
@@ -132,6 +133,8 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
     notices: list[str] = []
     machine = choose_machine(settings.device, settings.precision, settings.threads)
     studio = _Studio(still, machine, notices)
+    for one in inputs:
+        yield from load_networks(one, studio.networks)
     if job.rank:
         rankings = [studio.rank(layer, job) for layer in settings.layer or (None,)]
         yield from (ranked for ranked, _ in rankings)
@@ -235,12 +238,12 @@ class _Studio:
         self.still = still
         self.machine = machine
         self._notices = notices
-        self._networks: Networks = {}
+        self.networks: Networks = {}
         self._sounds: Sounds = {}
 
     def aims(self, settings: Settings) -> list[Aim]:
         """What the settings aim at; see `load_aims`."""
-        return load_aims(settings, self._notices.append, self._networks)
+        return load_aims(settings, self.networks)
 
     def check(self, trials: Sequence[_Trial]) -> None:
         """Raise what dreaming them would raise."""
@@ -285,7 +288,7 @@ class _Studio:
 
     def main(self, settings: Settings) -> Network | None:
         """The network that `settings` call by its name, where it was needed."""
-        return self._networks.get((settings.model, settings.weights))
+        return self.networks.get((settings.model, settings.weights))
 
     def _plans(self, trials: Sequence[_Trial]) -> Iterator[tuple[_Trial, FramePlan[Settings]]]:
         """Trials and how they are dreamed; those of the same layers follow each other and share an extractor."""

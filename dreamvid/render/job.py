@@ -21,12 +21,14 @@ from dreamvid.media import (
     open_reader,
     open_writer,
 )
+from dreamvid.motion import FlowMethod, fetch_raft
+from dreamvid.notices import Notice, Said
 from dreamvid.recipe import recipe_tags
 from dreamvid.render.account import Account
 from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.cutting import Cutting
 from dreamvid.render.dreamers import Networks
-from dreamvid.render.events import Event, Finished, Notice, Started
+from dreamvid.render.events import Event, Finished, Started
 from dreamvid.render.film import Film, dream_still
 from dreamvid.render.identity import files_of, identify, job_tag, network_fingerprint
 from dreamvid.render.journal import Journal, has_journal
@@ -72,9 +74,8 @@ def render_job(job: Job) -> Iterator[Event]:
     target = job.target or default_output(job.source, settings.codec)
     account = Account(target, settings, overwrite=job.overwrite)
     with contextlib.ExitStack() as closing:
-        opened = open_job(job, closing)
+        opened = yield from open_job(job, closing)
         reader, prepared = opened.reader, opened.prepared
-        yield from map(Notice, opened.notices)
         journal = None
         identity = identify(prepared.settings, job.source, _facts(prepared, reader, opened.writer.encoder))
         if reader.rate is not None:
@@ -111,7 +112,6 @@ class Opened:
         reader: of the wanted part, not entered yet.
         writer: of the target, not entered yet.
         clock: of the whole source.
-        notices: what there is to say about it.
     """
 
     target: Path
@@ -121,13 +121,15 @@ class Opened:
     sound: SoundTrack | None
     clock: Clock
     prepared: Prepared[Settings]
-    notices: tuple[str, ...]
 
 
-def open_job(job: Job, closing: contextlib.ExitStack, networks: Networks | None = None) -> Opened:
+def open_job(
+    job: Job, closing: contextlib.ExitStack, networks: Networks | None = None
+) -> Generator[Said, None, Opened]:
     """Open and check all that a job needs; raises what `render_job` raises. What is opened is closed by `closing`.
 
-    `networks` are those that are loaded already; what is loaded now is added.
+    A generator: it yields what there is to say about it, while it goes on. `networks` are those that are loaded
+    already; what is loaded now is added.
     """
     settings = job.settings
     target = job.target or default_output(job.source, settings.codec)
@@ -144,18 +146,19 @@ def open_job(job: Job, closing: contextlib.ExitStack, networks: Networks | None 
         # Of the whole source: a part is to look as it does there.
         whole = round((reader.info.duration or 0) * reader.rate)
         clock = Clock(reader.rate, max(whole, reader.first_index + reader.frame_count), listen(settings, own_sound))
-    notices = [*reader.notices, *writer.notices]
-    prepared = prepare(
+    yield from map(Notice, [*reader.notices, *writer.notices])
+    prepared = yield from prepare(
         settings,
         clock,
         (reader.height, reader.width),
         closing,
         governed=is_film,
         mask=open_mask(settings, reader, closing),
-        report=notices.append,
         networks=networks,
     )
-    return Opened(target, cutting, reader, writer, sound, clock, prepared, tuple(notices))
+    if is_film and FlowMethod(settings.flow) is FlowMethod.RAFT:
+        yield from fetch_raft()
+    return Opened(target, cutting, reader, writer, sound, clock, prepared)
 
 
 def open_source(

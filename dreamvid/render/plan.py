@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from torch import Tensor
 
 from dreamvid.dream import Dreamer, Extractor, Look, Target
+from dreamvid.notices import Notice
 from dreamvid.render.companion import Companion
 from dreamvid.render.dreamers import make_look
-from dreamvid.render.events import Notice
 from dreamvid.render.frames import to_tensor
 from dreamvid.schedule import Moment
 from dreamvid.settings import DreamSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +14,9 @@ from dreamvid.errors import MediaError, SettingsError
 from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import SoundTrack
 from dreamvid.models import Network
+from dreamvid.notices import Said
 from dreamvid.render.companion import Companion
-from dreamvid.render.dreamers import Networks, load_aims, make_dreamer
+from dreamvid.render.dreamers import Networks, load_aims, load_networks, make_dreamer
 from dreamvid.render.plan import Clock, Planner, S
 from dreamvid.settings import DreamSettings, key_of
 
@@ -48,13 +49,12 @@ def prepare(
     *,
     governed: bool,
     mask: Companion | None = None,
-    report: Callable[[str], None],
     networks: Networks | None = None,
-) -> Prepared[S]:
+) -> Generator[Said, None, Prepared[S]]:
     """Load the networks and make the planner for frames of `size`, (height, width).
 
-    `networks` are those that are loaded already; what is loaded now is added.
-    What is opened is closed by `closing`. Raises `MediaError`, `ModelError` or `SettingsError`.
+    A generator: it yields what there is to say meanwhile. `networks` are those that are loaded already; what is loaded
+    now is added. What is opened is closed by `closing`. Raises `MediaError`, `ModelError` or `SettingsError`.
     """
     guide = None
     if settings.guide is not None:
@@ -62,7 +62,9 @@ def prepare(
             Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
         )
     machine = choose_machine(settings.device, settings.precision, settings.threads)
-    aims = load_aims(settings, report=report, networks=networks)
+    networks = {} if networks is None else networks
+    yield from load_networks(settings, networks)
+    aims = load_aims(settings, networks)
     settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
     dreamer = make_dreamer(aims, settings, machine)
     dreamer.check_size(size)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from dreamvid.dream.noise import pink_noise
 from dreamvid.media import CODECS, SoundTrack, Writer, default_output, open_writer
+from dreamvid.notices import Notice
 from dreamvid.recipe import recipe_tags
 from dreamvid.render.account import Account
 from dreamvid.render.companion import Companion, check_mask
-from dreamvid.render.events import Event, Finished, Notice, Started
+from dreamvid.render.events import Event, Finished, Started
 from dreamvid.render.frames import to_tensor
 from dreamvid.render.identity import files_of, identify, network_fingerprint
 from dreamvid.render.journal import Journal, has_journal
@@ -68,8 +69,8 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         notices = [*([] if source is None else source.notices), *writer.notices]
         if source is not None and source.info.has_alpha:
             notices.append(f"{job.source}: its transparency is left out, a zoom fills the whole picture")
-        prepared = prepare(settings, clock, (height, width), closing, governed=False, mask=mask, report=notices.append)
         yield from map(Notice, notices)
+        prepared = yield from prepare(settings, clock, (height, width), closing, governed=False, mask=mask)
         facts = _facts(prepared, width, height, writer.encoder)
         identity = identify(prepared.settings, None if source is None else source.path, facts)
         journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))

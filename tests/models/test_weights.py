@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import pickle
-import socket
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,9 +19,20 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from dreamvid import downloads
 from dreamvid.errors import ModelError
-from dreamvid.models import MODELS, ModelSpec, describe_models, find_model, load_network, network, weights, zoo
-from dreamvid.models.weights import build_skeleton, cache_path, published_checkpoint, random_checkpoint
+from dreamvid.models import (
+    MODELS,
+    ModelSpec,
+    describe_models,
+    find_model,
+    load_network,
+    loading_network,
+    network,
+    zoo,
+)
+from dreamvid.models.weights import build_skeleton, cache_path, is_at_hand, random_checkpoint
+from dreamvid.notices import Downloading
 
 SMALL = "squeezenet1_1"
 
@@ -117,31 +128,47 @@ def test_a_download_lands_in_torchs_cache_and_is_used_again(
 ) -> None:
     spec = publish("good")
     lines: list[str] = []
-    loaded = load_network(SMALL, report=lines.append)
+    loaded = load_network(SMALL, tell=lines.append)
     assert torch.equal(loaded.module.state_dict()["features.0.weight"], state["features.0.weight"])
-    path = tmp_path / "torch" / "hub" / "checkpoints" / str(spec.file_name)
+    path = tmp_path / "torch" / "hub" / "checkpoints" / Path(str(spec.url)).name
     assert leftovers(spec) == [path]
     assert spec.url is not None
     assert spec.url in lines[0]
     assert str(path) in lines[-1]
     load_network(SMALL, allow_download=False)
     assert len(publisher.requests) == 1
-    assert socket.getdefaulttimeout() is None
 
 
 def test_progress_is_reported_while_it_downloads(
-    publish: Callable[..., ModelSpec], publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+    publish: Callable[..., ModelSpec], publisher: Publisher, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "PROGRESS_EVERY_S", 0.02)
-    lines: list[str] = []
-
-    def report(line: str) -> None:
-        lines.append(line)
-        if " of 5 MB" in line:
+    monkeypatch.setattr(downloads, "TELL_EVERY_S", 0.0)
+    spec = publish("slow")
+    arrived = []
+    for said in loading_network(SMALL):
+        if isinstance(said, Downloading):
+            arrived.append(said.done)
+            assert said.total == len(content)
+            assert str(said) in (f"downloading the {SMALL} weights: {mb} of 5 MB" for mb in range(6))
+        if len(arrived) > 1:  # so the first thousand bytes were told of before the rest was sent
             publisher.release.set()
+    assert arrived[:2] == [0, 1000]
+    assert arrived == sorted(arrived)
+    assert arrived[-1] == len(content)
+    assert is_at_hand(spec)
 
-    published_checkpoint(publish("slow"), report=report)
-    assert any("downloading the squeezenet1_1 weights: 0 of 5 MB" in line for line in lines)
+
+def test_a_download_that_is_broken_off_leaves_nothing(
+    publish: Callable[..., ModelSpec], publisher: Publisher
+) -> None:
+    spec = publish("slow")
+    loading = loading_network(SMALL)
+    while not isinstance(next(loading), Downloading):
+        pass
+    assert leftovers(spec)
+    loading.close()
+    assert leftovers(spec) == []
+    publisher.release.set()
 
 
 @pytest.mark.parametrize(
@@ -150,14 +177,14 @@ def test_progress_is_reported_while_it_downloads(
         ("missing", "404 Not Found"),
         ("silent", "no answer within 0.3 s"),
         ("stalling", "no answer within 0.3 s"),
-        ("truncated", "what arrived is not the published file"),
+        ("truncated", "the connection broke off after 2.5 of 5.0 MB"),
         ("wrong", "what arrived is not the published file"),
     ],
 )
 def test_a_failed_download_is_one_line_and_leaves_nothing(
     manner: str, reason: str, publish: Callable[..., ModelSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(downloads, "SILENCE_S", 0.3)
     spec = publish(manner, digest="0123abcd" if manner == "wrong" else None)
     started = time.monotonic()
     with pytest.raises(ModelError) as caught:
@@ -168,7 +195,6 @@ def test_a_failed_download_is_one_line_and_leaves_nothing(
     for part in (reason, str(spec.url), "--model dreamnet", str(cache_path(spec)), "--weights FILE"):
         assert part in message
     assert leftovers(spec) == []
-    assert socket.getdefaulttimeout() is None
 
 
 def test_no_server_at_all(publish: Callable[..., ModelSpec], publisher: Publisher) -> None:
@@ -205,7 +231,7 @@ def test_auto_falls_back_with_one_line_and_a_named_model_does_not(
 ) -> None:
     publish(manner, name="googlenet")
     lines: list[str] = []
-    assert load_network("auto", report=lines.append).spec.name == "dreamnet"
+    assert load_network("auto", tell=lines.append).spec.name == "dreamnet"
     assert len([line for line in lines if "dreamnet" in line]) == 1
     with pytest.raises(ModelError, match="could not be downloaded"):
         load_network("googlenet")
@@ -214,7 +240,7 @@ def test_auto_falls_back_with_one_line_and_a_named_model_does_not(
 def test_auto_without_the_internet(publish: Callable[..., ModelSpec], publisher: Publisher) -> None:
     publish("good", name="googlenet")
     lines: list[str] = []
-    assert load_network(allow_download=False, report=lines.append).spec.name == "dreamnet"
+    assert load_network(allow_download=False, tell=lines.append).spec.name == "dreamnet"
     assert (len(lines), publisher.requests) == (1, [])
     with pytest.raises(ModelError, match="weights are missing"):
         load_network("googlenet", allow_download=False)
@@ -418,8 +444,9 @@ def test_published_data_agree_with_torchvision(name: str) -> None:
 
     spec = MODELS[name]
     published = get_model_weights(name)["IMAGENET1K_V1"]
+    assert spec.url is not None
     assert spec.url == published.url
-    assert spec.sha256_prefix is not None
+    assert re.search(r"-[0-9a-f]{8}\.pth$", spec.url), "its name tells its digest"
     assert spec.minimum_side == published.meta["min_size"][0]
     assert spec.megabytes == pytest.approx(published.meta["_file_size"], abs=0.06)
 

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import hashlib
 import math
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
-from urllib.error import URLError
 
 import cv2
 import make_samples
 import numpy as np
 import pytest
+import torch
+from torchvision.models import optical_flow
 
+from dreamvid.downloads import cached_path
 from dreamvid.errors import ModelError, SettingsError
-from dreamvid.motion import FlowMethod, MotionEstimator, make_flow_estimator, measure_flow
-from dreamvid.motion.flow import RaftFlow, _fetch
+from dreamvid.motion import FlowMethod, MotionEstimator, flow, make_flow_estimator, measure_flow
+from dreamvid.motion.flow import RaftFlow
 
 METHODS = ["dis", "farneback"]
 BOUNDS_PX = {"dis": 0.08, "farneback": 0.13}
@@ -124,21 +127,36 @@ def test_raft_takes_any_size() -> None:
     assert np.isfinite(flow).all()
 
 
-@pytest.mark.parametrize("error", [URLError("no route"), TimeoutError("timed out"), RuntimeError("invalid hash")])
-def test_missing_raft_weights_say_what_to_fetch_and_where_to_put_it(error: Exception) -> None:
-    def fail(**options: Any) -> dict[str, Any]:
-        assert options["check_hash"]
-        assert options["weights_only"]
-        raise error
+def publish_raft(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the small RAFT's weights published at `url`, and a cache that is empty."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    entry = SimpleNamespace(url=url)
+    monkeypatch.setattr(flow, "_raft", lambda _: (optical_flow.raft_small, entry))
 
-    entry = SimpleNamespace(url="https://example.org/raft-1234.pth", get_state_dict=fail)
+
+def test_raft_takes_its_weights_from_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    state = optical_flow.raft_small(weights=None).state_dict()
+    torch.save(state, tmp_path / "raft.pth")
+    digest = hashlib.sha256((tmp_path / "raft.pth").read_bytes()).hexdigest()[:8]
+    publish_raft(f"http://127.0.0.1:1/raft-{digest}.pth", tmp_path, monkeypatch)
+    path = cached_path(f"raft-{digest}.pth")
+    path.parent.mkdir(parents=True)
+    (tmp_path / "raft.pth").rename(path)
+    loaded = RaftFlow(small=True)._net.state_dict()
+    assert all(torch.equal(loaded[name], state[name]) for name in state)
+
+
+def test_missing_raft_weights_say_what_to_fetch_and_where_to_put_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    publish_raft("http://127.0.0.1:1/raft-12345678.pth", tmp_path, monkeypatch)
     with pytest.raises(ModelError) as caught:
-        _fetch(entry)
+        RaftFlow(small=True)
     message = str(caught.value)
     assert "\n" not in message
-    assert "https://example.org/raft-1234.pth" in message
-    assert "checkpoints as raft-1234.pth" in message
-    assert str(error.args[0]) in message
+    for part in ("http://127.0.0.1:1/raft-12345678.pth", "refused", "--flow dis", "checkpoints/raft-12345678.pth"):
+        assert part in message
 
 
 def test_unknown_methods_are_named() -> None:

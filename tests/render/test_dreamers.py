@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from dreamvid.dream import Target
 from dreamvid.dream.gradient import image_gradient
 from dreamvid.errors import ModelError, SettingsError
 from dreamvid.machine import Machine
-from dreamvid.models import load_network
+from dreamvid.models import Network, load_network
+from dreamvid.notices import Notice, Said
 from dreamvid.render import dreamers
 from dreamvid.render.dreamers import load_aims, make_dreamer, make_look
 from dreamvid.settings import ConditioningSettings, LookSettings, Settings, make_settings
@@ -64,10 +66,11 @@ def test_what_is_not_there_is_one_clear_line(values: dict[str, Any], error: type
 
 
 def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(name: str, **_: Any) -> Any:
+    def offline(name: str, **_: Any) -> Generator[Said, None, Network]:
+        yield Notice(f"here comes {name}")
         return load_network(name, random_seed=None if name == "dreamnet" else 5)
 
-    monkeypatch.setattr(dreamers, "load_network", offline)
+    monkeypatch.setattr(dreamers, "loading_network", offline)
     settings = make_settings(
         {
             "model": "vgg16",  # not among the layers, so it is not loaded

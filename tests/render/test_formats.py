@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,13 @@ RATE = Fraction(24)
 def _load_the_network_once() -> Iterator[None]:
     load, loaded = preparation.load_aims, []
 
-    def load_once(settings: DreamSettings, *, report: Callable[[str], None], networks: object) -> list[Aim]:
-        loaded[:] = loaded or load(settings, report=report)
+    def load_once(settings: DreamSettings, _networks: object) -> list[Aim]:
+        loaded[:] = loaded or load(settings)
         return loaded
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(preparation, "load_aims", load_once)
+        patch.setattr(preparation, "load_networks", lambda *_: iter(()))
         yield
 
 
