@@ -37,12 +37,12 @@ def dream(
     )
 
     # The network's libraries take seconds to load: only once it is sure that they are needed.
-    from dreamvid.cli.progress import show, show_estimate
+    from dreamvid.cli.progress import show, show_estimate, tell
     from dreamvid.render import Job, render_job
     from dreamvid.render.estimate import estimate_job
 
     job = Job(Path(source), Path(output) if output else None, settings, overwrite, fresh)
     if estimate:
-        show_estimate(estimate_job(job), progress)
+        show_estimate(estimate_job(job, tell), progress)
     else:
         show(render_job(job), progress)

@@ -123,6 +123,11 @@ def _describe(event: Started) -> str:
     return f"{what}; {event.model} {', '.join(event.layers)} on {event.device} ({event.precision})"
 
 
+def tell(line: str) -> None:
+    """One line for people, on standard error."""
+    sys.stderr.write(f"{line}\n")
+
+
 def show_estimate(estimate: Estimate, how: str) -> None:
     """Show what a render will take, on standard output."""
     if how == "json":

@@ -42,12 +42,12 @@ def zoom(
         given,
     )
 
-    from dreamvid.cli.progress import show, show_estimate
+    from dreamvid.cli.progress import show, show_estimate, tell
     from dreamvid.render.estimate import estimate_zoom
     from dreamvid.render.zoom_job import ZoomJob, render_zoom
 
     job = ZoomJob(Path(source), Path(output) if output else None, settings, overwrite, fresh)
     if estimate:
-        show_estimate(estimate_zoom(job), progress)
+        show_estimate(estimate_zoom(job, tell), progress)
     else:
         show(render_zoom(job), progress)

@@ -19,6 +19,7 @@ from dreamvid.errors import SettingsError
 from dreamvid.media import default_output
 from dreamvid.media.segments import packet_sizes
 from dreamvid.media.target import output_pattern
+from dreamvid.notices import Downloading, Notice
 from dreamvid.render.cutting import Cutting
 from dreamvid.render.dreamers import make_look
 from dreamvid.render.events import Event, FrameDone, Started
@@ -60,9 +61,11 @@ class Estimate:
     free: int
 
 
-def estimate_job(job: Job) -> Estimate:
-    """Estimate a film. The trial goes into a folder of its own, which is removed. Raises what `render_job` does, and
-    `SettingsError` for a still picture."""
+def estimate_job(job: Job, tell: Callable[[str], None] = lambda _: None) -> Estimate:
+    """Estimate a film; what the trial has to say is told. It goes into a folder of its own, which is removed.
+
+    Raises what `render_job` does, and `SettingsError` for a still picture.
+    """
     start, chosen = Cutting(job.source, job.settings).chosen_range()
     reader = open_source(job, start, chosen)
     if reader.rate is None:
@@ -86,12 +89,12 @@ def estimate_job(job: Job) -> Estimate:
     look = make_look(settings, [])
     cold, warm = look.iterations, settings.warm_iterations
     ratio = _work(look, cold, (reader.height, reader.width)) / _work(look, warm, (reader.height, reader.width))
-    trial = _try(render, target, every)
+    trial = _try(render, target, every, tell)
     # A shot's first frame costs as many more steps; what a frame costs besides is counted with them, to be safe.
     return trial.whole(target, reader.frame_count, cut_ratio=max(0.0, ratio - 1))
 
 
-def estimate_zoom(job: ZoomJob) -> Estimate:
+def estimate_zoom(job: ZoomJob, tell: Callable[[str], None] = lambda _: None) -> Estimate:
     """Estimate a zoom; see `estimate_job`."""
     settings = job.settings
     count, every = frame_count(settings), min(settings.every, _MOST_BETWEEN)
@@ -107,7 +110,7 @@ def estimate_zoom(job: ZoomJob) -> Estimate:
         return render_zoom(replace(job, target=trial, settings=settings.model_copy(update=changes)))
 
     target = job.target or zoom_output(job.source, settings.codec)
-    return _try(render, target, every).whole(target, count, unseen=-first_index(settings))
+    return _try(render, target, every, tell).whole(target, count, unseen=-first_index(settings))
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,9 @@ class _Trial:
         )
 
 
-def _try(render: Callable[[Path], Iterator[Event]], target: Path, every: int) -> _Trial:
+def _try(
+    render: Callable[[Path], Iterator[Event]], target: Path, every: int, tell: Callable[[str], None]
+) -> _Trial:
     begun = time.perf_counter()
     started: Started | None = None
     loading = 0.0
@@ -155,7 +160,11 @@ def _try(render: Callable[[Path], Iterator[Event]], target: Path, every: int) ->
         is_sequence = output_pattern(target) is not None
         trial = Path(folder, f"%05d{target.suffix}" if is_sequence else f"trial{target.suffix}")
         for event in render(trial):
-            if isinstance(event, Started):
+            if isinstance(event, Notice):
+                tell(event.text)
+            elif isinstance(event, Downloading):
+                begun = time.perf_counter()  # the next time it is there
+            elif isinstance(event, Started):
                 started, loading = event, time.perf_counter() - begun
             elif isinstance(event, FrameDone):
                 frames.append(event)

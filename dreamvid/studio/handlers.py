@@ -90,6 +90,8 @@ class Handlers:
         began = time.perf_counter()
         try:
             settings = session.settings
+            for said in self.previewer.load(settings):
+                yield gr.skip(), _status(problem, str(said)), session.command()
             still = functools.partial(session.still, self.previewer)
             for shown in self.previewer.show(still, settings, lambda: session.is_wanted(ticket)):
                 if not session.is_wanted(ticket):

@@ -20,7 +20,8 @@ from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import resize_image
 from dreamvid.media.still import fit_size, quantise
 from dreamvid.models import LayerInfo
-from dreamvid.render.dreamers import Aim, Networks, load_aims, make_dreamer, make_look
+from dreamvid.notices import Said
+from dreamvid.render.dreamers import Aim, Networks, load_aims, load_networks, make_dreamer, make_look
 from dreamvid.render.explore import respond, which_layers
 from dreamvid.render.frames import Frame, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan
@@ -61,6 +62,12 @@ class Previewer:
         self._sounds: dict[tuple[object, ...], Sounds] = {}
         self._lock = threading.Lock()
         self._looking = threading.Lock()
+        self._loading = threading.Lock()
+
+    def load(self, settings: Settings) -> Iterator[Said]:
+        """Load the networks that `settings` name, and tell of what is downloaded. Raises `ModelError`."""
+        with self._loading:
+            yield from load_networks(settings, self._networks)
 
     def look_at(self, source: Path, settings: Settings, index: int, rate: Fraction | None, side: int) -> Still:
         """Frame `index` of a source of that rate (None: a picture), its longer side `side` pixels. `MediaError`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import pytest
 from dreamvid.cli.main import run
 from dreamvid.errors import SettingsError
 from dreamvid.media.segments import packet_sizes
-from dreamvid.render import Finished, Job, render_job
+from dreamvid.models import Network, load_network
+from dreamvid.notices import Downloading, Notice, Said
+from dreamvid.render import Finished, Job, dreamers, render_job
 from dreamvid.render.estimate import Estimate, estimate_job, estimate_zoom
 from dreamvid.render.zoom_job import NOISE, ZoomJob
 from dreamvid.settings import ZoomSettings, build_settings, make_settings
@@ -50,6 +54,24 @@ def test_parts_sequences_and_every(tmp_path: Path) -> None:
     assert estimate.frames == 8
     assert not (tmp_path / "new").exists()
     assert estimate.size > 8 * 1000
+
+
+def test_a_download_is_told_of_and_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patience = 2.0
+
+    def loading(*_: Any, **__: Any) -> Generator[Said, None, Network]:
+        yield Notice("downloading")
+        yield Downloading("weights", 0, 1)
+        time.sleep(patience)
+        yield Downloading("weights", 1, 1)
+        return load_network("dreamnet")
+
+    monkeypatch.setattr(dreamers, "loading_network", loading)
+    told: list[str] = []
+    began = time.perf_counter()
+    estimate = estimate_job(job(tmp_path / "out.mp4"), told.append)
+    assert told == ["downloading"]
+    assert estimate.begin < time.perf_counter() - began - patience
 
 
 def test_a_zoom(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ import torch
 
 from dreamvid.dream import Dreamer, Look
 from dreamvid.dream.objective import Target
+from dreamvid.models import Network, load_network
+from dreamvid.notices import Notice, Said
+from dreamvid.render import dreamers
 from dreamvid.render.dreamers import make_look
 from dreamvid.settings import make_settings
 from dreamvid.studio import preview
@@ -40,6 +45,18 @@ def test_octaves_end_in_the_dream() -> None:
     assert [stage.shape for stage in stages] == [picture.shape] * 3
     assert torch.equal(stages[-1], dreamer.dream(picture))
     assert not torch.equal(stages[0], stages[1])
+
+
+def test_loading_tells_what_it_does_and_happens_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loading(*_: Any, **__: Any) -> Generator[Said, None, Network]:
+        yield Notice("a moment")
+        return load_network("dreamnet")
+
+    monkeypatch.setattr(dreamers, "loading_network", loading)
+    fresh, settings = Previewer("cpu"), make_settings(QUICK)
+    assert list(fresh.load(settings)) == [Notice("a moment")]
+    assert list(fresh.load(settings)) == []
+    assert fresh.model(settings) == "dreamnet"
 
 
 @pytest.mark.usefixtures("small")
