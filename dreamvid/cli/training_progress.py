@@ -9,6 +9,7 @@ from collections.abc import Generator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from dreamvid.notices import Downloading, Notice
 from dreamvid.train.events import EpochDone, Event, Finished, Prepared, StepDone
 
 
@@ -23,6 +24,10 @@ def show(events: Generator[Event, None, None]) -> None:
         task = bar.add_task("reading pictures", total=None, state="")
         for event in events:
             match event:
+                case Notice(text):
+                    console.print(text, markup=False, soft_wrap=True)
+                case Downloading():
+                    bar.update(task, description=str(event))
                 case Prepared():
                     console.print(_describe(event), markup=False)
                     bar.update(task, description="training", total=event.steps, completed=event.resumed)

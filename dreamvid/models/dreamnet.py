@@ -116,7 +116,7 @@ class DreamNet(nn.Module):
     Args:
         width: GoogLeNet's channel numbers are multiplied by this, and rounded to eights.
         classes: how many scores come out.
-        middle: the same factor for inception4a to 4e alone; `None`: as `width`.
+        middle: the same factor for inception4a to 4e alone; `None`: as `width`. Both are attributes.
 
     Total strides: conv1 to conv3 2, inception3a and 3b 4, inception4a to 4e 8, inception5a and 5b 16.
     Any picture of at least 16 x 16 pixels will do.
@@ -125,6 +125,7 @@ class DreamNet(nn.Module):
     def __init__(self, width: float = 0.5, classes: int = 126, *, middle: float | None = None) -> None:
         super().__init__()
         middle = width if middle is None else middle
+        self.width, self.middle = width, middle
 
         def block(name: str, inputs: int) -> Inception:
             factor = middle if name.startswith("inception4") else width

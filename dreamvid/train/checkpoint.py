@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dreamvid.errors import SettingsError
-from dreamvid.train.networks import MEAN, STD
+from dreamvid.train.networks import Interface
 from dreamvid.train.settings import TrainSettings
 
 # Where and how fast a run computes may change between a kill and its resumption; what it computes may not.
-_FREE_TO_CHANGE = frozenset({"device", "threads", "checkpoint_minutes", "keep_epochs", "fresh", "output", "name"})
+_FREE_TO_CHANGE = frozenset(
+    {"device", "threads", "checkpoint_minutes", "keep_epochs", "fresh", "overwrite", "output", "name"}
+)
 
 
 class RunFolder:
@@ -27,6 +29,11 @@ class RunFolder:
         self._settings = settings
         self._checkpoint = self.path / "checkpoint.pt"
         self.path.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether a run was begun here."""
+        return self._checkpoint.exists()
 
     def epoch_path(self, epoch: int) -> Path:
         """Where the weights of an epoch, counted from 1, are kept."""
@@ -44,7 +51,7 @@ class RunFolder:
         Raises:
             SettingsError: the checkpoint belongs to a run with other settings.
         """
-        if self._settings.fresh or not self._checkpoint.exists():
+        if self._settings.fresh or not self.has_checkpoint:
             return None
         state: dict[str, Any] = torch.load(self._checkpoint, map_location=device, weights_only=True)
         old, new = json.loads(state["settings"]), json.loads(self._settings.model_dump_json())
@@ -61,7 +68,7 @@ def export_weights(
     path: Path,
     weights: Mapping[str, Tensor],
     settings: TrainSettings,
-    classes: Sequence[str],
+    interface: Interface,
     top1: float,
     epoch: int,
 ) -> None:
@@ -78,11 +85,13 @@ def export_weights(
         if not name.endswith("num_batches_tracked")
     }
     recipe = settings.model_dump(mode="json", exclude=set(_FREE_TO_CHANGE) | {"data", "val", "train_list", "val_list"})
+    if settings.finetune is not None:
+        recipe["finetune"] = settings.finetune.name
     metadata = {
         "architecture": settings.model,
-        "classes": json.dumps(list(classes)),
-        "mean": ",".join(map(str, MEAN)),
-        "std": ",".join(map(str, STD)),
+        "classes": json.dumps(interface.classes),
+        "mean": ",".join(map(str, interface.mean)),
+        "std": ",".join(map(str, interface.std)),
         "resolution": str(settings.resolution),
         "dataset": settings.name or "",
         "top1": f"{top1:.4f}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dreamvid.notices import Said
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -63,4 +65,4 @@ class Finished:
     skipped: int
 
 
-Event = Prepared | StepDone | EpochDone | Finished
+Event = Said | Prepared | StepDone | EpochDone | Finished

@@ -14,13 +14,16 @@ from torch import Tensor
 
 from dreamvid.errors import MediaError, ModelError, SettingsError
 from dreamvid.machine import choose_machine
+from dreamvid.media.target import check_target
+from dreamvid.models import Network
+from dreamvid.models.dreamnet import DreamNet
 from dreamvid.train.augment import random_colors, random_crops
 from dreamvid.train.checkpoint import RunFolder, export_weights
 from dreamvid.train.curve import write_curve
 from dreamvid.train.data import PictureStore, stored_side
 from dreamvid.train.events import EpochDone, Event, Finished, Prepared, StepDone
-from dreamvid.train.networks import Normalised, new_network
-from dreamvid.train.pictures import choose_pictures
+from dreamvid.train.networks import Interface, Normalised, load_start, new_network
+from dreamvid.train.pictures import PictureSet, choose_pictures
 from dreamvid.train.plan import Plan, Step, generator_for
 from dreamvid.train.settings import TrainSettings
 
@@ -49,7 +52,16 @@ def train(settings: TrainSettings, report: Callable[[Event], None] = lambda _: N
 def training_events(settings: TrainSettings) -> Generator[Event, None, None]:
     """Train as `train` does, but yield the events; closing the iterator saves the run and stops it."""
     settings = settings.resolved()
-    run = _Run(settings)
+    pictures = choose_pictures(
+        settings.data,
+        val_split=settings.val_split,
+        val=settings.val,
+        train_list=settings.train_list,
+        val_list=settings.val_list,
+        seed=settings.seed,
+    )
+    start = yield from load_start(settings)
+    run = _Run(settings, pictures, start)
     yield run.prepared()
     try:
         yield from run.steps()
@@ -62,21 +74,18 @@ def training_events(settings: TrainSettings) -> Generator[Event, None, None]:
 class _Run:
     """The state of one training run."""
 
-    def __init__(self, settings: TrainSettings) -> None:
+    def __init__(self, settings: TrainSettings, pictures: PictureSet, start: Network | None) -> None:
+        if start is not None and isinstance(start.module, DreamNet):
+            settings = settings.model_copy(update={"width": start.module.width, "middle": start.module.middle})
         self.settings = settings
         machine = choose_machine(settings.device, settings.precision, settings.threads)
         self.device = machine.device
         self.bf16 = machine.precision == "bf16"
         self.folder = RunFolder(settings)
-        pictures = choose_pictures(
-            settings.data,
-            val_split=settings.val_split,
-            val=settings.val,
-            train_list=settings.train_list,
-            val_list=settings.val_list,
-            seed=settings.seed,
-        )
         self.classes = pictures.classes
+        self.interface = Interface(self.classes)
+        if start is not None:
+            self.interface = Interface(self.classes, start.mean, start.std)
         side = stored_side(pictures.train, settings.resolution or 0)
         self.data = PictureStore(pictures.train, self.classes, side)
         self.val = PictureStore(pictures.val, self.classes, side)
@@ -85,7 +94,7 @@ class _Run:
             if number not in readable:
                 raise MediaError(f"no picture of class {label!r} in {settings.data[0]} can be read; replace them")
         self.plan = Plan.of(settings, len(self.data))
-        self._build()
+        self._build(start)
         self.done = 0
         self.epoch_loss = self.epoch_correct = 0.0
         self.epoch_pictures = 0
@@ -94,13 +103,24 @@ class _Run:
         self.curve: list[dict[str, float]] = []
         self._restore()
         self.resumed = self.done
+        if not self.resumed:
+            self._claim_output()
 
-    def _build(self) -> None:
+    def _claim_output(self) -> None:
+        """See that the output may be written, and make it this run's own by a checkpoint."""
+        settings = self.settings
+        given = (*settings.data, settings.val, settings.train_list, settings.val_list, settings.finetune)
+        inputs = [path for path in given if path is not None and path.is_file()]
+        is_ours = not settings.fresh and self.folder.has_checkpoint
+        check_target(settings.output, None, overwrite=settings.overwrite or is_ours, protected=inputs)
+        self.save()
+
+    def _build(self, start: Network | None) -> None:
         settings = self.settings
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            network = new_network(settings, len(self.classes))
-            learner = Normalised(network, len(self.classes), settings.auxiliary)
+            network = new_network(settings, self.classes, start)
+            learner = Normalised(network, self.interface, settings.auxiliary)
         self.learner = learner.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Biases and batch norm's scales are no directions to shrink (He et al. 2019, "Bag of tricks").
         decayed = [p for p in self.learner.parameters() if p.ndim > 1]
@@ -241,7 +261,7 @@ class _Run:
         if self.settings.keep_epochs:
             paths.append(self.folder.epoch_path(event.epoch))
         for path in paths:
-            export_weights(path, self.mean_weights, self.settings, self.classes, event.val_top1, event.epoch)
+            export_weights(path, self.mean_weights, self.settings, self.interface, event.val_top1, event.epoch)
         write_curve(self.folder.path, self.curve)
         self.save()
         return event

@@ -1,31 +1,68 @@
-"""The networks that can be trained, from random weights."""
+"""The networks that can be trained, from random weights or from others."""
 
 from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from dreamvid.errors import ModelError, did_you_mean
-from dreamvid.train.settings import TrainSettings
+from dreamvid.errors import ModelError, SettingsError, did_you_mean
+from dreamvid.models import Network, loading_network
+from dreamvid.models.dreamnet import DreamNet
+from dreamvid.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Triple
+from dreamvid.notices import Said
+from dreamvid.train.settings import PRETRAINED, TrainSettings
 
-# What torchvision's ImageNet weights use; ours keep to it, so that all networks take the same input.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+
+class Interface(NamedTuple):
+    """What goes into a network, and what comes out: its classes, in the order of the scores, and the `mean` and `std`
+    that pictures, RGB in [0, 1], are normalised with."""
+
+    classes: tuple[str, ...]
+    mean: Triple = IMAGENET_MEAN
+    std: Triple = IMAGENET_STD
 
 
-def new_network(settings: TrainSettings, classes: int) -> nn.Module:
-    """Return the network of the settings with random weights, drawn from torch's global generator."""
+def load_start(settings: TrainSettings) -> Generator[Said, None, Network | None]:
+    """The network to begin from, if that is not one with random weights; yields what there is to say of a download.
+
+    Raises `ModelError` where there is none, `SettingsError` where the settings ask for one of another size.
+    """
+    if settings.finetune is None:
+        return None
+    weights = None if settings.finetune == PRETRAINED else settings.finetune
+    start = yield from loading_network(settings.model, weights=weights)
+    if isinstance(start.module, DreamNet):
+        for name in ("width", "middle"):
+            wanted, given = getattr(settings, name), getattr(start.module, name)
+            if name in settings.model_fields_set and wanted != given:
+                raise SettingsError(f"--{name} {wanted}: the weights to begin from have {given}; leave it out")
+    return start
+
+
+def new_network(settings: TrainSettings, classes: Sequence[str], start: Network | None = None) -> nn.Module:
+    """Return the network to train, new weights drawn from torch's global generator.
+
+    With `start` it is that one, which is given up to it; only the last layer is new, unless the classes are the same.
+    """
+    if start is not None:
+        module = start.module.requires_grad_(True)
+        if start.class_names != tuple(classes):
+            path, _, name = start.spec.head.rpartition(".")
+            parent = module.get_submodule(path)
+            setattr(parent, name, nn.Linear(getattr(parent, name).in_features, len(classes)))
+        return module
     if settings.model == "dreamnet":
-        from dreamvid.models.dreamnet import DreamNet
-
-        return DreamNet(settings.width, classes, middle=settings.middle)
+        return DreamNet(settings.width, len(classes), middle=settings.middle)
     from torchvision import models
 
     if settings.model == "googlenet":
         return models.googlenet(  # type: ignore[no-any-return]
-            weights=None, num_classes=classes, aux_logits=False, transform_input=False, init_weights=True
+            weights=None, num_classes=len(classes), aux_logits=False, transform_input=False, init_weights=True
         )
-    return models.get_model(settings.model, weights=None, num_classes=classes)  # type: ignore[no-any-return]
+    return models.get_model(settings.model, weights=None, num_classes=len(classes))  # type: ignore[no-any-return]
 
 
 class Normalised(nn.Module):
@@ -38,11 +75,11 @@ class Normalised(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, classes: int, auxiliary: str | None = None) -> None:
+    def __init__(self, network: nn.Module, interface: Interface, auxiliary: str | None = None) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
-        self.register_buffer("std", torch.tensor(STD)[:, None, None], persistent=False)
+        self.register_buffer("mean", torch.tensor(interface.mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(interface.std)[:, None, None], persistent=False)
         self.head: nn.Module | None = None
         self._inner: Tensor | None = None
         if auxiliary is not None:
@@ -54,7 +91,7 @@ class Normalised(nn.Module):
                 self.eval()(torch.zeros(1, 3, 64, 64))
             if self._inner is None or self._inner.ndim != 4:
                 raise ModelError(f"layer {auxiliary!r} yields no feature maps to train at; try a convolutional one")
-            self.head = nn.Linear(self._inner.shape[1], classes)
+            self.head = nn.Linear(self._inner.shape[1], len(interface.classes))
             self.train()
 
     def _keep(self, _module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:

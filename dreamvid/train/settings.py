@@ -33,6 +33,12 @@ MODEL_DEFAULTS: dict[str, ModelDefaults] = {
 }
 
 
+PRETRAINED = Path("pretrained")
+"""In place of a file to begin from: the weights published for the network."""
+
+_FINETUNING_RATE = 0.1  # of the rate that suits random weights: those that are good already are not to be shaken off
+
+
 class TrainSettings(BaseModel):
     """A training run. The fields' descriptions are the help texts of `dreamvid train`."""
 
@@ -46,9 +52,15 @@ class TrainSettings(BaseModel):
     output: Path = Field(
         Path("network.safetensors"), description="Where the weights go; the run's folder lies beside it."
     )
+    overwrite: bool = Field(False, description="Replace the output if it exists.")
     name: str | None = Field(None, description="Name of the data set, for the metadata; default: its folder's.")
 
     model: TrainableModel = Field("dreamnet", description="Network to train, from random weights.")
+    finetune: Path | None = Field(
+        None,
+        description="Begin from weights instead: a file of that network's, or `pretrained` for its published ones; "
+        "enough where pictures are few, and takes minutes.",
+    )
     width: float = Field(0.5, ge=0.125, le=2, description="dreamnet only: channels, as a share of GoogLeNet's.")
     middle: float | None = Field(
         0.75, ge=0.125, le=2, description="dreamnet only: the same share for inception4a to 4e."
@@ -71,7 +83,9 @@ class TrainSettings(BaseModel):
     optimizer: Literal["sgd", "adam"] | None = Field(
         None, description="SGD with Nesterov momentum, or Adam; default: Adam for ResNet, SGD for the others."
     )
-    lr: float | None = Field(None, gt=0, le=10, description="Peak learning rate; default: per model.")
+    lr: float | None = Field(
+        None, gt=0, le=10, description="Peak learning rate; default: per model, a tenth of that with --finetune."
+    )
     schedule: Literal["onecycle", "cosine"] = Field(
         "onecycle", description="Learning rate: up and down again, or down along a cosine."
     )
@@ -123,6 +137,13 @@ class TrainSettings(BaseModel):
             raise ValueError(f"{value!r} is no list of SHARE:PIXELS, as 0.25:32,0.65:48")
         return {share.strip(): size.strip() for share, size in pairs}
 
+    @field_validator("output")
+    @classmethod
+    def _check_output(cls, value: Path) -> Path:
+        if value.suffix != ".safetensors":
+            raise ValueError(f"weights are written as .safetensors; call it {value.with_suffix('.safetensors')}")
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> TrainSettings:
         if self.val is not None and self.val_list is not None:
@@ -138,7 +159,7 @@ class TrainSettings(BaseModel):
     def resolved(self) -> TrainSettings:
         """Return the settings with the model's own defaults filled in."""
         defaults = MODEL_DEFAULTS[self.model]
-        lr = self.lr or defaults.lr
+        lr = self.lr or (defaults.lr if self.finetune is None else defaults.lr * _FINETUNING_RATE)
         return self.model_copy(
             update={
                 "optimizer": self.optimizer or defaults.optimizer,

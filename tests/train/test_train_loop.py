@@ -14,11 +14,14 @@ from safetensors.torch import load_file
 from train_textures import write_textures, zip_folder
 
 from dreamvid.errors import MediaError, ModelError, SettingsError
+from dreamvid.models import load_network
 from dreamvid.models.dreamnet import DreamNet
 from dreamvid.train.events import EpochDone, Event, Prepared, StepDone
 from dreamvid.train.loop import train, training_events
-from dreamvid.train.networks import Normalised, new_network
+from dreamvid.train.networks import Interface, Normalised, new_network
 from dreamvid.train.settings import TrainSettings
+
+CLASSES = ("across", "along", "slanted")
 
 
 def changed(settings: TrainSettings, **fields: object) -> TrainSettings:
@@ -109,6 +112,45 @@ def test_other_settings_do_not_resume(tiny: TrainSettings) -> None:
     assert first.resumed == 0
 
 
+def test_weights_that_are_there_are_never_lost(tiny: TrainSettings) -> None:
+    tiny.output.parent.mkdir()
+    tiny.output.write_bytes(b"the work of a week")
+    with pytest.raises(MediaError, match=r"tiny\.safetensors: exists already.*--overwrite"):
+        train(tiny)
+    assert tiny.output.read_bytes() == b"the work of a week"
+    train(changed(tiny, overwrite=True))
+    finished = tiny.output.read_bytes()
+    assert finished != b"the work of a week"
+    with pytest.raises(MediaError, match="--overwrite"):
+        train(changed(tiny, fresh=True))
+    train(tiny)  # it is finished, and its own
+    assert tiny.output.read_bytes() == finished
+
+
+def test_a_run_killed_between_its_first_weights_and_their_checkpoint_goes_on(
+    tiny: TrainSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+
+        def killed(*_: object) -> None:
+            raise InterruptedError
+
+        patch.setattr("dreamvid.train.loop.write_curve", killed)
+        train(tiny)
+    assert tiny.output.exists()
+    assert train(tiny).output == tiny.output
+
+
+def test_weights_are_not_written_over_what_they_are_made_from(tiny: TrainSettings, tmp_path: Path) -> None:
+    train(tiny)
+    again = changed(tiny, output=tmp_path / "link.safetensors", finetune=tiny.output, overwrite=True)
+    again.output.symlink_to(tiny.output)
+    before = tiny.output.read_bytes()
+    with pytest.raises(MediaError, match=r"link\.safetensors"):
+        train(again)
+    assert tiny.output.read_bytes() == before
+
+
 def test_other_pictures_do_not_resume(tiny: TrainSettings) -> None:
     stop_after(training_events(tiny), 1)
     next(tiny.data[0].rglob("*.png")).unlink()
@@ -168,7 +210,7 @@ def test_the_weights_load_into_the_network_and_score_the_same(tiny: TrainSetting
     missing = network.load_state_dict(state, strict=False)
     assert not missing.unexpected_keys
     assert all(name.endswith("num_batches_tracked") for name in missing.missing_keys)
-    scorer = Normalised(network, 3).eval()
+    scorer = Normalised(network, Interface(CLASSES)).eval()
     from dreamvid.train.data import PictureStore
     from dreamvid.train.pictures import choose_pictures
 
@@ -209,7 +251,7 @@ def test_unreadable_pictures_are_counted_and_a_class_of_them_is_an_error(tiny: T
     for path in (tiny.data[0] / "along").iterdir():
         path.write_bytes(b"broken")
     with pytest.raises(MediaError, match="no picture of class 'along'"):
-        train(changed(tiny, fresh=True))
+        train(changed(tiny, fresh=True, overwrite=True))
 
 
 def test_pictures_come_from_zip_files_as_well(tiny: TrainSettings, tmp_path: Path) -> None:
@@ -222,9 +264,10 @@ def test_pictures_come_from_zip_files_as_well(tiny: TrainSettings, tmp_path: Pat
 
 def test_the_attack_stays_within_its_budget_and_raises_the_loss(tiny: TrainSettings) -> None:
     from dreamvid.train.loop import _Run
+    from dreamvid.train.pictures import choose_pictures
     from dreamvid.train.plan import generator_for
 
-    run = _Run(tiny.resolved())
+    run = _Run(tiny.resolved(), choose_pictures(tiny.data, seed=tiny.seed), None)
     run.learner.eval()
     images, labels = next(run.data.batches(torch.arange(16), 16))
     x = images / 255
@@ -234,6 +277,93 @@ def test_the_attack_stays_within_its_budget_and_raises_the_loss(tiny: TrainSetti
     assert attacked.max() <= 1
     with torch.no_grad():
         assert run._loss(attacked, labels)[1] > run._loss(x, labels)[1]
+
+
+def test_finetuning_begins_where_the_weights_are(tiny: TrainSettings, tmp_path: Path) -> None:
+    train(changed(tiny, epochs=12, lr=0.05))
+    start = load_file(tiny.output)
+    further = changed(tiny, finetune=tiny.output, output=tmp_path / "more.safetensors", epochs=1, lr=1e-9, ema=0)
+    finished = train(further)
+    weights = load_file(finished.output)
+    learnt = [name for name in start if "running" not in name]
+    assert all(torch.equal(weights[name], start[name]) for name in learnt), "same classes: the last layer stays, too"
+    recipe = json.loads(metadata_of(finished.output)["recipe"])
+    assert recipe["finetune"] == "tiny.safetensors", "its name, but not where it lies"
+
+
+def test_finetuning_for_other_classes_has_a_new_last_layer(tiny: TrainSettings, tmp_path: Path) -> None:
+    train(tiny)
+    (tiny.data[0] / "slanted").rename(tiny.data[0] / "askew")
+    fewer = changed(tiny, output=tmp_path / "more.safetensors", epochs=1, lr=1e-9, ema=0)
+    given = {"finetune": tiny.output, "width": 0.5, "middle": 0.75}
+    fewer = TrainSettings(**{k: v for k, v in fewer.model_dump().items() if k not in given}, finetune=tiny.output)
+    weights, start = load_file(train(fewer).output), load_file(tiny.output)
+    assert not torch.allclose(weights["fc.weight"], start["fc.weight"], atol=1e-3)
+    assert torch.equal(weights["inception5b.branch1.conv.weight"], start["inception5b.branch1.conv.weight"])
+    metadata = metadata_of(fewer.output)
+    assert json.loads(metadata["classes"]) == ["across", "along", "askew"]
+    assert float(metadata["width"]) == 0.125, "the size is that of the weights where nobody asks for another"
+
+
+def test_a_finetuned_run_resumes_as_it_was(tiny: TrainSettings, tmp_path: Path) -> None:
+    train(tiny)
+    settings = changed(tiny, finetune=tiny.output, output=tmp_path / "broken.safetensors")
+    unbroken = changed(settings, output=tmp_path / "unbroken.safetensors")
+    train(unbroken)
+    stop_after(training_events(settings), 4)
+    train(settings)
+    weights, reference = load_file(settings.output), load_file(unbroken.output)
+    assert all(torch.equal(weights[name], reference[name]) for name in reference)
+
+
+def test_the_published_weights_are_finetuned(tiny: TrainSettings) -> None:
+    few = TrainSettings(
+        data=tiny.data, output=tiny.output, resolution=32, epochs=1, batch_size=8, lr=1e-9, ema=0,
+        finetune=Path("pretrained"), device="cpu", precision="fp32",
+    )  # fmt: skip
+    train(few)
+    published, weights = load_network("dreamnet").module.state_dict(), load_file(tiny.output)
+    assert torch.equal(weights["conv1.conv.weight"].float(), published["conv1.conv.weight"])
+    assert load_network(weights=tiny.output).class_names == CLASSES
+
+
+def test_a_network_keeps_the_input_that_it_knows(tiny: TrainSettings, tmp_path: Path) -> None:
+    network = load_network("googlenet", random_seed=1)
+    torch.save(network.module.state_dict(), tmp_path / "google.pth")
+    settings = TrainSettings(
+        data=tiny.data, output=tiny.output, model="googlenet", resolution=32, epochs=1, batch_size=8, lr=1e-9, ema=0,
+        finetune=tmp_path / "google.pth", device="cpu", precision="fp32",
+    )  # fmt: skip
+    train(settings)
+    assert metadata_of(tiny.output)["mean"] == "0.5,0.5,0.5"
+    loaded = load_network(weights=tiny.output)
+    assert loaded.mean == loaded.std == (0.5, 0.5, 0.5)
+    first = "conv1.conv.weight"
+    assert torch.allclose(loaded.module.state_dict()[first], network.module.state_dict()[first], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "message"),
+    [
+        ({"finetune": "missing.safetensors"}, ModelError, "no weights file missing.safetensors"),
+        ({"finetune": "pretrained", "width": 1.0}, SettingsError, r"--width 1\.0: .* 0\.5; leave it out"),
+        ({"finetune": "pretrained", "middle": 0.5}, SettingsError, "--middle"),
+    ],
+)
+def test_weights_that_cannot_be_begun_from(
+    fields: dict[str, object], error: type[Exception], message: str, tiny: TrainSettings
+) -> None:
+    sizes = {"width", "middle"}
+    values = {name: value for name, value in tiny.model_dump().items() if name not in sizes}
+    with pytest.raises(error, match=message):
+        train(TrainSettings.model_validate({**values, **fields}))
+
+
+def test_finetuning_takes_shorter_steps(tiny: TrainSettings) -> None:
+    usual = changed(tiny, lr=None).resolved().lr
+    assert usual is not None
+    assert changed(tiny, lr=None, finetune="pretrained").resolved().lr == pytest.approx(usual / 10)
+    assert changed(tiny, lr=0.3, finetune="pretrained").resolved().lr == 0.3
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tiny: TrainSettings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +406,7 @@ def check_step(model: str, tiny: TrainSettings, tmp_path: Path) -> None:
     settings = changed(tiny, model=model, data=[data], lr=None, epochs=1, batch_size=4, val_split=0, ema=0)
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        untrained = new_network(settings.resolved(), 3).state_dict()
+        untrained = new_network(settings.resolved(), CLASSES).state_dict()
     train(settings)
     trained = load_file(settings.output)
     assert {tensor.dtype for tensor in trained.values()} == {torch.float32}
