@@ -33,7 +33,7 @@ from dreamvid.media.target import output_pattern
 from dreamvid.models.weights import cache_path
 from dreamvid.notices import Notice
 from dreamvid.render.account import Account
-from dreamvid.render.dreamers import Networks
+from dreamvid.render.dreamers import Networks, dreaming_networks
 from dreamvid.render.events import Event, FarmProgress, Finished, FrameDone, FramesLost, Started
 from dreamvid.render.identity import identify
 from dreamvid.render.job import Job, Opened, first_number_of, open_job, open_source, original_of, render_tags
@@ -131,7 +131,7 @@ def _as_asked(job: Job, opened: Opened) -> Opened:
 
 def _make_task(job: Job, opened: Opened, networks: Networks) -> Task:
     reader, settings = opened.reader, job.settings
-    dreaming = opened.prepared.networks
+    dreaming = dreaming_networks(settings, networks)
     files: dict[str, SharedFile] = {"source": share(job.source)}
     for name in ("guide", "mask", "weights"):
         path = getattr(settings, name)

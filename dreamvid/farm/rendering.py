@@ -29,7 +29,7 @@ from dreamvid.media.target import output_pattern
 from dreamvid.models import Network
 from dreamvid.notices import Notice, outcome
 from dreamvid.render.ahead import WriteBehind
-from dreamvid.render.dreamers import Networks
+from dreamvid.render.dreamers import Networks, dreaming_networks
 from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
 from dreamvid.render.frames import Frame
@@ -64,7 +64,7 @@ class Renderer:
             self._closing = opening.pop_all()
         self.device = self._prepared.machine.device.type
         self.precision = self._prepared.machine.precision
-        self.networks = networks_fingerprint(self._prepared.networks)
+        self.networks = networks_fingerprint(dreaming_networks(settings, networks))
 
     def __enter__(self) -> Renderer:
         return self
@@ -195,4 +195,5 @@ def fade_name(index: int, unit: Unit) -> str:
 
 def networks_fingerprint(networks: Iterable[Network]) -> str:
     """Tell the weights of a film's networks from others, whatever device and arithmetic they run in."""
-    return " + ".join(f"{network.spec.name} {network_fingerprint(network.module)}" for network in networks)
+    found = (f"{network.spec.name} {network_fingerprint(network.module)}" for network in networks)
+    return " + ".join(dict.fromkeys(found))  # one network may go by two names, one of them `auto`

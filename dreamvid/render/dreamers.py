@@ -32,10 +32,14 @@ class Aim:
 def load_networks(settings: DreamSettings, networks: Networks) -> Iterator[Said]:
     """Load the networks that `settings` name and that are not among `networks` yet, and add them; yield what there is
     to say meanwhile. Raises `ModelError`."""
-    for name in _network_names(settings):
-        key = _key(name, settings)
+    for key in _keys(settings):
         if key not in networks:
-            networks[key] = yield from loading_network(name, weights=key[1])
+            networks[key] = yield from loading_network(key[0], weights=key[1])
+
+
+def dreaming_networks(settings: DreamSettings, networks: Networks) -> list[Network]:
+    """Those of the loaded networks that `settings` name."""
+    return [networks[key] for key in _keys(settings)]
 
 
 def load_aims(settings: DreamSettings, networks: Networks | None = None) -> list[Aim]:
@@ -107,11 +111,13 @@ def make_look(settings: DreamSettings, targets: Iterable[Target]) -> Look:
     )
 
 
-def _network_names(settings: DreamSettings) -> list[str]:
+def _keys(settings: DreamSettings) -> list[tuple[str, Path | None]]:
     """The networks of the layers; the main one only where it is dreamed with."""
     layers = settings.layer
     names = [_split_model(layer, settings.model)[0] for layer in layers or ()]
-    return list(dict.fromkeys([*names, settings.model] if layers is None or settings.class_ else names))
+    if layers is None or settings.class_:
+        names.append(settings.model)
+    return [_key(name, settings) for name in dict.fromkeys(names)]
 
 
 def _key(name: str, settings: DreamSettings) -> tuple[str, Path | None]:

@@ -13,7 +13,6 @@ from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import SoundTrack
-from dreamvid.models import Network
 from dreamvid.notices import Said
 from dreamvid.render.companion import Companion
 from dreamvid.render.dreamers import Networks, load_aims, load_networks, make_dreamer
@@ -33,12 +32,8 @@ class Prepared(Generic[S]):
     machine: Machine
     models: str
     layers: tuple[str, ...]
-    networks: tuple[Network, ...]
-
-    @property
-    def weights(self) -> dict[str, Path]:
-        """The networks' files, by their names."""
-        return {network.spec.name: network.weights for network in self.networks if network.weights is not None}
+    weights: dict[str, Path]
+    """The networks' files, by their names. The networks themselves are not kept: they are larger than what dreams."""
 
 
 def prepare(
@@ -73,9 +68,10 @@ def prepare(
     planner = Planner(
         dreamer, settings, clock, layer_of_target=layer_of_target, governed=governed, guide=guide, mask=mask
     )
-    dreaming = tuple(dict.fromkeys(aim.network for aim in aims))
+    dreaming = dict.fromkeys(aim.network for aim in aims)
     models = " + ".join(dict.fromkeys(network.spec.name for network in dreaming))
-    return Prepared(planner, settings, machine, models, dreamer.extractor.taps, dreaming)
+    weights = {network.spec.name: network.weights for network in dreaming if network.weights is not None}
+    return Prepared(planner, settings, machine, models, dreamer.extractor.taps, weights)
 
 
 def _check_moments(settings: DreamSettings, clock: Clock) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import gc
+import weakref
 from collections.abc import Generator
 from typing import Any
 
@@ -11,9 +14,11 @@ from dreamvid.dream.gradient import image_gradient
 from dreamvid.errors import ModelError, SettingsError
 from dreamvid.machine import Machine
 from dreamvid.models import Network, load_network
-from dreamvid.notices import Notice, Said
+from dreamvid.notices import Notice, Said, outcome
 from dreamvid.render import dreamers
 from dreamvid.render.dreamers import load_aims, make_dreamer, make_look
+from dreamvid.render.plan import STILL
+from dreamvid.render.preparation import prepare
 from dreamvid.settings import ConditioningSettings, LookSettings, Settings, make_settings
 from tests.tiny import noise
 
@@ -115,3 +120,21 @@ def test_tile_and_memory_reach_the_dream_core() -> None:
         settings = make_settings({"model": "dreamnet", "layer": "conv1", **values})
         made = make_dreamer(load_aims(settings), settings, CPU)
         assert len(made.budget.tiling((130, 128), (130, 128), made._grain, made._measure_bytes_per_pixel)) == tiles
+
+
+def test_what_does_not_dream_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[weakref.ref[torch.nn.Module]] = []
+
+    def watched(*_: Any, **__: Any) -> Generator[Said, None, Network]:
+        yield Notice("half a gigabyte of VGG, of which a tenth dreams")
+        found = load_network("dreamnet")
+        loaded.append(weakref.ref(found.module))
+        return found
+
+    monkeypatch.setattr(dreamers, "loading_network", watched)
+    with contextlib.ExitStack() as closing:
+        prepared = outcome(prepare(make_settings({"layer": "conv2"}), STILL, (64, 64), closing, governed=False))
+    gc.collect()
+    (network,) = loaded
+    assert network() is None
+    assert prepared.weights["dreamnet"].name == "dreamnet.safetensors"
