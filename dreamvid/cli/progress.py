@@ -21,8 +21,8 @@ from dreamvid.render.estimate import Estimate
 from dreamvid.render.events import FarmProgress, FramesLost
 
 
-class InterruptedRenderError(DreamvidError):
-    """A person has stopped the render."""
+class StoppedByUserError(DreamvidError):
+    """A person, or a polite kill, has stopped what was going on."""
 
     exit_code = 130
 
@@ -32,7 +32,7 @@ def show(events: Iterator[Event], how: str) -> None:
     try:
         _SHOWN[how](events)
     except KeyboardInterrupt as interrupt:
-        raise InterruptedRenderError(str(interrupt) or _interrupt(events)) from None
+        raise StoppedByUserError(str(interrupt) or _interrupt(events)) from None
 
 
 def _interrupt(events: Iterator[Event]) -> str:

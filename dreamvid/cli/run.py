@@ -37,7 +37,7 @@ def render_list(
 
     Raises `typer.Exit` with code 1 where some have failed.
     """
-    from dreamvid.cli.progress import InterruptedRenderError, show
+    from dreamvid.cli.progress import StoppedByUserError, show
     from dreamvid.render.batch import is_done
 
     done = kept = 0
@@ -51,7 +51,7 @@ def render_list(
         try:
             show(render(job), progress)
             done += 1
-        except InterruptedRenderError:
+        except StoppedByUserError:
             raise
         except DreamvidError as error:
             failures.append(f"clip {number}: {error}")

@@ -3,24 +3,57 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from collections.abc import Generator
+from pathlib import Path
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from dreamvid.cli.progress import StoppedByUserError
 from dreamvid.notices import Downloading, Notice
 from dreamvid.train.events import EpochDone, Event, Finished, Prepared, StepDone
 
 
+class _Patience:
+    """Lets Ctrl-C, or a polite kill, wait for the step that is under way; given once more it waits for nothing.
+
+    A context manager, for the main thread. Broken off in the middle of a step, a run would go on from its last
+    checkpoint, and lose minutes.
+    """
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, *_: object) -> None:
+        if self.is_over:
+            raise KeyboardInterrupt
+        self.is_over = True
+
+
 def show(events: Generator[Event, None, None]) -> None:
-    """Run through `events`, which does the work; the weights' file is named on standard output at the end."""
+    """Run through `events`, which does the work; the weights' file is named on standard output at the end.
+
+    Raises `StoppedByUserError` where it is interrupted, with a line that says what is kept.
+    """
     console = Console(stderr=True, highlight=False)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"),
         console=console, disable=not console.is_terminal,
     )  # fmt: skip
-    with bar, contextlib.closing(events):
+    folder: Path | None = None
+    with bar, contextlib.closing(events), contextlib.ExitStack() as training:
+        patience = _Patience()
         task = bar.add_task("reading pictures", total=None, state="")
         for event in events:
             match event:
@@ -29,6 +62,8 @@ def show(events: Generator[Event, None, None]) -> None:
                 case Downloading():
                     bar.update(task, description=str(event))
                 case Prepared():
+                    folder = event.folder
+                    training.enter_context(patience)
                     console.print(_describe(event), markup=False)
                     bar.update(task, description="training", total=event.steps, completed=event.resumed)
                 case StepDone():
@@ -50,6 +85,12 @@ def show(events: Generator[Event, None, None]) -> None:
                         console.print(f"{event.skipped} unreadable pictures were skipped", markup=False)
                     console.print(f"validation top-1 {event.val_top1:.1%}", markup=False)
                     sys.stdout.write(f"{event.output}\n")
+                    return
+            if patience.is_over:
+                break
+    raise StoppedByUserError(
+        f"interrupted; the run is kept in {folder}: give the same command again to go on, with --fresh to start over"
+    )
 
 
 def _describe(event: Prepared) -> str:

@@ -12,7 +12,8 @@ from dreamvid.notices import Said
 class Prepared:
     """The pictures are found and the network is built.
 
-    `resumed` is the step that the run goes on from, 0 if new; `skipped` counts unreadable pictures, as far as known.
+    `resumed` is the step that the run goes on from, 0 if new; `skipped` counts unreadable pictures, as far as known;
+    `folder` is where the run's state is kept.
     """
 
     classes: int
@@ -23,6 +24,7 @@ class Prepared:
     steps: int
     resumed: int
     skipped: int
+    folder: Path
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,7 @@ class _Run:
             self.plan.total_steps,
             self.resumed,
             self.skipped,
+            self.folder.path,
         )
 
     def steps(self) -> Iterator[Event]:

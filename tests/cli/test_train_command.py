@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import time
+from collections.abc import Generator
 from pathlib import Path
 
 import cv2
@@ -7,6 +11,9 @@ import numpy as np
 import pytest
 
 from dreamvid.cli.main import run
+from dreamvid.cli.progress import StoppedByUserError
+from dreamvid.cli.training_progress import show
+from dreamvid.train.events import Event, Prepared, StepDone
 
 QUICK = ["--width", "0.125", "--resolution", "32", "--epochs", "1", "--batch-size", "4", "--threads", "1"]
 
@@ -56,3 +63,50 @@ def test_nonsense_gets_one_line(
     complaint = capsys.readouterr().err.strip().splitlines()
     assert len(complaint) == 1
     assert message in complaint[0]
+
+
+def test_ctrl_c_lets_the_step_be_finished_and_says_what_is_kept() -> None:
+    done: list[str] = []
+
+    def events() -> Generator[Event, None, None]:
+        yield Prepared(2, 8, 2, 1000, 1, 4, 0, 0, Path("mine.train"))
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)  # Python takes signals between two instructions
+        done.append("the step")
+        try:
+            yield StepDone(1, 4, 1, 1.0, 0.5, 0.1, 10.0, 5.0)
+        except GeneratorExit:
+            done.append("saved")
+            raise
+        done.append("another step")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(StoppedByUserError, match=r"kept in mine\.train: give the same command again") as caught:
+        show(events())
+    assert caught.value.exit_code == 130
+    assert done == ["the step", "saved"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_twice_waits_for_nothing() -> None:
+    def events() -> Generator[Event, None, None]:
+        yield Prepared(2, 8, 2, 1000, 1, 4, 0, 0, Path("mine.train"))
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+        pytest.fail("the step went on")
+        yield StepDone(1, 4, 1, 1.0, 0.5, 0.1, 10.0, 5.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        show(events())
+
+
+def test_while_pictures_are_read_ctrl_c_waits_for_nothing() -> None:
+    def events() -> Generator[Event, None, None]:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        pytest.fail("the reading went on")
+        yield StepDone(1, 4, 1, 1.0, 0.5, 0.1, 10.0, 5.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        show(events())
