@@ -64,7 +64,7 @@ def show(events: Generator[Event, None, None]) -> None:
                 case Prepared():
                     folder = event.folder
                     training.enter_context(patience)
-                    console.print(_describe(event), markup=False)
+                    console.print(_describe(event), markup=False, soft_wrap=True)
                     bar.update(task, description="training", total=event.steps, completed=event.resumed)
                 case StepDone():
                     state = (
@@ -79,11 +79,12 @@ def show(events: Generator[Event, None, None]) -> None:
                         f"{event.train_loss:.3f}, top-1 {event.train_top1:.1%}; validation loss {event.val_loss:.3f}, "
                         f"top-1 {event.val_top1:.1%} ({_duration(event.seconds)})",
                         markup=False,
+                        soft_wrap=True,
                     )
                 case Finished():
                     if event.skipped:
-                        console.print(f"{event.skipped} unreadable pictures were skipped", markup=False)
-                    console.print(f"validation top-1 {event.val_top1:.1%}", markup=False)
+                        console.print(f"{event.skipped} unreadable pictures were skipped", markup=False, soft_wrap=True)
+                    console.print(f"validation top-1 {event.val_top1:.1%}", markup=False, soft_wrap=True)
                     sys.stdout.write(f"{event.output}\n")
                     return
             if patience.is_over:
