@@ -2,7 +2,9 @@
 
     uv run python samples/make_gallery.py
 
-Dreams with the embedded dreamnet, so that anyone gets the same pictures.
+Dreams with the embedded dreamnet, so that anyone gets the same pictures; but for `trained.jpg`, of networks that were
+fine-tuned:
+`--trained buildings.safetensors insects.safetensors`.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import tempfile
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,6 +42,7 @@ HERE = Path(__file__).parent
 PICTURES = ("sky", "landscape", "portrait")
 LAYERS = ("inception3a", "inception3b", "inception4a", "inception4b", "inception4c", "inception4d", "inception4e")
 LATE_LAYERS = ("inception5a", "inception5b")
+TRAINED_LAYER = "inception4e"
 FRAMES = (0, 20, 51, 52, 72, 95)
 ZOOM_FRAMES = (0, 24, 72, 144, 216, 287)
 CELL = (320, 200)  # px, width and height
@@ -46,13 +50,13 @@ Picture = npt.NDArray[np.float32]
 Cell = npt.NDArray[np.uint8]
 
 
-def settings_for(layer: str) -> Settings:
+def settings_for(layer: str, weights: Path | None = None) -> Settings:
     look = load_network("dreamnet").spec.look_for([layer])
-    return make_settings({"model": "dreamnet", "layer": layer}).for_model(look)
+    return make_settings({"model": "dreamnet", "layer": layer, "weights": weights}).for_model(look)
 
 
-def dream_picture(picture: Picture, layer: str) -> Picture:
-    settings = settings_for(layer)
+def dream_picture(picture: Picture, layer: str, weights: Path | None = None) -> Picture:
+    settings = settings_for(layer, weights)
     machine = choose_machine()
     dreamer = make_dreamer(load_aims(settings), settings, machine)
     return to_frame(dreamer.dream(to_tensor(picture, machine.device)))
@@ -115,6 +119,17 @@ def make_zoom_sheet() -> Cell:
     return np.concatenate([np.concatenate(cells[:3], axis=1), np.concatenate(cells[3:], axis=1)])
 
 
+def make_trained_sheet(networks: Sequence[Path]) -> Cell:
+    """A row for dreamnet as it is, and one for each that was fine-tuned, under its file's name."""
+    sources = [fill(read_image(HERE / f"{name}.jpg")) for name in PICTURES]
+    rows = []
+    for weights in (None, *networks):
+        name = "dreamnet" if weights is None else weights.stem
+        dreams = [dream_picture(source, TRAINED_LAYER, weights) for source in sources]
+        rows.append(np.concatenate([label(dream, name) for dream in dreams], axis=1))
+    return np.concatenate(rows)
+
+
 def make_report() -> Cell:
     settings = make_settings({"model": "dreamnet", "max_size": 320, "report": True, "precision": "fp32"})
     with tempfile.TemporaryDirectory() as folder:
@@ -130,8 +145,12 @@ def save(path: Path, sheet: Cell) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", choices=("layers", "film", "zoom", "report"))
+    parser.add_argument("--trained", type=Path, nargs="+", metavar="FILE", help="only trained.jpg, of these weights")
     parser.add_argument("--to", type=Path, default=HERE, help="folder")
     arguments = parser.parse_args()
+    if arguments.trained:
+        save(arguments.to / "trained.jpg", make_trained_sheet(arguments.trained))
+        return
     sheets = {
         "layers": ("layers.jpg", make_layer_sheet),
         "film": ("dreamed.jpg", make_film_sheet),

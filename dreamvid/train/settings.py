@@ -36,7 +36,9 @@ MODEL_DEFAULTS: dict[str, ModelDefaults] = {
 PRETRAINED = Path("pretrained")
 """In place of a file to begin from: the weights published for the network."""
 
-_FINETUNING_RATE = 0.1  # of the rate that suits random weights: those that are good already are not to be shaken off
+# Of the rate that suits random weights. High, as the network is to forget: dreamnet, with 6,300 pictures of buildings,
+# went on dreaming of dogs at 0.1 (71 % top-1), and dreams of barns and arches at 0.6 (75 %).
+_FINETUNING_RATE = 0.6
 
 
 class TrainSettings(BaseModel):
@@ -84,7 +86,7 @@ class TrainSettings(BaseModel):
         None, description="SGD with Nesterov momentum, or Adam; default: Adam for ResNet, SGD for the others."
     )
     lr: float | None = Field(
-        None, gt=0, le=10, description="Peak learning rate; default: per model, a tenth of that with --finetune."
+        None, gt=0, le=10, description="Peak learning rate; default: per model, 0.6 of that with --finetune."
     )
     schedule: Literal["onecycle", "cosine"] = Field(
         "onecycle", description="Learning rate: up and down again, or down along a cosine."

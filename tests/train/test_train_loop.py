@@ -362,7 +362,7 @@ def test_weights_that_cannot_be_begun_from(
 def test_finetuning_takes_shorter_steps(tiny: TrainSettings) -> None:
     usual = changed(tiny, lr=None).resolved().lr
     assert usual is not None
-    assert changed(tiny, lr=None, finetune="pretrained").resolved().lr == pytest.approx(usual / 10)
+    assert changed(tiny, lr=None, finetune="pretrained").resolved().lr == pytest.approx(0.6 * usual)
     assert changed(tiny, lr=0.3, finetune="pretrained").resolved().lr == 0.3
 
 
