@@ -3,8 +3,7 @@
     uv run python samples/make_gallery.py
 
 Dreams with the embedded dreamnet, so that anyone gets the same pictures; but for `trained.jpg`, of networks that were
-fine-tuned:
-`--trained buildings.safetensors insects.safetensors`.
+fine-tuned: `--trained buildings.safetensors insects.safetensors`.
 """
 
 from __future__ import annotations
