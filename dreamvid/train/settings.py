@@ -61,7 +61,7 @@ class TrainSettings(BaseModel):
     finetune: Path | None = Field(
         None,
         description="Begin from weights instead: a file of that network's, or `pretrained` for its published ones; "
-        "enough where pictures are few, and takes minutes.",
+        "takes thousands of pictures and minutes.",
     )
     width: float = Field(0.5, ge=0.125, le=2, description="dreamnet only: channels, as a share of GoogLeNet's.")
     middle: float | None = Field(
