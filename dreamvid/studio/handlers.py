@@ -128,8 +128,10 @@ class Handlers:
         return self.session(request).command()
 
     def show_again(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """Something was changed in another way."""
-        yield from self.look(self.session(request))
+        """Something was changed in another way, or could not be."""
+        session = self.session(request)
+        problem, session.problem = session.problem, ""
+        yield from self.look(session, problem)
 
     # What changes many controls.
 
@@ -142,7 +144,7 @@ class Handlers:
             said = session.open(session.keep(Path(upload)), Path(upload).name)
         except (DreamvidError, OSError) as error:
             gr.Warning(str(error))
-            return None, gr.skip(), _status(str(error)), gr.skip()
+            return None, gr.skip(), _complain(session, str(error)), gr.skip()
         if said:  # a song: what is looked at stays
             gr.Info(said)
             return None, gr.skip(), _status("", said), self.timeline(request, listen=True)
@@ -202,12 +204,15 @@ class Handlers:
         """A file with a look was given: (status)."""
         if upload is None:
             return gr.skip()
+        session = self.session(request)
         try:
-            missing = self.session(request).load_look(Path(upload))
+            missing = session.load_look(Path(upload))
         except (DreamvidError, OSError) as error:
             gr.Warning(str(error))
-            return _status(str(error))
-        return _status("" if not missing else f"this look also wants {', '.join(missing)}: drop it in under its name")
+            return _complain(session, str(error))
+        if missing:
+            return _complain(session, f"this look also wants {', '.join(missing)}: drop it in under its name")
+        return _status("")
 
     def save_look(self, request: gr.Request) -> Any:
         """The look as a file that `--config` takes."""
@@ -222,10 +227,11 @@ class Handlers:
         return _status("") if self.session(request).undo() else _status("", "nothing to undo")
 
     def _merge(self, request: gr.Request, values: dict[str, Any], *, anew: Collection[str] = ()) -> Any:
+        session = self.session(request)
         try:
-            self.session(request).merge(values, anew=anew)
+            session.merge(values, anew=anew)
         except DreamvidError as error:
-            return _status(str(error))
+            return _complain(session, str(error))
         return _status("")
 
     # The explorer.
@@ -328,7 +334,7 @@ class Handlers:
                 raise DreamvidError("a picture has no time; drop in a clip for keyframes")
             text = edit(session.given.get(key), session.frame)
         except DreamvidError as error:
-            return gr.skip(), _status(str(error))
+            return gr.skip(), _complain(session, str(error))
         status = self._merge(request, {key: text})
         now = session.given.get(key)
         return (now if isinstance(now, str) else ""), status
@@ -408,6 +414,12 @@ def _duration(seconds: float) -> str:
 
 def _caption(target: LayerTarget) -> str:
     return f"{target.name} {target.channels[0]}" if target.channels else target.name
+
+
+def _complain(session: Session, problem: str) -> Any:
+    """A status that stays while the picture is made anew after it."""
+    session.problem = problem
+    return _status(problem)
 
 
 def _status(problem: str, text: str = "") -> str:

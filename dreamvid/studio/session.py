@@ -85,6 +85,8 @@ class Session:
     """The names that the page offers, by key."""
     shown: dict[str, Any] = field(default_factory=dict)
     """What the page's controls hold, by key, where it is not what they began with."""
+    problem: str = ""
+    """What could not be done, until the next picture says so."""
     _history: list[dict[str, Any]] = field(default_factory=list)
     _tracks: dict[Path, Track] = field(default_factory=dict)
     _ticket: int = 0
