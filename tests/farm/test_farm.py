@@ -26,6 +26,7 @@ from dreamvid.farm.files import cache_folder, read_piece
 from dreamvid.farm.messages import SharedFile, Task
 from dreamvid.farm.plan import Unit
 from dreamvid.media import open_reader, probe, read_metadata
+from dreamvid.notices import outcome
 from dreamvid.render import Event, FrameDone, Job, Notice, render_job
 from dreamvid.render.batch import is_done
 from dreamvid.render.dreamers import Networks
@@ -255,7 +256,7 @@ def test_a_source_that_the_node_does_not_see_is_brought(job: Job, alone: Path, c
 
     with contextlib.ExitStack() as closing:
         networks: Networks = {}
-        opened = open_job(job, closing, networks)
+        opened = outcome(open_job(job, closing, networks))
         task = driver._make_task(job, opened, networks)
     source = SharedFile(told, task.files["source"].fingerprint)
     shutil.rmtree(cache_folder() / source.fingerprint, ignore_errors=True)  # of an earlier run
