@@ -28,7 +28,9 @@ class _Patience:
         self.is_over = False
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        # What is ignored stays so: shells have it that way for what runs in the background.
+        heeded = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) != signal.SIG_IGN]
+        self._before = {one: signal.signal(one, self._take) for one in heeded}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import cv2
@@ -13,7 +13,7 @@ import pytest
 from dreamvid.cli.main import run
 from dreamvid.cli.progress import StoppedByUserError
 from dreamvid.cli.training_progress import show
-from dreamvid.train.events import Event, Prepared, StepDone
+from dreamvid.train.events import Event, Finished, Prepared, StepDone
 
 QUICK = ["--width", "0.125", "--resolution", "32", "--epochs", "1", "--batch-size", "4", "--threads", "1"]
 
@@ -65,6 +65,15 @@ def test_nonsense_gets_one_line(
     assert message in complaint[0]
 
 
+@pytest.fixture
+def _heeded() -> Iterator[None]:
+    """Ctrl-C as a program in the foreground has it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeded")
 def test_ctrl_c_lets_the_step_be_finished_and_says_what_is_kept() -> None:
     done: list[str] = []
 
@@ -88,6 +97,7 @@ def test_ctrl_c_lets_the_step_be_finished_and_says_what_is_kept() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.usefixtures("_heeded")
 def test_ctrl_c_twice_waits_for_nothing() -> None:
     def events() -> Generator[Event, None, None]:
         yield Prepared(2, 8, 2, 1000, 1, 4, 0, 0, Path("mine.train"))
@@ -101,6 +111,7 @@ def test_ctrl_c_twice_waits_for_nothing() -> None:
         show(events())
 
 
+@pytest.mark.usefixtures("_heeded")
 def test_while_pictures_are_read_ctrl_c_waits_for_nothing() -> None:
     def events() -> Generator[Event, None, None]:
         os.kill(os.getpid(), signal.SIGINT)
@@ -110,3 +121,18 @@ def test_while_pictures_are_read_ctrl_c_waits_for_nothing() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         show(events())
+
+
+def test_what_runs_in_the_background_goes_on_at_ctrl_c() -> None:
+    def events() -> Generator[Event, None, None]:
+        yield Prepared(2, 8, 2, 1000, 1, 4, 0, 0, Path("mine.train"))
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        yield StepDone(1, 4, 1, 1.0, 0.5, 0.1, 10.0, 5.0)
+        yield Finished(Path("mine.safetensors"), 0.5, 0)
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        show(events())
+    finally:
+        signal.signal(signal.SIGINT, before)
