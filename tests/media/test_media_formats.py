@@ -270,7 +270,7 @@ def test_light_beyond_white_is_cut_off_with_a_line_or_brought_into_range(tmp_pat
             mapped = next(reader)
         assert reader.warnings == []
         rising = np.diff(mapped[1, :, 0])
-        assert (rising >= 0).all()
+        assert (rising >= -1e-6).all()  # rounding, which differs from one vector unit to another
         assert (rising[light[1, :-1, 0] < (0.9 if curve == "clip" else 11)] > 0).all()
         assert mapped.max() <= 1
 
