@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from dreamvid.errors import SettingsError
 from dreamvid.settings import (
@@ -20,6 +21,7 @@ from dreamvid.settings import (
     ObjectiveSettings,
     key_of,
 )
+from dreamvid.settings_groups import written
 from dreamvid.varying import Varying
 
 _TAG = "dreamvid"
@@ -40,7 +42,7 @@ def write_recipe(settings: DreamSettings) -> Recipe:
     """Every setting that has a value, as a person would write it, by its name on the command line."""
     varying = settings.as_text()
     recipe: Recipe = {}
-    for name in type(settings).model_fields:
+    for name, info in type(settings).model_fields.items():
         value = getattr(settings, name)
         if name in Varying.model_fields or value is None:
             continue
@@ -48,7 +50,7 @@ def write_recipe(settings: DreamSettings) -> Recipe:
         if name in ("layer", "class_"):
             recipe[key_of(name)] = text.splitlines() if text else [str(item) for item in value]
         else:
-            recipe[key_of(name)] = text or _text(name, value)
+            recipe[key_of(name)] = text or _text(name, info, value)
     return recipe
 
 
@@ -89,11 +91,9 @@ def _stored(path: Path) -> Any:
     return json.loads(sidecar.read_bytes())
 
 
-def _text(name: str, value: object) -> str:
+def _text(name: str, info: FieldInfo, value: object) -> str:
     if name == "size" and isinstance(value, tuple):
         return "x".join(map(str, value))
     if name == "shots" and isinstance(value, tuple):
         return "-".join(map(str, value))
-    if name == "octave_sizes" and isinstance(value, tuple):
-        return ",".join("full" if side == 0 else str(side) for side in value)
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return written(info, value)

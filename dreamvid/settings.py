@@ -56,12 +56,11 @@ __all__ = [
     "read_settings_file",
 ]
 
-# Passes over the whole frame, carried: 0.9, 2.3 and 4.3; from nothing: 4.8, 13 and 22. The fewer the longer, so that
-# the dream is about as strong.
-_STEPS_OF_QUALITY: dict[str, tuple[dict[str, tuple[int, ...]], float]] = {
-    "draft": ({"iterations": (12, 6, 2, 1), "warm_iterations": (1, 1, 1, 0)}, 1.75),
-    "normal": ({}, 1.0),
-    "high": ({"iterations": (40, 24, 12, 4), "warm_iterations": (4, 3, 2, 2)}, 0.75),
+# The fewer steps there are the longer they become by themselves, so that the dream is as strong.
+_STEPS_OF_QUALITY: dict[str, dict[str, tuple[int, ...]]] = {
+    "draft": {"iterations": (12, 6, 2, 1), "warm_iterations": (1, 1, 1, 0)},
+    "normal": {},
+    "high": {"iterations": (40, 24, 12, 4), "warm_iterations": (4, 3, 2, 2)},
 }
 
 
@@ -82,8 +81,7 @@ class DreamSettings(
         """These settings with the steps of their quality, and a model's own `look`, in place of the defaults that
         nobody has set."""
         chosen = self.model_fields_set | self.schedules.keys()
-        counts, stride = _STEPS_OF_QUALITY[self.quality]
-        wanted = {**counts, **look, "step": stride * look.get("step", self.step)}
+        wanted = {**_STEPS_OF_QUALITY[self.quality], **look}
         return self.model_copy(update={name: value for name, value in wanted.items() if name not in chosen})
 
 

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
 
 from dreamvid.values import (
+    AUTO_OCTAVES,
     BitDepth,
     Channels,
     Classes,
     FramesPerSecond,
     Iterations,
     Layers,
+    Octaves,
     OctaveSizes,
     Seconds,
     Shots,
@@ -33,9 +37,22 @@ def key_of(name: str) -> str:
     return name.rstrip("_").replace("_", "-")
 
 
-def setting(default: Any, text: str, metavar: str, *, varies: bool = False, **bounds: Any) -> Any:
-    """A field that is also a flag: `metavar` names its value in `--help`; it may change over time if it `varies`."""
-    return Field(default, description=text, json_schema_extra={"metavar": metavar, "varies": varies}, **bounds)
+def setting(
+    default: Any, text: str, metavar: str, *, varies: bool = False, zero: str | None = None, **bounds: Any
+) -> Any:
+    """A field that is also a flag: `metavar` names its value in `--help`; it may change over time if it `varies`;
+    `zero` is what people write for a value of 0."""
+    facts: JsonDict = {"metavar": metavar, "varies": varies, "zero": zero}
+    return Field(default, description=text, json_schema_extra=facts, **bounds)
+
+
+def written(info: FieldInfo, value: object) -> str:
+    """A value of a field, not None, as a person would write it."""
+    facts = info.json_schema_extra
+    zero = facts.get("zero") if isinstance(facts, dict) else None
+    if isinstance(value, tuple):
+        return ",".join(str(zero) if zero and part == 0 else str(part) for part in value)
+    return str(zero) if zero and value == 0 else str(value)
 
 
 class Group(BaseModel):
@@ -94,7 +111,7 @@ class LookSettings(Group):
 
     strength: float = setting(
         1.0,
-        "How strong the dream is, or on video settles to be: 0.5 half as strong, 2 twice",
+        "How strong the dream is: 0.5 half as strong, 2 twice",
         "X",
         ge=0,
         le=10,
@@ -106,19 +123,37 @@ class LookSettings(Group):
         "yourself stay",
         "draft|normal|high",
     )
-    octaves: int = setting(4, "How many sizes the picture is dreamed at", "N", ge=1, le=32, varies=True)
+    octaves: Octaves = setting(
+        AUTO_OCTAVES,
+        "How many sizes the picture is dreamed at. auto: as many as lead down to a short side of 128 pixels, so that "
+        "the largest things take the same share of a small picture and of a large one",
+        "auto|N",
+        zero="auto",
+        ge=0,
+        le=32,
+        varies=True,
+    )
     octave_scale: float = setting(1.4, "Size of each octave over the next coarser one", "X", gt=1, le=4, varies=True)
     octave_sizes: OctaveSizes | None = setting(
         None,
-        "Octaves by their short side, instead of the two above: a small preview then predicts the large render. "
-        "full is the picture's own size",
+        "Octaves by their short side, instead of the two above; full is the picture's own size",
         "PX,PX,…",
+        zero="full",
     )
     iterations: Iterations = setting(
-        (28, 16, 6, 2), "Steps per octave, coarse to fine, on a shot's first frame; one number serves all", "N[,N…]"
+        (28, 16, 6, 1),
+        "Steps per octave, coarse to fine, on a shot's first frame; one number serves all, more octaves than numbers "
+        "get numbers between these",
+        "N[,N…]",
     )
-    step: float = setting(
-        1.5, "How far one step moves a pixel on average, in 8-bit levels", "LEVELS", ge=0, le=255, varies=True
+    step: float | None = setting(
+        None,
+        "How far one step moves a pixel on average, in 8-bit levels. Left out, as far as --strength asks for, which is "
+        "then the same contrast with every network, layer and look",
+        "LEVELS",
+        ge=0,
+        le=255,
+        varies=True,
     )
     step_decay: float = setting(
         1.0,
@@ -143,8 +178,16 @@ class LookSettings(Group):
 class ConditioningSettings(Group):
     """What a step is made of, and where it may fall."""
 
+    color_prior: float = setting(
+        0.6,
+        "Hold back colors that photographs seldom show: 0 the gradient's own (2015), 1 nearly gray",
+        "X",
+        ge=0,
+        le=1,
+        varies=True,
+    )
     spectrum: float = setting(
-        0.7,
+        0.85,
         "Weigh the gradient's frequencies by 1/f^X: 0 fine grain (2015), 1 large soft shapes",
         "X",
         ge=0,
@@ -186,7 +229,7 @@ class MotionSettings(Group):
         0.95, "How much of the carried dream enters the next frame", "0..1", ge=0, le=1, varies=True
     )
     warm_iterations: Iterations = setting(
-        (2, 2, 1, 1), "Steps per octave where the dream was carried; uncovered places get more", "N[,N…]"
+        (2, 2, 1, 0), "Steps per octave where the dream was carried; uncovered places get more", "N[,N…]"
     )
     every: int = setting(1, "Dream each Nth frame and carry the dream along the flow between", "N", ge=1, le=1000)
     flow: Literal["dis", "farneback", "raft", "none"] = setting(

@@ -106,6 +106,22 @@ def _parse_channels(value: Any) -> Any:
     return tuple(sorted(numbers))
 
 
+AUTO_OCTAVES = 0
+"""Of `octaves`: as many as the picture's size asks for."""
+
+
+def _parse_octaves(value: Any) -> Any:
+    """`auto`, or a number of octaves."""
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word == "auto":
+            return AUTO_OCTAVES
+        if not re.fullmatch(r"\d{1,3}", word, re.ASCII):
+            raise ValueError(f"'{value}' is not auto or a number of octaves")
+        return int(word)
+    return value
+
+
 FULL_SIZE = 0
 """Among `octave_sizes`: the picture's own size."""
 
@@ -188,6 +204,7 @@ Channels = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=_MOST_CHANNELS)], ...], BeforeValidator(_parse_channels), Field(min_length=1)
 ]
 Classes = Annotated[tuple[ClassTarget, ...], BeforeValidator(_parse_classes), Field(min_length=1)]
+Octaves = Annotated[int, BeforeValidator(_parse_octaves)]
 OctaveSizes = Annotated[tuple[int, ...], BeforeValidator(_parse_octave_sizes), Field(min_length=1, max_length=32)]
 Shots = Annotated[tuple[int, int], BeforeValidator(_parse_shots)]
 Iterations = Annotated[

@@ -83,7 +83,7 @@ class Varying(BaseModel):
             key = name if name in data else info.alias
             if not (isinstance(extra, dict) and extra.get("varies")) or key not in data:
                 continue
-            if isinstance(data[key], Schedule) or (isinstance(data[key], str) and not _is_number(data[key])):
+            if isinstance(data[key], Schedule) or (isinstance(data[key], str) and not _is_plain(data[key])):
                 schedule = _read_schedule(data.pop(key), name, bounds_of(info))
                 if schedule.constant is not None:
                     data[name] = schedule.constant
@@ -146,7 +146,10 @@ def _named(timeline: Keyframes[int], layers: Sequence[LayerTarget]) -> Keyframes
     return Keyframes(tuple(Key(key.time, layers[key.value], key.move) for key in timeline.keys))
 
 
-def _is_number(text: str) -> bool:
+def _is_plain(text: str) -> bool:
+    """Whether a text is a value rather than a schedule: a number, or `auto`."""
+    if text.strip().lower() == "auto":
+        return True
     try:
         float(text)
     except ValueError:

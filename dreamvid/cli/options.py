@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dreamvid.settings import key_of
+from dreamvid.settings_groups import written
 
 Command = Callable[..., None]
 
@@ -106,5 +107,4 @@ def _help_text(info: FieldInfo) -> str:
     text = info.description or ""
     if info.default is None or info.default is False or info.is_required() or info.default_factory:
         return text
-    default = ",".join(map(str, info.default)) if isinstance(info.default, tuple) else info.default
-    return f"{text} [default: {default}]"
+    return f"{text} [default: {written(info, info.default)}]"

@@ -1,10 +1,11 @@
 """The dream core: gradient ascent on a network's activations, over octaves. Knows nothing of video."""
 
 from dreamvid.dream.budget import TileBudget
+from dreamvid.dream.calibration import level
 from dreamvid.dream.compose import compose
 from dreamvid.dream.dreamer import Dreamer
 from dreamvid.dream.gradient import Extractor
 from dreamvid.dream.look import Look
 from dreamvid.dream.objective import Target
 
-__all__ = ["Dreamer", "Extractor", "Look", "Target", "TileBudget", "compose"]
+__all__ = ["Dreamer", "Extractor", "Look", "Target", "TileBudget", "compose", "level"]

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from dreamvid.dream.color import color_prior, weigh_colors
 from dreamvid.dream.compose import compose
 from dreamvid.dream.conditioning import blur, normalise_bands, spectral_gain, tilt_spectrum
 from dreamvid.dream.gradient import Extractor, Objective, image_gradient
@@ -94,6 +95,7 @@ class Ascent:
     ) -> None:
         self.objective, self.look, self.base, self.gain, self.tiling = objective, look, base, gain, tiling
         self._extractor = extractor
+        self._prior = color_prior(look.color_prior, base.device)
         # Held here, and not looked up on each step: a recorded step must find it where it was.
         self._spectrum = spectral_gain((base.shape[-2], base.shape[-1]), look.spectrum, base.device)
 
@@ -113,6 +115,7 @@ class Ascent:
     def _push(self, gradient: Tensor, image: Tensor) -> Tensor:
         """What a step is made of: the conditioned gradient with a mean |g| of 1, less the pull of the priors."""
         look = self.look
+        gradient = weigh_colors(gradient, self._prior)
         gradient = tilt_spectrum(gradient, self._spectrum)
         gradient = normalise_bands(gradient, look.laplacian)
         gradient = blur(gradient, look.smooth)

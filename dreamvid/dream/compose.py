@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-
 import torch
 from torch import Tensor
 
-_LUMA = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
+from dreamvid.dream.color import luma
 
 
 def compose(picture: Tensor, residual: Tensor, *, keep_color: bool = False, mask: Tensor | None = None) -> Tensor:
@@ -21,16 +19,10 @@ def compose(picture: Tensor, residual: Tensor, *, keep_color: bool = False, mask
         mask: (N, 1, H, W) in [0, 1]; where it is 0 the picture comes back bit for bit.
     """
     if keep_color:
-        luma = (residual * _luma_weights(residual.device, residual.dtype)).sum(1, keepdim=True)
         darker, brighter = -picture.amin(1, keepdim=True), 1 - picture.amax(1, keepdim=True)
-        dream = picture + luma.clamp(min=darker, max=brighter)
+        dream = picture + luma(residual).clamp(min=darker, max=brighter)
     else:
         dream = picture + residual
     dream = dream.clamp(0, 1)
     return dream if mask is None else torch.lerp(picture, dream, mask)
 
-
-@functools.cache
-def _luma_weights(device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Made once: a step that is recorded on a GPU can copy nothing from the host."""
-    return torch.tensor(_LUMA, device=device, dtype=dtype).view(1, 3, 1, 1)

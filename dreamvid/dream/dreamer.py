@@ -6,13 +6,16 @@ import copy
 import functools
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from dreamvid.dream.ascent import Ascent, Roll
 from dreamvid.dream.budget import TileBudget, until_it_fits
+from dreamvid.dream.calibration import CALIBRATION_SIDE, NOMINAL_CONTRAST, calibration_key, find_step
+from dreamvid.dream.color import contrast
 from dreamvid.dream.gradient import Extractor, Objective, grain_of, image_gradient
 from dreamvid.dream.graphs import Move, StepGraphs, cuda_record
 from dreamvid.dream.look import Look
@@ -24,7 +27,7 @@ from dreamvid.errors import SettingsError
 from dreamvid.machine import threads_worth_waking
 from dreamvid.memory import peak_bytes
 
-_CALIBRATION_SIDE = 160
+_LEVEL = 1.0 / 255.0
 _GLANCE_SIDE = 512  # px, of what is looked at to tell how far a dream has come
 _SAMPLE_SIDE = 256  # of the picture whose gradient's memory is counted
 
@@ -42,8 +45,10 @@ class Dreamer:
         look: Look,
         device: torch.device | str = "cpu",
         budget: TileBudget | None = None,
+        measured: MutableMapping[str, float] | None = None,
     ) -> None:
-        """`budget` says what is dreamed in tiles; None: nothing is."""
+        """`budget` says what is dreamed in tiles; None: nothing is. `measured` keeps what calibration finds, by
+        `calibration_key`."""
         self.extractor = extractor
         self.look = look
         self.device = torch.device(device)
@@ -52,7 +57,8 @@ class Dreamer:
         self._grain = grain_of(extractor)
         self._bytes_per_pixel: dict[Look, float] = {}  # shared by all copies
         self._guide: tuple[Tensor | None, ...] = (None,) * len(extractor.taps)
-        self._nominal_energies: dict[Look, float] = {}  # shared by all copies
+        self._measured: MutableMapping[str, float] = {} if measured is None else measured  # shared by all copies
+        self._steps: dict[Look, float] = {}  # the same, by look
 
     def with_look(self, look: Look) -> Dreamer:
         """The same dreamer with another look."""
@@ -93,26 +99,50 @@ class Dreamer:
             raise SettingsError(f"{what} {size[1]}x{size[0]} and {taps} needs {needed} pixels a side; {remedy}")
 
     @property
-    def nominal_energy(self) -> float:
-        """The RMS, in [0, 1], of what this look adds to a fixed calibration picture when it dreams it from nothing.
+    def step(self) -> float:
+        """The length of a step, in 8-bit levels: the look's own, or else the one that gives a dream of a calibration
+        picture its nominal contrast.
 
-        Pictures of all kinds come within about 15 % of it, black and grey ones included, because of the mean-|g| step:
-        a yardstick for "as strong as on a still" that needs no look at any particular frame, nor at the guide.
+        Pictures of all kinds come within about 15 % of that, black and gray ones included, because of the mean-|g|
+        step; it needs no look at any particular frame, nor at the guide.
         """
-        if self.look not in self._nominal_energies:
-            side = self._calibration_side()
-            plain = copy.copy(self)
-            plain._guide = (None,) * len(self._guide)
-            picture = pink_noise((side, side)).to(self.device)
-            self._nominal_energies[self.look] = float((plain.dream(picture) - picture).square().mean().sqrt())
-        return self._nominal_energies[self.look]
+        if self.look.step is not None:
+            return self.look.step
+        if self.look not in self._steps:
+            key = calibration_key(self.extractor, self.look)
+            if key not in self._measured:
+                self._measured[key] = find_step(self._calibration_contrast)
+            self._steps[self.look] = self._measured[key]
+        return self._steps[self.look]
+
+    @property
+    def nominal_contrast(self) -> float:
+        """The contrast, see `color.contrast`, of what a dream of strength 1 adds to a picture."""
+        if self.look.step is None:
+            return NOMINAL_CONTRAST
+        if not self.look.step:
+            return 0.0
+        key = f"{calibration_key(self.extractor, self.look)} {self.look.step:.9g}"
+        if key not in self._measured:
+            self._measured[key] = self._calibration_contrast(self.look.step)
+        return self._measured[key]
+
+    def _calibration_contrast(self, step: float) -> float:
+        """The contrast of a dream of the calibration picture, without a guide, with steps of this length."""
+        side = self._calibration_side()
+        plain = self.with_look(replace(self.look, step=step))
+        plain._guide = (None,) * len(self._guide)
+        picture = pink_noise((side, side)).to(self.device)
+        return float(contrast(plain.dream(picture) - picture))
 
     def _calibration_side(self) -> int:
         """Large enough for the network at the coarsest octave, and for all octaves that have a size of their own."""
         if self.look.octave_sizes is not None:
-            return max(_CALIBRATION_SIDE, self.extractor.minimum_side, *self.look.octave_sizes)
+            return max(CALIBRATION_SIDE, self.extractor.minimum_side, *self.look.octave_sizes)
+        if self.look.octaves is None:
+            return max(CALIBRATION_SIDE, self.extractor.minimum_side)
         coarsest = self.extractor.minimum_side * self.look.octave_scale ** (self.look.octaves - 1)
-        return max(_CALIBRATION_SIDE, math.ceil(coarsest) + 1)
+        return max(CALIBRATION_SIDE, math.ceil(coarsest) + 1)
 
     @torch.no_grad()
     def attainment(self, picture: Tensor) -> float:
@@ -136,18 +166,19 @@ class Dreamer:
         iterations: Sequence[int] | None = None,
         carried: Tensor | None = None,
         gain: Tensor | None = None,
+        pace: float = 1.0,
     ) -> Tensor:
         """Return the dream of `picture`, (1, 3, H, W) in [0, 1].
 
         `iterations` per octave, coarse to fine (default: the look's). `carried` (1, 3, H, W) is a residual to start
         from: each octave begins with the carried residual at its own size plus what the coarser octave added to it.
-        `gain` (1, 1, H, W) multiplies the step where new content wants longer ones.
+        `gain` (1, 1, H, W) multiplies the step where new content wants longer ones, `pace` everywhere.
 
         Where memory runs out, the octave is begun again in smaller tiles. Raises `SettingsError` where the picture is
         too small for the network, `ResourceError` where there is too little memory for the smallest tiles.
         """
         image, added = picture, torch.zeros_like(picture)
-        for image, added in self._climb(picture, iterations, carried, gain):  # noqa: B007 - the last ones are wanted
+        for image, added in self._climb(picture, iterations, carried, gain, pace):  # noqa: B007 - the last ones are wanted
             pass
         return _at_full_size(picture, carried, image, added)
 
@@ -156,24 +187,31 @@ class Dreamer:
 
         Raises `SettingsError` where the picture is too small for the network.
         """
-        for image, added in self._climb(picture, iterations, None, None):
+        for image, added in self._climb(picture, iterations, None, None, 1.0):
             yield _at_full_size(picture, None, image, added)
 
     def _climb(
-        self, picture: Tensor, iterations: Sequence[int] | None, carried: Tensor | None, gain: Tensor | None
+        self,
+        picture: Tensor,
+        iterations: Sequence[int] | None,
+        carried: Tensor | None,
+        gain: Tensor | None,
+        pace: float,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """After each octave, at its size: the picture, and what has been added to the one that was begun with."""
         size = (picture.shape[-2], picture.shape[-1])
         self.check_size(size)
-        counts = self.look.iterations_per_octave(self.look.iterations if iterations is None else iterations)
+        sizes = self.look.sizes(size)
+        counts = self.look.iterations_per_octave(self.look.iterations if iterations is None else iterations, len(sizes))
+        step = pace * self.step * _LEVEL
         added: Tensor | None = None
-        for octave, octave_size in enumerate(self.look.sizes(size)):
+        for octave, octave_size in enumerate(sizes):
             base = resize(picture, octave_size).clamp(0, 1)
             start = base if carried is None else base + resize(carried, octave_size)
             image = start if added is None else start + resize(added, octave_size)
             local_gain = None if gain is None else resize(gain, octave_size).clamp_min(0)
             ascend = functools.partial(
-                self._ascend, image.clamp(0, 1), base, counts[octave], octave, local_gain
+                self._ascend, image.clamp(0, 1), base, counts[octave], octave, step, local_gain
             )
             with threads_worth_waking(octave_size[0] * octave_size[1], self.device):
                 image = self._in_tiles(ascend, octave_size, size) if counts[octave] else ascend(None)
@@ -209,12 +247,13 @@ class Dreamer:
         base: Tensor,
         iterations: int,
         octave: int,
+        step: float,
         gain: Tensor | None,
         tiling: Tiling | None,
     ) -> Tensor:
         ascent = Ascent(self.extractor, self._objective, self.look, base, gain, tiling)
         moves = [
-            Move(*self._jitter_offset(octave, iteration), self.look.step_at(iteration, iterations))
+            Move(*self._jitter_offset(octave, iteration), step * self.look.decay_at(iteration, iterations))
             for iteration in range(iterations)
         ]
         if tiling is None or len(tiling) == 1:

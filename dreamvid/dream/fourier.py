@@ -13,15 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from dreamvid.dream.color import color_matrix
 from dreamvid.dream.pyramid import Size
-
-_AXES = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
-"""Brightness, red against blue, magenta against green: the principal axes of the colours of photographs."""
-
-_DEVIATIONS = (1.0, 0.33, 0.16)
-"""How far colours spread along them. Measured on photographs, as the axes were, which lie within 3 degrees of these:
-from the covariance of the RGB of two million pixels, of 10,000 small pictures of 126 kinds of things. Seven large
-photographs gave 1, 0.45, 0.13."""
 
 _LONGEST_WAVE = 160.0
 """Pixels. Longer waves get no further preference: a large picture is drawn like a small one, only with more on it."""
@@ -52,7 +45,7 @@ class FourierPictures:
         self.size = size
         self._canvas = (size[0] + 2 * _MARGIN, size[1] + 2 * _MARGIN)
         self._gain = spectral_gain(self._canvas, power).to(device)
-        self._colours = colour_matrix().to(device)
+        self._colours = color_matrix().to(device)
         shape = (3, *self._gain.shape, 2)
         start = torch.stack([torch.randn(shape, generator=noise) for noise in noises]) * _FAINT
         self.coefficients = start.to(device).requires_grad_(True)
@@ -63,16 +56,6 @@ class FourierPictures:
         planes = planes[..., _MARGIN : _MARGIN + self.size[0], _MARGIN : _MARGIN + self.size[1]]
         pictures: Tensor = torch.einsum("rc,nchw->nrhw", self._colours, planes).sigmoid()
         return pictures
-
-
-def colour_matrix() -> Tensor:
-    """From independent colours of variance 1 to RGB with the correlations of photographs, mean variance 1; (3, 3)."""
-    axes = torch.tensor(_AXES)
-    axes = axes / axes.norm(dim=1, keepdim=True)
-    deviations = torch.tensor(_DEVIATIONS)
-    deviations = deviations / deviations.square().mean().sqrt()
-    matrix: Tensor = (axes * deviations[:, None]).T
-    return matrix
 
 
 def spectral_gain(size: Size, power: float) -> Tensor:

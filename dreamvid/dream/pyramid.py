@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -22,6 +23,23 @@ def octave_sizes(size: Size, octaves: int, scale: float) -> list[Size]:
         (max(1, round(height / scale**k)), max(1, round(width / scale**k)))
         for k in reversed(range(octaves))
     ]
+
+
+COARSEST_SIDE = 128
+"""The short side, in pixels, of the coarsest octave where octaves follow the picture's size: whatever that is, the
+largest things take the same share of the picture."""
+
+
+def following_octave_sizes(size: Size, scale: float) -> list[Size]:
+    """As many octaves as lead from a short side of `COARSEST_SIDE` to `size`, each about `scale` times the one before.
+
+    The steps between them are equal and such that both ends are met. A picture no larger than that has one octave.
+    """
+    side = min(size)
+    if side <= COARSEST_SIDE:
+        return [size]
+    steps = max(1, round(math.log(side / COARSEST_SIDE) / math.log(scale)))
+    return octave_sizes(size, steps + 1, (side / COARSEST_SIDE) ** (1 / steps))
 
 
 def absolute_octave_sizes(size: Size, short_sides: Sequence[int]) -> list[Size]:

@@ -6,6 +6,7 @@ What is done, on the graph of a truncated network whose batch norms are folded i
 - convolutions of one pixel that read the same tensor become one;
 - a stem of stride 2 becomes a convolution of stride 1 over blocks of 2 x 2 pixels: processors are slow at the
   gradient of strided convolutions of three channels;
+- in networks with depthwise convolutions, these and the pointwise ones become `FrozenConv`s;
 - a ReLU that nobody else waits for works in place.
 """
 
@@ -19,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from dreamvid.models.frozen_conv import FrozenConv
+
 _FEW_CHANNELS = 4  # a convolution of at most so many is a stem: its inputs are colours
 
 
@@ -28,6 +31,7 @@ def make_lean(body: fx.GraphModule) -> fx.GraphModule:
     _fold_norms_behind_averages(body, taps)
     _split_stems(body)
     _merge_siblings(body)
+    _freeze_convolutions(body, taps)
     _work_in_place(body, taps)
     body.graph.eliminate_dead_code()
     body.delete_all_unused_submodules()
@@ -138,6 +142,30 @@ def _merge(body: fx.GraphModule, source: fx.Node, family: list[fx.Node]) -> None
     for node, piece in zip(family, pieces, strict=True):
         node.replace_all_uses_with(piece)
         body.graph.erase_node(node)
+
+
+def _freeze_convolutions(body: fx.GraphModule, taps: set[fx.Node]) -> None:
+    """Depthwise convolutions and what stands around them become `FrozenConv`s, with the ReLU behind where one is."""
+    convs = {node: conv for node in body.graph.nodes if (conv := _module(body, node, nn.Conv2d)) is not None}
+    if not any(conv.groups == conv.in_channels > 1 for conv in convs.values()):
+        return
+    for node, conv in convs.items():
+        if not FrozenConv.fits(conv):
+            continue
+        ceiling, end = None, node
+        if _is_private(node, taps):
+            follower = next(iter(node.users))
+            relu = _module(body, follower, (nn.ReLU, nn.ReLU6))
+            if relu is not None:
+                ceiling, end = 6.0 if isinstance(relu, nn.ReLU6) else torch.inf, follower
+        # What a convolution hands back is its own; what an addition hands back goes to two.
+        exclusive = _is_private(end, taps) and next(iter(end.users)) in convs
+        _replace_module(body, node, FrozenConv(conv, ceiling, exclusive=exclusive))
+        if end is not node:
+            end.replace_all_uses_with(node)
+            if end in taps:
+                taps.add(node)
+            body.graph.erase_node(end)
 
 
 def _work_in_place(body: fx.GraphModule, taps: set[fx.Node]) -> None:

@@ -38,10 +38,10 @@ def reach(fields: Sequence[Field]) -> tuple[int, int]:
 
 
 _POINTWISE = {
-    "BatchNorm2d", "ReLU", "ReLU6", "Identity", "Dropout", "relu", "add", "iadd", "mul", "sub", "truediv", "sigmoid", "tanh",
-    "getitem",
+    "BatchNorm2d", "ReLU", "ReLU6", "Identity", "Dropout", "relu", "add", "iadd", "mul", "sub", "truediv", "sigmoid",
+    "tanh", "getitem",
 }  # fmt: skip
-_WINDOWS = {"Conv2d", "BlockConv", "MaxPool2d", "AvgPool2d", "max_pool2d", "avg_pool2d"}
+_WINDOWS = {"Conv2d", "BlockConv", "FrozenConv", "MaxPool2d", "AvgPool2d", "max_pool2d", "avg_pool2d"}
 
 
 def split_local(body: fx.GraphModule) -> tuple[fx.GraphModule, list[Local]]:

@@ -7,26 +7,31 @@ on with few iterations; a governor keeps the result where it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor
 
+from dreamvid.dream import level
 from dreamvid.dream.pyramid import resize
 from dreamvid.motion import warp_backward
 from dreamvid.render.frames import Track
 from dreamvid.render.plan import FramePlan
 from dreamvid.settings import Settings
 
-_TINY = 1e-12
 _LOW_PASS_SHARE = 1 / 8  # of the short side: what is smoother than this is tint and brightness, not a dream
 _RADIUS_WHEN_SMALL = 5  # px
+SETTLING_PASSES = 4
+"""Carried steps on a shot's first frame before it is shown, so that it is what the later ones will be."""
+_MOST_GROWTH = 1.25  # of the residual, from one frame to the next
 _FRESH_GAIN = 3.0  # how much longer the steps are where content was just uncovered
 
 
 class Carry:
     """The state of one shot: its carried residual, (1, 3, H, W) float32, or None at its start.
 
-    The energy that the residual may reach is the RMS that the same look gives a fixed calibration picture, times the
-    strength: it depends on nothing that came before, so shots and chunks of shots agree in any order.
+    The contrast that the residual is held at follows from strength and look alone: it depends on nothing that came
+    before, so shots and chunks of shots agree in any order.
     """
 
     def __init__(self) -> None:
@@ -36,7 +41,10 @@ class Carry:
     def begin(self, raw: Tensor, plan: FramePlan[Settings]) -> Tensor:
         """The residual of a shot's first frame `raw`, (1, 3, H, W) in [0, 1]: nothing that came before enters it."""
         self.fresh = 1.0
-        return self._settle(plan.dreamer.dream(raw) - raw, plan)
+        residual = self._settle(plan.dreamer.dream(raw) - raw, raw, plan)
+        for _ in range(SETTLING_PASSES):
+            residual = self._dream_on(raw, residual, plan)
+        return residual
 
     def follow(self, raw: Tensor, track: Track, plan: FramePlan[Settings]) -> Tensor:
         """The residual of the next frame, dreamed on from the carried one; `track` leads back from it.
@@ -45,18 +53,30 @@ class Carry:
         """
         fresh = self._measure_fresh(track)
         look = plan.dreamer.look
-        cold, warm = map(look.iterations_per_octave, (look.iterations, plan.settings.warm_iterations))
-        counts = [w + max(0, round((c - w) * self.fresh)) for c, w in zip(cold, warm, strict=True)]
-        carried = plan.settings.blend * self._warped(track)
-        dreamed = plan.dreamer.dream(
-            raw, iterations=counts, carried=carried, gain=1 + (_FRESH_GAIN - 1) * fresh
+        octaves = len(look.sizes((raw.shape[-2], raw.shape[-1])))
+        cold, warm = (
+            look.iterations_per_octave(counts, octaves) for counts in (look.iterations, plan.settings.warm_iterations)
         )
-        return self._settle(dreamed - raw + _clipped_off(raw, carried), plan)
+        counts = [w + max(0, round((c - w) * self.fresh)) for c, w in zip(cold, warm, strict=True)]
+        return self._dream_on(raw, self._warped(track), plan, counts, 1 + (_FRESH_GAIN - 1) * fresh)
 
-    def coast(self, track: Track, plan: FramePlan[Settings]) -> Tensor:
+    def coast(self, raw: Tensor, track: Track, plan: FramePlan[Settings]) -> Tensor:
         """Move the residual along without dreaming: the frames between those of `--every N`."""
         self._measure_fresh(track)
-        return self._settle(self._warped(track), plan)
+        return self._settle(self._warped(track), raw, plan)
+
+    def _dream_on(
+        self,
+        raw: Tensor,
+        residual: Tensor,
+        plan: FramePlan[Settings],
+        counts: Sequence[int] | None = None,
+        gain: Tensor | None = None,
+    ) -> Tensor:
+        carried = plan.settings.blend * residual
+        iterations = plan.settings.warm_iterations if counts is None else counts
+        dreamed = plan.dreamer.dream(raw, iterations=iterations, carried=carried, gain=gain)
+        return self._settle(dreamed - raw + _clipped_off(raw, carried), raw, plan)
 
     def _measure_fresh(self, track: Track) -> Tensor:
         fresh = 1 - track.reliability
@@ -68,13 +88,10 @@ class Carry:
             raise RuntimeError("a shot begins with `begin`")
         return warp_backward(self.residual, track.flow) * track.reliability
 
-    def _settle(self, residual: Tensor, plan: FramePlan[Settings]) -> Tensor:
-        """The governor: take out the residual's low frequencies and cap its energy, then keep it."""
+    def _settle(self, residual: Tensor, raw: Tensor, plan: FramePlan[Settings]) -> Tensor:
+        """The governor: take out the residual's low frequencies and bring it to its contrast, then keep it."""
         residual = residual - 0.5 * _low_pass(residual)
-        energy = residual.square().mean().sqrt()
-        if plan.energy_limit is not None:
-            residual = residual * (plan.energy_limit / energy.clamp_min(_TINY)).clamp_max(1)
-        self.residual = residual
+        self.residual = level(residual, raw, plan.contrast, most=_MOST_GROWTH)
         return self.residual
 
 

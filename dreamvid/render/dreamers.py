@@ -9,10 +9,11 @@ from pathlib import Path
 from dreamvid.dream import Dreamer, Look, Target, TileBudget
 from dreamvid.errors import SettingsError
 from dreamvid.machine import Machine
+from dreamvid.measured import MeasuredLooks
 from dreamvid.models import LOGITS, MODELS, Ensemble, Extractor, Network, loading_network
 from dreamvid.notices import Said
 from dreamvid.settings import DreamSettings
-from dreamvid.values import GB, LayerTarget
+from dreamvid.values import AUTO_OCTAVES, GB, LayerTarget
 
 Networks = dict[tuple[str, Path | None], Network]
 """Loaded networks, by the name they were asked for and their own weights."""
@@ -86,14 +87,15 @@ def make_dreamer(aims: Iterable[Aim], settings: DreamSettings, machine: Machine)
     extractor: Extractor | Ensemble = extractors[0][1] if len(extractors) == 1 else Ensemble(extractors)
     memory = None if settings.memory is None else int(settings.memory * GB)
     budget = TileBudget(settings.tile, memory, machine.device)
-    return Dreamer(extractor, make_look(settings, [aim.target for aim in aims]), machine.device, budget)
+    look = make_look(settings, [aim.target for aim in aims])
+    return Dreamer(extractor, look, machine.device, budget, MeasuredLooks())
 
 
 def make_look(settings: DreamSettings, targets: Iterable[Target]) -> Look:
     """The numbers of the dream core out of `settings`, with one target per tap."""
     return Look(
         targets=tuple(targets),
-        octaves=settings.octaves,
+        octaves=None if settings.octaves == AUTO_OCTAVES else settings.octaves,
         octave_scale=settings.octave_scale,
         octave_sizes=settings.octave_sizes,
         iterations=settings.iterations,
@@ -102,6 +104,7 @@ def make_look(settings: DreamSettings, targets: Iterable[Target]) -> Look:
         jitter=settings.jitter,
         spread=settings.spread,
         seed=settings.seed,
+        color_prior=settings.color_prior,
         spectrum=settings.spectrum,
         laplacian=settings.laplacian,
         smooth=settings.smooth,

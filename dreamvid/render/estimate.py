@@ -20,6 +20,7 @@ from dreamvid.media import default_output
 from dreamvid.media.segments import packet_sizes
 from dreamvid.media.target import output_pattern
 from dreamvid.notices import Downloading, Notice
+from dreamvid.render.carry import SETTLING_PASSES
 from dreamvid.render.cutting import Cutting
 from dreamvid.render.dreamers import make_look
 from dreamvid.render.events import Event, FrameDone, Started
@@ -91,7 +92,7 @@ def estimate_job(job: Job, tell: Callable[[str], None] = lambda _: None) -> Esti
     ratio = _work(look, cold, (reader.height, reader.width)) / _work(look, warm, (reader.height, reader.width))
     trial = _try(render, target, every, tell)
     # A shot's first frame costs as many more steps; what a frame costs besides is counted with them, to be safe.
-    return trial.whole(target, reader.frame_count, cut_ratio=max(0.0, ratio - 1))
+    return trial.whole(target, reader.frame_count, cut_ratio=max(0.0, ratio + SETTLING_PASSES - 1))
 
 
 def estimate_zoom(job: ZoomJob, tell: Callable[[str], None] = lambda _: None) -> Estimate:
@@ -177,8 +178,9 @@ def _try(
 
 def _work(look: Look, iterations: tuple[int, ...], size: tuple[int, int]) -> float:
     """Steps times pixels, over all octaves; at least one pixel's."""
-    counts = look.iterations_per_octave(iterations)
-    return max(1.0, sum(count * math.prod(octave) for count, octave in zip(counts, look.sizes(size), strict=True)))
+    sizes = look.sizes(size)
+    counts = look.iterations_per_octave(iterations, len(sizes))
+    return max(1.0, sum(count * math.prod(octave) for count, octave in zip(counts, sizes, strict=True)))
 
 
 def _whole_size(sizes: list[int], frames: int, between_keys: int) -> int:

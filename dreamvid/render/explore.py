@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from dreamvid.dream import compose
 from dreamvid.dream.noise import pink_noise
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.machine import Machine, choose_machine
@@ -31,6 +30,7 @@ from dreamvid.render.events import Event, Finished, FrameDone, Started
 from dreamvid.render.frames import Frame, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan
 from dreamvid.render.sheet import Cell, Pixels, Section, Sheet, write_sheet
+from dreamvid.render.still import dream_residual, finish
 from dreamvid.render.still_frame import Still, find_still
 from dreamvid.render.still_plan import Sounds, plan_still
 from dreamvid.settings import Settings, key_of, make_settings
@@ -258,8 +258,7 @@ class _Studio:
         """Each trial's dream, (H, W, 3) with 8 bits, and the RMS of what was added, in [0, 1]; in any order."""
         raw = to_tensor(self.still.frame, self.machine.device)
         for trial, plan in self._plans(trials):
-            residual = plan.settings.strength * (plan.dreamer.dream(raw) - raw)
-            shown = compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
+            shown = finish(raw, plan.gain * dream_residual(raw, plan), plan)
             self._notices += plan.dreamer.budget.take_notices()
             yield trial, _pixels(to_frame(shown)), float((shown - raw).square().mean().sqrt())
 
@@ -366,8 +365,6 @@ def _facts(job: Exploration, still: Still, model: str) -> Iterator[str]:
     replaced = {"layer", "channels"} if job.rank else {axis.option for axis in job.axes} or {"layer"}
     if common := _common_words(job, replaced):
         yield f"every picture: {shlex.join(common)}"
-    if width < reader.info.width:
-        yield "On a larger picture the same things come out smaller."
 
 
 def _targets(job: Exploration) -> tuple[Path, Path]:

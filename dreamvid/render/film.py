@@ -8,17 +8,17 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from dreamvid.dream import compose
 from dreamvid.media import Reader
 from dreamvid.motion import FlowMethod
 from dreamvid.render.ahead import ReadAhead, depth_within, map_ahead
 from dreamvid.render.carry import Carry
 from dreamvid.render.events import FrameDone, ShotStarted
 from dreamvid.render.following import Follower, follower_count, pair_up
-from dreamvid.render.frames import Dreams, Track, join_alpha, split_alpha, to_frame, to_tensor
+from dreamvid.render.frames import Dreams, Track, join_alpha, to_frame
 from dreamvid.render.inspection import Inspector
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
+from dreamvid.render.still import energy_of, finish
 from dreamvid.settings import Settings
 
 _FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
@@ -83,13 +83,13 @@ class Film:
                     if step.track is None:
                         self._shot += 1
                         yield None, ShotStarted(self._shot, index)
-                    shown = _show(raw, plan.gain * self._next_residual(raw, step.track, plan), plan)
+                    shown = finish(raw, plan.gain * self._next_residual(raw, step.track, plan), plan)
                     figures = None
                     if self._inspector is not None:
                         figures = self._inspector.measure(raw, shown, step.track, plan.dreamer)
                     yield from self._planner.notices()
                     self.done += 1
-                    energy = _energy(shown - raw)
+                    energy = energy_of(shown - raw)
                     now = time.perf_counter()
                     done = FrameDone(index, self._shot, energy, self._carry.fresh, now - clock, figures)
                     yield join_alpha(to_frame(shown), step.alpha), done
@@ -98,30 +98,6 @@ class Film:
     def _next_residual(self, raw: Tensor, track: Track | None, plan: FramePlan[Settings]) -> Tensor:
         if track is not None and self._since_dreamed + 1 < self._settings.every:
             self._since_dreamed += 1
-            return self._carry.coast(track, plan)
+            return self._carry.coast(raw, track, plan)
         self._since_dreamed = 0
         return self._carry.begin(raw, plan) if track is None else self._carry.follow(raw, track, plan)
-
-
-def dream_still(reader: Reader, planner: Planner[Settings], device: torch.device) -> Dreams:
-    """Dream a single picture; nothing is carried and nothing governed, what was added is multiplied by the strength."""
-    clock = time.perf_counter()
-    for index, raw_frame in enumerate(reader):
-        colours, alpha = split_alpha(raw_frame)
-        raw = to_tensor(colours, device)
-        plan = planner.at(0)
-        yield None, ShotStarted(index, index)
-        shown = _show(raw, plan.settings.strength * (plan.dreamer.dream(raw) - raw), plan)
-        yield from planner.notices()
-        figures = Inspector().measure(raw, shown, None, plan.dreamer) if plan.settings.report else None
-        done = FrameDone(index, index, _energy(shown - raw), 1.0, time.perf_counter() - clock, figures)
-        yield join_alpha(to_frame(shown), alpha), done
-
-
-def _show(raw: Tensor, residual: Tensor, plan: FramePlan[Settings]) -> Tensor:
-    """The finished frame."""
-    return compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
-
-
-def _energy(residual: Tensor) -> float:
-    return float(residual.square().mean().sqrt())

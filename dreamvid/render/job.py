@@ -29,13 +29,14 @@ from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.cutting import Cutting
 from dreamvid.render.dreamers import Networks
 from dreamvid.render.events import Event, Finished, Started
-from dreamvid.render.film import Film, dream_still
+from dreamvid.render.film import Film
 from dreamvid.render.identity import files_of, identify, job_tag, network_fingerprint
 from dreamvid.render.journal import Journal, has_journal
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
 from dreamvid.render.recording import Ending, choose_recorder, record
 from dreamvid.render.room import check_room
+from dreamvid.render.still import dream_still
 from dreamvid.settings import Settings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from torch import Tensor
 
 from dreamvid.dream import Dreamer, Extractor, Look, Target
+from dreamvid.dream.color import luma
 from dreamvid.notices import Notice
 from dreamvid.render.companion import Companion
 from dreamvid.render.dreamers import make_look
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis
 
 S = TypeVar("S", bound=DreamSettings)
-_LUMA = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class FramePlan(Generic[S]):
     Attributes:
         dreamer: with the look and the guide of this frame.
         settings: those of its moment; nothing in them varies.
-        energy_limit: the RMS, in [0, 1], that a carried residual may reach; None: it is not governed.
-        gain: what the carried residual is multiplied by where it is shown.
+        contrast: what the residual is brought to, see `dream.level`; None: it is left as it is.
+        gain: what the residual is multiplied by where it is shown.
         mask: (1, 1, H, W) in [0, 1] on the dreamer's device, or None: where the dream may be seen.
     """
 
     dreamer: Dreamer
     settings: S
-    energy_limit: float | None = None
+    contrast: float | None = None
     gain: float = 1.0
     mask: Tensor | None = None
 
@@ -117,12 +117,16 @@ class Planner(Generic[S]):
         self._look_at_companions(Fraction(moment.seconds))
         dreamer = self._dreamer
         if self.settings.varies:
-            dreamer = dreamer.with_look(make_look(settings, self._targets_of(settings)))
+            look = make_look(settings, self._targets_of(settings))
+            if look.step is None:
+                look = replace(look, step=self._mixed(moment, lambda one: one.step))
+            dreamer = dreamer.with_look(look)
         if not self._governed:
-            return FramePlan(dreamer, settings, mask=self._shown_mask)
+            contrast = self._dreamer.nominal_contrast if self.settings.step is None else None
+            return FramePlan(dreamer, settings, contrast, settings.strength, self._shown_mask)
         peak = self._peak_strength
-        limit = peak * self._nominal_energy(settings, moment)
-        return FramePlan(dreamer, settings, limit, settings.strength / peak if peak else 0.0, self._shown_mask)
+        contrast = peak * self._nominal_contrast(settings, moment)
+        return FramePlan(dreamer, settings, contrast, settings.strength / peak if peak else 0.0, self._shown_mask)
 
     @functools.cached_property
     def _peak_strength(self) -> float:
@@ -144,7 +148,7 @@ class Planner(Generic[S]):
         if self._mask is not None:
             picture = self._mask.at(seconds)
             if picture is not None:
-                self._shown_mask = _luma(to_tensor(picture, device))
+                self._shown_mask = _mask_of(to_tensor(picture, device))
 
     def _targets_of(self, settings: S) -> list[Target]:
         """The dreamer's targets with the weights that the layers have in `settings`."""
@@ -156,23 +160,28 @@ class Planner(Generic[S]):
             for target, layer in zip(targets, self._layer_of_target, strict=True)
         ]
 
-    def _nominal_energy(self, settings: S, moment: Moment) -> float:
-        """The energy that the look of a moment would give a still, without dreaming one for each moment.
+    def _nominal_contrast(self, settings: S, moment: Moment) -> float:
+        """The contrast that the look of a moment would give a still, without dreaming one for each moment.
 
-        It is that of the settings which do not vary, times the step's length; where layers are cross-faded, a
-        mix of what each alone would give.
+        Where the step is chosen, that of the settings which do not vary, times the step's length.
         """
-        base = self._dreamer.look
-        length = settings.step / self.settings.step if self.settings.step else 0.0
+        if settings.step is None:
+            return self._dreamer.nominal_contrast
+        length = settings.step / self.settings.step if self.settings.step else float(settings.step > 0)
+        return length * self._mixed(moment, lambda one: one.nominal_contrast)
+
+    def _mixed(self, moment: Moment, measure: Callable[[Dreamer], float]) -> float:
+        """What is measured of the settings that do not vary; where layers are cross-faded, a mix of what each gives."""
         if not self.settings.layer_timelines:
-            return length * self._dreamer.nominal_energy
+            return measure(self._dreamer)
+        base = self._dreamer.look
         shares = self.settings.layer_shares(moment)
-        energies = [
-            share * self._dreamer.with_look(_only(base, layer, self._layer_of_target)).nominal_energy
+        found = [
+            share * measure(self._dreamer.with_look(_only(base, layer, self._layer_of_target)))
             for layer, share in enumerate(shares)
             if share
         ]
-        return length * sum(energies) / sum(shares)
+        return sum(found) / sum(shares)
 
 
 def _only(look: Look, layer: int, layer_of_target: Sequence[int | None]) -> Look:
@@ -183,8 +192,7 @@ def _only(look: Look, layer: int, layer_of_target: Sequence[int | None]) -> Look
     )
 
 
-def _luma(picture: Tensor) -> Tensor:
+def _mask_of(picture: Tensor) -> Tensor:
     """(1, 3, H, W) to (1, 1, H, W). Two levels from black is black, and from white white: masks get compressed."""
-    luma = (picture * picture.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
     margin = 2 / 255
-    return ((luma - margin) / (1 - 2 * margin)).clamp(0, 1)
+    return ((luma(picture) - margin) / (1 - 2 * margin)).clamp(0, 1)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
 from fractions import Fraction
 
 import torch
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, compose
+from dreamvid.dream import compose
 from dreamvid.render.camera import camera_motion, move
 from dreamvid.render.companion import Companion
 from dreamvid.render.events import Figures, FrameDone, ShotStarted
@@ -143,10 +142,10 @@ class Zoom:
     def _dream(self, moved: Tensor, now: Fraction, plan: FramePlan[ZoomSettings]) -> Tensor:
         settings = plan.settings
         fed = self._feed(moved, now, settings.feed)
-        dreamer = _dosed(plan.dreamer, settings.strength * self._dose)
-        if not dreamer.look.step or not any(settings.warm_iterations):
+        dreamer, pace = plan.dreamer, settings.strength * self._dose
+        if not pace * dreamer.step or not any(settings.warm_iterations):
             return fed
-        dreamed = dreamer.dream(fed, iterations=settings.warm_iterations)
+        dreamed = dreamer.dream(fed, iterations=settings.warm_iterations, pace=pace)
         dreamed = compose(fed, dreamed - fed, keep_color=dreamer.look.keep_color, mask=plan.mask)
         return keep_tone(dreamed, self._tone, seconds=self._dose / DREAMS_PER_SECOND)
 
@@ -161,11 +160,6 @@ class Zoom:
         if self._fed is None or not feed:
             return moved
         return torch.lerp(moved, self._fed, 1 - (1 - feed) ** self._dose)
-
-
-def _dosed(dreamer: Dreamer, factor: float) -> Dreamer:
-    """The same dreamer with steps `factor` times as long."""
-    return dreamer.with_look(replace(dreamer.look, step=dreamer.look.step * factor))
 
 
 def frame_count(settings: ZoomSettings) -> int:

@@ -18,7 +18,7 @@ Kind = Literal["switch", "choice", "slider", "number", "text", "many", "file"]
 _MANY = ("layer", "class_")
 _USUAL: dict[str, tuple[float, float]] = {
     "strength": (0, 3),
-    "octaves": (1, 10),
+    "octaves": (0, 10),
     "octave_scale": (1.1, 2),
     "step": (0, 6),
     "jitter": (0, 128),
@@ -138,7 +138,7 @@ def _control(name: str, info: FieldInfo, heading: str) -> Control:
         return Control(kind="choice", choices=words, **common)
     if kind in (int, float):
         low, high = _USUAL.get(name, bounds_of(info))
-        if varies and low is not None and high is not None:
+        if varies and low is not None and high is not None and info.default is not None:
             return Control(kind="slider", low=low, high=high, step=1 if kind is int else 0.01, **common)
         return Control(kind="number", low=low, high=high, step=1 if kind is int else None, **common)
     return Control(kind="text", **common)

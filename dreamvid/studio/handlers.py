@@ -150,16 +150,6 @@ class Handlers:
             return None, gr.skip(), _status("", said), self.timeline(request, listen=True)
         return (*self.begin(request), _status(""), self.timeline(request))
 
-    def hold_shapes(self, request: gr.Request) -> Any:
-        """Make a larger render's shapes as large as the preview's: (status)."""
-        try:
-            held = self.session(request).hold_shapes(self.previewer)
-        except DreamvidError as error:
-            return _status(str(error))
-        if not held:
-            return _status("", "nothing to hold: the render is no larger than the preview, or octave-sizes is set")
-        return _status("", "held: the render's shapes come out as large as here (octave-sizes)")
-
     def begin(self, request: gr.Request) -> tuple[Any, Any]:
         """What a fresh page shows of a source: (drop zone, playhead)."""
         source = self.session(request).source

@@ -51,9 +51,7 @@ def build_page(handlers: Handlers) -> gr.Blocks:
         with gr.Row(equal_height=False, elem_id="all"):
             with gr.Column(scale=7, min_width=560, elem_id="stage"):
                 stage = _build_stage()
-                with gr.Row(elem_id="render-row"):
-                    render = gr.Button("Render", variant="primary", size="md", elem_id="render", scale=4)
-                    hold = gr.Button("Keep shapes this large", size="md", elem_id="hold", scale=1, min_width=190)
+                render = gr.Button("Render", variant="primary", size="md", elem_id="render")
                 slots = _build_renders()
             with gr.Column(scale=3, min_width=380, elem_id="side"):
                 drop = gr.File(label="Clip, picture or song", file_count="single", height=76, elem_id="drop")
@@ -77,9 +75,6 @@ def build_page(handlers: Handlers) -> gr.Blocks:
         _join_explorer(handlers, stage, side, *explorer)
         _join_keys(handlers, stage, side, tab, keys)
         move.click(handlers.motion, None, [moving, stage.status], **_STREAM)
-        held = hold.click(handlers.hold_shapes, None, stage.status, **_QUIET)
-        held.then(handlers.refresh, None, side.widgets, **_QUIET)
-        held.then(handlers.show_command, None, stage.command, **_QUIET)
         _join_renders(page, handlers, stage, render, slots)
         page.unload(handlers.forget)
     return page

@@ -11,20 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
-from dreamvid.dream import Dreamer, compose
-from dreamvid.dream.pyramid import octave_sizes
+from dreamvid.dream import Dreamer
 from dreamvid.errors import SettingsError
 from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import resize_image
-from dreamvid.media.still import fit_size, quantise
+from dreamvid.media.still import quantise
 from dreamvid.models import LayerInfo
 from dreamvid.notices import Said
 from dreamvid.render.dreamers import Aim, Networks, load_aims, load_networks, make_dreamer, make_look
 from dreamvid.render.explore import respond, which_layers
 from dreamvid.render.frames import Frame, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan
+from dreamvid.render.still import finish, level_still
 from dreamvid.render.still_frame import Still, find_still
 from dreamvid.render.still_plan import Sounds, plan_still
 from dreamvid.settings import Settings
@@ -35,7 +34,6 @@ Pixels = npt.NDArray[np.uint8]
 
 DRAFT_SIDE, SHOWN_SIDE, CELL_SIDE = 256, 432, 176  # px, the longer sides
 _HASTE, _CELL_HASTE = 3, 2  # a draft takes a third of the steps
-_NEARLY = 0.75  # of the full size: an octave above that would be one with it
 _LONGEST_FAREWELL = 20.0  # seconds
 _DREAMERS_KEPT, _STILLS_KEPT = 6, 48
 
@@ -167,7 +165,7 @@ class Previewer:
         dreamer = _fit(plan.dreamer, still.size)
         iterations = tuple(-(-count // haste) for count in dreamer.look.iterations)
         for dream in dreamer.dream_by_octaves(raw, iterations=iterations):
-            yield to_frame(_shown(raw, dream, plan))
+            yield to_frame(finish(raw, plan.gain * level_still(dream, raw, plan), plan))
 
     def _plan(self, still: Still, settings: Settings) -> FramePlan[Settings]:
         machine = self._on()
@@ -190,26 +188,6 @@ class Previewer:
         return self._machine
 
 
-def held_octaves(settings: Settings, size: tuple[int, int]) -> dict[str, str]:
-    """What makes a render of (width, height) `size` dream shapes as large as its preview's; {} if it is no larger.
-
-    The preview's octaves by their short sides, above them as many doubled ones as there is room for, and the picture's
-    own size; those above only refine, with the finest octave's steps.
-    """
-    width, height = fit_size(*size, None, SHOWN_SIDE)
-    if settings.octave_sizes is not None or min(size) <= min(width, height):
-        return {}
-    sides = [min(side) for side in octave_sizes((height, width), settings.octaves, settings.octave_scale)]
-    while 2 * sides[-1] < _NEARLY * min(size):
-        sides.append(2 * sides[-1])
-    look = make_look(settings, [])
-    finer = len(sides) + 1 - settings.octaves
-    steps = {"iterations": settings.iterations, "warm-iterations": settings.warm_iterations}
-    counts = {name: look.iterations_per_octave(given) for name, given in steps.items()}
-    held = {name: ",".join(map(str, [*each, *each[-1:] * finer])) for name, each in counts.items()}
-    return {"octave-sizes": ",".join([*map(str, sides), "full"]), **held}
-
-
 def _fit(dreamer: Dreamer, size: tuple[int, int]) -> Dreamer:
     """The dreamer, with as many octaves as a small picture has room for. Raises `SettingsError` where it is none."""
     while True:
@@ -219,18 +197,13 @@ def _fit(dreamer: Dreamer, size: tuple[int, int]) -> Dreamer:
             look = dreamer.look
             if look.octave_sizes is not None and len(look.octave_sizes) > 1:
                 fewer = replace(look, octave_sizes=look.octave_sizes[1:])
-            elif look.octave_sizes is None and look.octaves > 1:
+            elif look.octave_sizes is None and look.octaves is not None and look.octaves > 1:
                 fewer = replace(look, octaves=look.octaves - 1)
             else:
                 raise
             dreamer = dreamer.with_look(fewer)
         else:
             return dreamer
-
-
-def _shown(raw: Tensor, dream: Tensor, plan: FramePlan[Settings]) -> Tensor:
-    residual = plan.settings.strength * (dream - raw)
-    return compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
 
 
 def quantise_frame(frame: Frame) -> Pixels:

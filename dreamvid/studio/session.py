@@ -14,7 +14,6 @@ from typing import Any
 from dreamvid.audio import analyse_sound
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import ClipInfo, default_output
-from dreamvid.media.still import fit_size
 from dreamvid.recipe import Recipe, read_look, write_recipe
 from dreamvid.render.shots import gather_shots, watch_cuts
 from dreamvid.render.still_frame import Still
@@ -32,7 +31,7 @@ from dreamvid.settings import (
 from dreamvid.studio.command import command_words, essential, show_command
 from dreamvid.studio.controls import FILES, Control
 from dreamvid.studio.guard import Limits, check_files, check_kind, check_upload, is_song
-from dreamvid.studio.preview import Previewer, held_octaves
+from dreamvid.studio.preview import Previewer
 from dreamvid.studio.timeline import Track
 
 _STYLE = (LookSettings, ConditioningSettings, MotionSettings)
@@ -215,19 +214,6 @@ class Session:
         missing = [Path(str(values.pop(key))).name for key in sorted(files)]
         self.merge(values, anew=_LOOK_KEYS)
         return missing
-
-    def hold_shapes(self, previewer: Previewer) -> bool:
-        """Set the octaves so that a larger render dreams shapes as large as the preview's; False where it is no larger.
-
-        Raises `DreamvidError`.
-        """
-        info = self._need_source().info
-        settings = previewer.own_look(self.settings)
-        size = fit_size(info.width, info.height, settings.size, settings.max_size)
-        values = held_octaves(settings, size)
-        if values:
-            self.merge(values)
-        return bool(values)
 
     def undo(self) -> bool:
         """Go back one step; False where there is none."""

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamvid.dream import Target
-from dreamvid.dream.fourier import FourierPictures, colour_matrix
+from dreamvid.dream.color import color_matrix
+from dreamvid.dream.fourier import FourierPictures
 from dreamvid.dream.visualise import (
     GentleReLU,
     Method,
@@ -97,7 +98,7 @@ def test_the_coordinates_of_colour_are_independent_in_photographs() -> None:
         variances = np.linalg.eigvalsh(np.cov(values.T))
         return float(np.sqrt(variances[-1] / variances[0]))
 
-    assert spread(np.linalg.solve(colour_matrix().numpy(), colours.T).T) < 0.45 * spread(colours)
+    assert spread(np.linalg.solve(color_matrix().numpy(), colours.T).T) < 0.45 * spread(colours)
 
 
 def test_power_says_how_fine_the_noise_is() -> None:

@@ -13,9 +13,10 @@ from dreamvid.dream import Dreamer, Look, TileBudget
 from dreamvid.motion import Motion, mark_cuts
 from dreamvid.render import FrameDone, Notice, ShotStarted
 from dreamvid.render.carry import Carry
-from dreamvid.render.film import Film, dream_still
+from dreamvid.render.film import Film
 from dreamvid.render.frames import Track, to_frame, to_tensor
 from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
+from dreamvid.render.still import dream_still
 from dreamvid.settings import Settings, make_settings
 from tests.tiny import TinyExtractor, noise
 
