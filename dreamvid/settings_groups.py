@@ -72,14 +72,15 @@ class NetworkSettings(Group):
 
     model: str = setting(
         "auto",
-        "Network; `dreamvid models` lists them. auto: GoogLeNet if its weights can be had, else the embedded dreamnet",
+        "Network; `dreamvid models` lists them. auto: GoogLeNet if its weights are here or can be downloaded, else "
+        "efficientnet_lite0",
         "NAME",
     )
     weights: Path | None = setting(None, "Your own weights for that model (.safetensors or .pth)", "FILE")
     layer: Layers | None = setting(
         None,
         "Layer to dream on; `dreamvid layers MODEL` lists them. Repeat for several, each with a weight and with "
-        "channels of its own; vgg16/relu4_3 is another network's",
+        "channels of its own; vgg16/relu4_3 is another network's. With --model auto, GoogLeNet's names always work",
         "NAME[:WEIGHT][@CHANNELS]",
     )
 

@@ -31,7 +31,8 @@ from dreamvid.notices import Notice, Said, outcome
 
 AUTO = "auto"
 _PREFERRED = "googlenet"
-_EMBEDDED = "dreamnet"
+_FALLBACKS = ("efficientnet_lite0", "dreamnet")
+"""What `auto` means where GoogLeNet's weights cannot be had: the first of these that is here. The last always is."""
 
 
 class Extractor(nn.Module):
@@ -206,7 +207,8 @@ def load_network(
 
     Args:
         name: a name of `MODELS`; or `auto`: GoogLeNet with ImageNet's weights where they are cached or can be
-            downloaded, otherwise the embedded dreamnet. A network asked for by name is that one or an error.
+            downloaded, otherwise efficientnet_lite0, otherwise the embedded dreamnet. A network asked for by name is
+            that one or an error.
         weights: one's own weights, `.safetensors` or a state dict; with `auto` the file's metadata must name
             the architecture.
         tell: called with lines for people: downloads, and that `auto` fell back.
@@ -237,10 +239,23 @@ def loading_network(
     except ModelError as error:
         if name != AUTO:
             raise
-        yield Notice(f"dreaming with the embedded {_EMBEDDED}, because {error}")
-        spec = MODELS[_EMBEDDED]
+        spec = _fallback()
+        yield Notice(f"dreaming with {spec.name}, which is here, because {error}")
         checkpoint = yield from published_checkpoint(spec)
     return Network(spec, checkpoint)
+
+
+def _fallback() -> ModelSpec:
+    *others, last = (MODELS[name] for name in _FALLBACKS)
+    return next((spec for spec in others if is_at_hand(spec)), last)
+
+
+def _spec_of(name: str) -> ModelSpec:
+    """The network that a name means; of `auto`, without looking for weights elsewhere, the one that is here."""
+    if name != AUTO:
+        return find_model(name)
+    preferred = MODELS[_PREFERRED]
+    return preferred if is_at_hand(preferred) else _fallback()
 
 
 def _published_classes(spec: ModelSpec, classes: int) -> tuple[str, ...] | None:
@@ -289,9 +304,9 @@ def describe_models() -> list[ModelInfo]:
 def describe_layers(name: str, *, detail: bool = False) -> list[LayerInfo]:
     """List a network's layers in order of depth, without its weights. ModelError if there is no such network.
 
-    `auto` lists GoogLeNet's, which are dreamnet's too but for their sizes.
+    `auto` lists those of the network that it means where nothing can be downloaded.
     """
-    spec = find_model(_PREFERRED if name == AUTO else name)
+    spec = _spec_of(name)
     if spec.resource is not None:  # its sizes stand in its weights, and those are small
         return load_network(spec.name).layers(detail=detail)
     return LayerTable(build_skeleton(spec), spec).infos(detail=detail)
@@ -300,9 +315,9 @@ def describe_layers(name: str, *, detail: bool = False) -> list[LayerInfo]:
 def describe_classes(name: str) -> tuple[str, ...]:
     """List a network's classes in the order of their numbers, without its weights if it can be done.
 
-    `auto` lists GoogLeNet's. ModelError if there is no such network or its classes have no names.
+    `auto` is taken as `describe_layers` takes it. ModelError if there is no such network or its classes have no names.
     """
-    spec = find_model(_PREFERRED if name == AUTO else name)
+    spec = _spec_of(name)
     names = _published_classes(spec, len(_imagenet_classes()))
     if names is None and spec.resource is not None:
         names = load_network(spec.name).class_names

@@ -115,7 +115,7 @@ def published_checkpoint(spec: ModelSpec, *, allow_download: bool = True) -> Gen
     if spec.url is None:
         raise ModelError(f"{spec.name} has no published weights; give your own with --weights FILE")
     path = cached_path(spec.url)
-    remedy = f"use --model dreamnet, or put the file at {path}, or give your own with --weights FILE"
+    remedy = f"use --model efficientnet_lite0, or put the file at {path}, or give your own with --weights FILE"
     if not allow_download and not is_cached(spec.url):
         state = "damaged" if path.is_file() else "missing"
         raise ModelError(f"the {spec.name} weights are {state}; {remedy}")

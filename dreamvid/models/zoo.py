@@ -34,6 +34,14 @@ _TORCHVISION_URL = "https://download.pytorch.org/models/"
 _TORCHVISION_LICENCE = "BSD-3-Clause (torchvision), trained on ImageNet"
 
 
+_GOOGLENET_LAYER = re.compile(r"(?:(?:inception|mixed)[-_]?(?P<block>[345][a-e])|(?P<conv>conv[123]))(?:$|[^0-9a-z])")
+# Of networks with the same strides at the same depths; each block is the last of GoogLeNet's stage that is as deep.
+_LITE0_FOR_GOOGLENET = {
+    "conv1": "stem", "conv2": "block0", "conv3": "block1", "3a": "block3", "3b": "block4", "4a": "block5",
+    "4b": "block7", "4c": "block9", "4d": "block10", "4e": "block11", "5a": "block12", "5b": "block14",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class PackageFile:
     """A weights file that comes with another Python package, of which nothing is imported.
@@ -76,7 +84,7 @@ class ModelSpec:
         ignored: weights beginning with these belong to parts that dreams do not need (auxiliary heads).
         layer_names: what people call its layers.
         dreams_of: what the dreams on its layers show, in a few words.
-        googlenet_layers: the layer of the same depth for each of GoogLeNet's, for `auto`.
+        googlenet_layers: the layer as deep as each of GoogLeNet's (`4d`, `conv2`), for `auto`.
         look: settings of the look that suit this network better than the general defaults.
         layer_looks: the same for single layers.
     """
@@ -104,6 +112,14 @@ class ModelSpec:
     googlenet_layers: Mapping[str, str] = field(default_factory=dict, repr=False)
     look: Mapping[str, Any] = field(default_factory=dict)
     layer_looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def counterpart(self, layer: str) -> str | None:
+        """The layer as deep as one of GoogLeNet's, named in any of its spellings; None where there is none.
+
+        A branch of a block, and what goes into its ReLUs, mean the block.
+        """
+        found = _GOOGLENET_LAYER.match(layer.strip().lower())
+        return None if found is None else self.googlenet_layers.get(found["block"] or found["conv"])
 
     def look_for(self, layers: Sequence[str]) -> dict[str, Any]:
         """The settings of the look that suit this network, and the layer where only one is dreamed on."""
@@ -281,6 +297,7 @@ _SPECS = (
         "block10",
         description="comes with dreamvid: real ImageNet dreams, animals and objects; quick",
         layer_names=spellings.efficientnet_lite((1, 2, 2, 3, 3, 4, 1)),
+        googlenet_layers=_LITE0_FOR_GOOGLENET,
     ),
     _efficientnet_lite(
         1,

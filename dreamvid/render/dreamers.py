@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from dreamvid.dream import Dreamer, Look, Target, TileBudget
 from dreamvid.errors import SettingsError
 from dreamvid.machine import Machine
 from dreamvid.measured import MeasuredLooks
-from dreamvid.models import LOGITS, MODELS, Ensemble, Extractor, Network, loading_network
-from dreamvid.notices import Said
+from dreamvid.models import AUTO, LOGITS, MODELS, Ensemble, Extractor, Network, loading_network
+from dreamvid.notices import Notice, Said
 from dreamvid.settings import DreamSettings
 from dreamvid.values import AUTO_OCTAVES, GB, LayerTarget
 
@@ -135,8 +135,21 @@ def _split_model(layer: LayerTarget, default: str) -> tuple[str, LayerTarget]:
     return default, layer
 
 
+def auto_layers(aims: Sequence[Aim], settings: DreamSettings) -> Iterator[Notice]:
+    """A line for each layer of GoogLeNet's that means one of the network that `auto` has found."""
+    for aim in aims:
+        layer = None if aim.layer is None or settings.layer is None else settings.layer[aim.layer]
+        if layer is not None and _counterpart(aim.network, layer, settings):
+            yield Notice(f"--layer {layer.name} means {aim.network.spec.name}'s {aim.tap}, which is as deep")
+
+
+def _counterpart(network: Network, layer: LayerTarget, settings: DreamSettings) -> str | None:
+    """The layer of the network that `auto` has found for a name of GoogLeNet's."""
+    return network.spec.counterpart(layer.name) if settings.model == AUTO and settings.weights is None else None
+
+
 def _layer_aim(network: Network, layer: LayerTarget, settings: DreamSettings, number: int) -> Aim:
-    info = network.layer(layer.name)
+    info = network.layer(_counterpart(network, layer, settings) or layer.name)
     channels = layer.channels or settings.channels
     if channels and channels[-1] >= info.channels:
         raise SettingsError(

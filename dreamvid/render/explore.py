@@ -25,7 +25,7 @@ from dreamvid.media.target import check_target
 from dreamvid.models import AUTO, LayerInfo, Network
 from dreamvid.models.layers import LayerTable
 from dreamvid.notices import Notice
-from dreamvid.render.dreamers import Aim, Networks, load_aims, load_networks, make_dreamer, make_look
+from dreamvid.render.dreamers import Aim, Networks, auto_layers, load_aims, load_networks, make_dreamer, make_look
 from dreamvid.render.events import Event, Finished, FrameDone, Started
 from dreamvid.render.frames import Frame, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan
@@ -347,7 +347,8 @@ def _pixels(frame: Frame) -> Pixels:
 def _cell(trial: _Trial, dream: Pixels, job: Exploration, studio: _Studio) -> Cell:
     """The dream with what to type for it; where the network was left to chance, the command names the one it was."""
     main = studio.main(trial.settings)
-    pinned = ("--model", main.spec.name) if main and trial.settings.model == AUTO else ()
+    is_named = trial.settings.model != AUTO or any(auto_layers(studio.aims(trial.settings), trial.settings))
+    pinned = ("--model", main.spec.name) if main and not is_named else ()
     command = ["dreamvid", str(job.source), *pinned, *_common_words(job, trial.replaced), *trial.words]
     return Cell(dream, shlex.join(trial.words), shlex.join(command), trial.note)
 

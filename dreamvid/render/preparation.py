@@ -15,7 +15,7 @@ from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import SoundTrack
 from dreamvid.notices import Said
 from dreamvid.render.companion import Companion
-from dreamvid.render.dreamers import Networks, load_aims, load_networks, make_dreamer
+from dreamvid.render.dreamers import Networks, auto_layers, load_aims, load_networks, make_dreamer
 from dreamvid.render.plan import Clock, Planner, S
 from dreamvid.settings import DreamSettings, key_of
 
@@ -60,6 +60,7 @@ def prepare(
     networks = {} if networks is None else networks
     yield from load_networks(settings, networks)
     aims = load_aims(settings, networks)
+    yield from auto_layers(aims, settings)
     settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
     dreamer = make_dreamer(aims, settings, machine)
     dreamer.check_size(size)
