@@ -2,8 +2,8 @@
 
     uv run python samples/make_gallery.py
 
-Dreams with the embedded dreamnet, so that anyone gets the same pictures; but for `trained.jpg`, of networks that were
-fine-tuned: `--trained buildings.safetensors insects.safetensors`.
+Dreams with EfficientNet-Lite0, which is installed along with dreamvid, so that anyone gets the same pictures; but for
+`trained.jpg`, of networks that were fine-tuned: `--trained buildings.safetensors insects.safetensors`.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ from PIL import Image
 from dreamvid.dream.noise import pink_noise
 from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader, read_image, resize_image
-from dreamvid.models import load_network
+from dreamvid.models import MODELS
 from dreamvid.notices import outcome
 from dreamvid.render import Job, render_job
 from dreamvid.render.dreamers import load_aims, make_dreamer
 from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
 from dreamvid.render.frames import to_frame, to_tensor
-from dreamvid.render.plan import Clock, Planner
+from dreamvid.render.plan import STILL, Clock, Planner
 from dreamvid.render.preparation import prepare
 from dreamvid.render.shots import watch_cuts
+from dreamvid.render.still import dream_residual, finish
 from dreamvid.render.toning import Tone
 from dreamvid.render.zoom import Zoom, frame_count
 from dreamvid.settings import Settings, ZoomSettings, build_settings, make_settings
 
 HERE = Path(__file__).parent
 PICTURES = ("sky", "landscape", "portrait")
-LAYERS = ("inception3a", "inception3b", "inception4a", "inception4b", "inception4c", "inception4d", "inception4e")
-LATE_LAYERS = ("inception5a", "inception5b")
-TRAINED_LAYER = "inception4e"
+MODEL = "efficientnet_lite0"
+LAYERS = ("block1", "block3", "block5", "block7", "block8", "block9", "block10", "block11", "block13")
+TRAINED_LAYER = "block10"
 FRAMES = (0, 20, 51, 52, 72, 95)
 ZOOM_FRAMES = (0, 24, 72, 144, 216, 287)
 CELL = (320, 200)  # px, width and height
@@ -50,15 +51,16 @@ Cell = npt.NDArray[np.uint8]
 
 
 def settings_for(layer: str, weights: Path | None = None) -> Settings:
-    look = load_network("dreamnet").spec.look_for([layer])
-    return make_settings({"model": "dreamnet", "layer": layer, "weights": weights}).for_model(look)
+    look = MODELS[MODEL].look_for([layer])
+    return make_settings({"model": MODEL, "layer": layer, "weights": weights}).for_model(look)
 
 
 def dream_picture(picture: Picture, layer: str, weights: Path | None = None) -> Picture:
     settings = settings_for(layer, weights)
     machine = choose_machine()
-    dreamer = make_dreamer(load_aims(settings), settings, machine)
-    return to_frame(dreamer.dream(to_tensor(picture, machine.device)))
+    plan = Planner(make_dreamer(load_aims(settings), settings, machine), settings, STILL, governed=False).at(0)
+    raw = to_tensor(picture, machine.device)
+    return to_frame(finish(raw, plan.gain * dream_residual(raw, plan), plan))
 
 
 def fill(picture: Picture) -> Picture:
@@ -84,7 +86,7 @@ def label(picture: Picture, text: str) -> Cell:
 def make_layer_sheet() -> Cell:
     sources = [fill(read_image(HERE / f"{name}.jpg")) for name in PICTURES]
     rows = []
-    for layer in (*LAYERS, *LATE_LAYERS):
+    for layer in LAYERS:
         rows.append(np.concatenate([label(dream_picture(source, layer), layer) for source in sources], axis=1))
         print(layer, flush=True)
     rows.insert(0, np.concatenate([quantise(source) for source in sources], axis=1))
@@ -93,7 +95,7 @@ def make_layer_sheet() -> Cell:
 
 
 def make_film_sheet() -> Cell:
-    settings = settings_for("inception4d")
+    settings = settings_for(MODELS[MODEL].default_layer)
     machine = choose_machine()
     with open_reader(HERE / "journey.mp4") as reader:
         planner = Planner(make_dreamer(load_aims(settings), settings, machine), settings, Clock(Fraction(reader.rate)))
@@ -104,12 +106,14 @@ def make_film_sheet() -> Cell:
 
 
 def make_zoom_sheet() -> Cell:
-    settings = build_settings(ZoomSettings, {"model": "dreamnet", "size": "400x225", "duration": 12, "zoom": 1.4})
+    settings = build_settings(ZoomSettings, {"model": MODEL, "size": "400x225", "duration": 12, "zoom": 1.4})
     clock = Clock(settings.fps, frame_count(settings))
     with contextlib.ExitStack() as closing:
         prepared = outcome(prepare(settings, clock, (225, 400), closing, governed=False))
     noise = pink_noise((225, 400)).to(prepared.machine.device)
-    zoom = Zoom(prepared.planner.at(0).dreamer.dream(noise), prepared.planner, Tone.of(noise))
+    plan = prepared.planner.at(0)
+    dream = finish(noise, plan.gain * dream_residual(noise, plan), plan)
+    zoom = Zoom(dream, prepared.planner, Tone.of(noise))
     cells = [
         label(frame, f"{round(event.frame / 24)} s")
         for frame, event in zoom.dream()
@@ -119,18 +123,18 @@ def make_zoom_sheet() -> Cell:
 
 
 def make_trained_sheet(networks: Sequence[Path]) -> Cell:
-    """A row for dreamnet as it is, and one for each that was fine-tuned, under its file's name."""
+    """A row for the network as it is, and one for each that was fine-tuned, under its file's name."""
     sources = [fill(read_image(HERE / f"{name}.jpg")) for name in PICTURES]
     rows = []
     for weights in (None, *networks):
-        name = "dreamnet" if weights is None else weights.stem
+        name = MODEL if weights is None else weights.stem
         dreams = [dream_picture(source, TRAINED_LAYER, weights) for source in sources]
         rows.append(np.concatenate([label(dream, name) for dream in dreams], axis=1))
     return np.concatenate(rows)
 
 
 def make_report() -> Cell:
-    settings = make_settings({"model": "dreamnet", "max_size": 320, "report": True, "precision": "fp32"})
+    settings = make_settings({"model": MODEL, "max_size": 320, "report": True, "precision": "fp32"})
     with tempfile.TemporaryDirectory() as folder:
         for _ in render_job(Job(HERE / "journey.mp4", Path(folder, "journey.dream.mp4"), settings)):
             pass

@@ -22,7 +22,10 @@ def layers(
         for number, name in enumerate(describe_classes(model)):
             typer.echo(f"{number:4} {class_label(name)}")
         return
-    table = Table("layer", "channels", "stride", "kind", "also called", box=None, pad_edge=False)
-    for row in describe_layers(model, detail=every):
-        table.add_row(row.name, str(row.channels), str(row.stride), row.kind, ", ".join(row.aliases))
+    rows = describe_layers(model, detail=every)
+    last = "dreams of" if any(row.dreams_of for row in rows) else "also called"
+    table = Table("layer", "channels", "stride", "kind", last, box=None, pad_edge=False)
+    for row in rows:
+        words = row.dreams_of if last == "dreams of" else ", ".join(row.aliases)
+        table.add_row(row.name, str(row.channels), str(row.stride), row.kind, words)
     Console().print(table)

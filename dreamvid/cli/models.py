@@ -6,12 +6,20 @@ from __future__ import annotations
 def models() -> None:
     """List the networks that --model takes."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from dreamvid.models import describe_models
 
-    table = Table("model", "parameters", "weights", "default layer", "what it is", box=None, pad_edge=False)
+    narrow = [Column(name, no_wrap=True) for name in ("model", "weights", "default layer")]
+    table = Table(*narrow, "what it is", box=None, pad_edge=False)
+    licenses: dict[str, list[str]] = {}
     for row in describe_models():
-        weights = "at hand" if row.at_hand else f"download, {row.megabytes:.0f} MB"
-        table.add_row(row.name, f"{row.parameters / 1e6:.1f} M", weights, row.default_layer, row.description)
-    Console().print(table)
+        table.add_row(row.name, "here" if row.at_hand else row.remedy, row.default_layer, row.description)
+        licenses.setdefault(row.licence, []).append(row.name)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print("\nlicenses")
+    *some, (rest, _) = licenses.items()
+    for text, names in some:
+        console.print(f"{', '.join(names)}: {text}", markup=False)
+    console.print(f"all others: {rest}", markup=False)

@@ -49,6 +49,14 @@ class Size(NamedTuple):
     depth: float = 1.0
 
 
+SIZES = {
+    "efficientnet_lite0": Size(1.0, 1.0),
+    "efficientnet_lite1": Size(1.0, 1.1),
+    "efficientnet_lite2": Size(1.1, 1.2),
+}
+"""The published networks."""
+
+
 class BlockShape(NamedTuple):
     """One inverted bottleneck: channels in and out, expansion, kernel and stride of the depthwise convolution."""
 

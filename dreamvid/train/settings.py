@@ -8,7 +8,8 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 TrainableModel = Literal[
-    "dreamnet", "googlenet", "resnet50", "resnet101", "resnet152", "vgg11", "vgg16", "vgg19"
+    "dreamnet", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "googlenet",
+    "resnet50", "resnet101", "resnet152", "vgg11", "vgg16", "vgg19",
 ]  # fmt: skip
 
 
@@ -22,6 +23,9 @@ class ModelDefaults(NamedTuple):
 
 MODEL_DEFAULTS: dict[str, ModelDefaults] = {
     "dreamnet": ModelDefaults("sgd", 0.25, 64),
+    "efficientnet_lite0": ModelDefaults("sgd", 0.1, 128),
+    "efficientnet_lite1": ModelDefaults("sgd", 0.1, 128),
+    "efficientnet_lite2": ModelDefaults("sgd", 0.1, 128),
     "googlenet": ModelDefaults("sgd", 0.1, 224),
     # Without batch normalisation, VGG diverges at larger rates (Simonyan & Zisserman 2015 start at 0.01).
     "vgg11": ModelDefaults("sgd", 0.01, 224),
@@ -68,7 +72,7 @@ class TrainSettings(BaseModel):
         0.75, ge=0.125, le=2, description="dreamnet only: the same share for inception4a to 4e."
     )
     resolution: int | None = Field(
-        None, ge=16, le=1024, description="Side of the training pictures in pixels; default: per model, 64 or 224."
+        None, ge=16, le=1024, description="Side of the training pictures in pixels; default: per model, 64, 128 or 224."
     )
 
     val_split: float = Field(
