@@ -44,9 +44,9 @@ def write_recipe(settings: DreamSettings) -> Recipe:
     recipe: Recipe = {}
     for name, info in type(settings).model_fields.items():
         value = getattr(settings, name)
-        if name in Varying.model_fields or value is None:
-            continue
         text = varying.get(name)
+        if name in Varying.model_fields or (value is None and text is None):
+            continue
         if name in ("layer", "class_"):
             recipe[key_of(name)] = text.splitlines() if text else [str(item) for item in value]
         else:

@@ -39,8 +39,8 @@ _LITE0_DREAMS_OF = {
     "stem": "contrast", "block0": "fine ripples", "block1": "folds, as in thick paint", "block2": "strokes and facets",
     "block3": "ribs and hatching", "block4": "woven bands", "block5": "mosaics, stripes, first eyes",
     "block6": "whorls", "block7": "shells, spots, windows", "block8": "scales, eyes, snails",
-    "block9": "eyes, snouts, ferns", "block10": "animals: dogs, monkeys, birds", "block11": "creatures of scales, cacti",
-    "block12": "feathers and scales", "block13": "dogs, domes, trees: finer scenes", "block14": "domes, dogs, gardens",
+    "block9": "eyes, snouts, ferns", "block10": "animals: dogs, monkeys, birds",
+    "block11": "creatures of scales, cacti", "block12": "feathers and scales", "block13": "dogs, domes, trees: finer scenes", "block14": "domes, dogs, gardens",
     "block15": "outlines of things", "head": "scattered parts",
 }  # fmt: skip
 # Of networks with the same strides at the same depths; each block is the last of GoogLeNet's stage that is as deep.

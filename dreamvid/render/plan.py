@@ -115,17 +115,20 @@ class Planner(Generic[S]):
         moment = self.clock.moment(index)
         settings = self.settings.at(moment)
         self._look_at_companions(Fraction(moment.seconds))
-        dreamer = self._dreamer
+        dreamer, length = self._dreamer, 1.0
         if self.settings.varies:
             look = make_look(settings, self._targets_of(settings))
             if look.step is None:
                 look = replace(look, step=self._mixed(moment, lambda one: one.step))
+            elif "step" in self.settings.schedules:
+                length = look.step / (dreamer.step or 1.0)
             dreamer = dreamer.with_look(look)
         if not self._governed:
-            contrast = self._dreamer.nominal_contrast if self.settings.step is None else None
+            # A step that was chosen is taken at its word.
+            contrast = length * self._dreamer.nominal_contrast if self._dreamer.look.step is None else None
             return FramePlan(dreamer, settings, contrast, settings.strength, self._shown_mask)
         peak = self._peak_strength
-        contrast = peak * self._nominal_contrast(settings, moment)
+        contrast = peak * length * self._mixed(moment, lambda one: one.nominal_contrast)
         return FramePlan(dreamer, settings, contrast, settings.strength / peak if peak else 0.0, self._shown_mask)
 
     @functools.cached_property
@@ -160,18 +163,9 @@ class Planner(Generic[S]):
             for target, layer in zip(targets, self._layer_of_target, strict=True)
         ]
 
-    def _nominal_contrast(self, settings: S, moment: Moment) -> float:
-        """The contrast that the look of a moment would give a still, without dreaming one for each moment.
-
-        Where the step is chosen, that of the settings which do not vary, times the step's length.
-        """
-        if settings.step is None:
-            return self._dreamer.nominal_contrast
-        length = settings.step / self.settings.step if self.settings.step else float(settings.step > 0)
-        return length * self._mixed(moment, lambda one: one.nominal_contrast)
-
     def _mixed(self, moment: Moment, measure: Callable[[Dreamer], float]) -> float:
-        """What is measured of the settings that do not vary; where layers are cross-faded, a mix of what each gives."""
+        """What is measured of the settings that do not vary, without dreaming for each moment; where layers are
+        cross-faded, a mix of what each alone gives."""
         if not self.settings.layer_timelines:
             return measure(self._dreamer)
         base = self._dreamer.look

@@ -96,7 +96,7 @@ def test_what_is_no_grid(text: str, expected: str) -> None:
         (["--grid", "step=1,x"], "--step.*'x'"),
         (["--at", "soon", "--grid", "step=1"], "--at: 'soon'"),
         (["--at", "1", "--grid", "step=1"], "--at: my still.png is a picture"),
-        (["--octaves", "0"], "--octaves"),
+        (["--octaves", "33"], "--octaves"),
         (["--preset", "clasic"], "did you mean classic"),
         (["--grid", "layer=conv2", "-o", "nowhere/sheet.png"], "folder nowhere does not exist"),
     ],

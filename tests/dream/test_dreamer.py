@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 from dreamvid.dream import Dreamer, Look, Target
+from dreamvid.dream.color import contrast
 from dreamvid.errors import SettingsError
 from dreamvid.machine import threads_worth_waking
 from tests.tiny import TinyExtractor, noise
@@ -129,13 +132,36 @@ def test_jitter_differs_between_steps_and_stays_within_reach() -> None:
     [
         (4, (10,), [10, 10, 10, 10]),
         (4, (28, 16, 6, 2), [28, 16, 6, 2]),
-        (3, (28, 16, 6, 2), [16, 6, 2]),
-        (6, (28, 16, 6, 2), [28, 28, 28, 16, 6, 2]),
-        (1, (3, 2), [2]),
+        (3, (28, 16, 6, 2), [28, 11, 2]),
+        (7, (28, 16, 6, 2), [28, 22, 16, 11, 6, 4, 2]),
+        (1, (3, 2), [3]),
     ],
 )
-def test_iterations_belong_to_the_finest_octaves(octaves: int, given: tuple[int, ...], used: list[int]) -> None:
-    assert Look(octaves=octaves).iterations_per_octave(given) == used
+def test_iterations_reach_from_the_coarsest_octave_to_the_finest(
+    octaves: int, given: tuple[int, ...], used: list[int]
+) -> None:
+    assert Look(octaves=octaves).iterations_per_octave(given, octaves) == used
+    assert Look(octaves=None).iterations_per_octave(given, octaves) == used
+
+
+def test_absolute_octaves_keep_their_steps_in_a_small_picture() -> None:
+    look = Look(octave_sizes=(100, 200, 400))
+    assert look.iterations_per_octave((9, 6, 3), len(look.sizes((150, 300)))) == [9, 6]
+
+
+@pytest.mark.parametrize("lines", [270, 432, 1080, 2160])
+def test_the_coarsest_octave_is_the_same_at_every_size(lines: int) -> None:
+    sizes = Look(octaves=None).sizes((lines, lines * 16 // 9))
+    assert sizes[0] == (128, round(128 / lines * (lines * 16 // 9)))
+    assert sizes[-1] == (lines, lines * 16 // 9)
+    ratios = [fine[0] / coarse[0] for coarse, fine in pairwise(sizes)]
+    assert all(1.25 < ratio < 1.6 for ratio in ratios)
+    assert max(ratios) - min(ratios) < 0.05
+
+
+def test_a_small_picture_has_one_octave() -> None:
+    assert Look(octaves=None).sizes((90, 160)) == [(90, 160)]
+    assert Look(octaves=None).sizes((128, 160)) == [(128, 160)]
 
 
 def test_a_picture_too_small_for_the_network_is_refused() -> None:
@@ -143,12 +169,12 @@ def test_a_picture_too_small_for_the_network_is_refused() -> None:
         Dreamer(TinyExtractor(), Look(octaves=4)).dream(noise(20, 20))
 
 
-def test_the_nominal_energy_predicts_that_of_other_pictures() -> None:
+def test_the_nominal_contrast_predicts_that_of_other_pictures() -> None:
     for look in (Look(octaves=3), Look(octaves=3, step=3.0), Look(octaves=3, spectrum=0.7)):
         dreamer = Dreamer(TinyExtractor(), look)
         for picture in (noise(96, 128, seed=9), noise(120, 160, seed=8, low=0.1, high=0.9)):
-            reached = float((dreamer.dream(picture) - picture).square().mean().sqrt())
-            assert reached == pytest.approx(dreamer.nominal_energy, rel=0.35)
+            reached = float(contrast(dreamer.dream(picture) - picture))
+            assert reached == pytest.approx(dreamer.nominal_contrast, rel=0.35)
 
 
 def fine_grain(dreamed: torch.Tensor) -> float:

@@ -155,4 +155,4 @@ def test_a_guide_leaves_its_dreamer_as_it_was() -> None:
     guided = dreamer.guided_by(noise(30, 30, seed=3))
     assert not torch.equal(guided.dream(noise(48, 64)), before)
     assert torch.equal(dreamer.dream(noise(48, 64)), before)
-    assert guided.nominal_energy == dreamer.nominal_energy
+    assert guided.nominal_contrast == dreamer.nominal_contrast

@@ -64,9 +64,9 @@ def test_a_pixel_settles_where_pull_and_push_are_equal() -> None:
 
 def test_step_decay_is_the_last_step_over_the_first() -> None:
     look = Look(step=2.0, step_decay=0.25)
-    lengths = [look.step_at(i, 5) * 255 for i in range(5)]
+    lengths = [2.0 * look.decay_at(i, 5) for i in range(5)]
     assert lengths == pytest.approx([2.0, 2.0 * 0.25**0.25, 1.0, 2.0 * 0.25**0.75, 0.5])
-    assert look.step_at(0, 1) * 255 == pytest.approx(2.0)
+    assert look.decay_at(0, 1) == pytest.approx(1.0)
     first = Dreamer(TinyExtractor(), Look(octaves=1, iterations=(2,), jitter=0, step_decay=1e-6)).dream(PICTURE)
     only = Dreamer(TinyExtractor(), Look(octaves=1, iterations=(1,), jitter=0)).dream(PICTURE)
     assert torch.allclose(first, only, atol=1e-5)

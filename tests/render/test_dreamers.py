@@ -106,8 +106,8 @@ def test_every_setting_of_the_look_reaches_the_dream_core() -> None:
     """Each is given a value that is not its default; a field that is forgotten keeps its own."""
     values = {
         "octaves": 3, "octave_scale": 1.7, "octave_sizes": (100, 0), "iterations": (4,), "step": 2.5,
-        "step_decay": 0.5, "jitter": 7, "spectrum": 0.3, "laplacian": 2, "smooth": 1.5, "tv": 0.25, "l2": 0.125,
-        "keep_color": True, "spread": 0.75, "seed": 11,
+        "step_decay": 0.5, "jitter": 7, "color_prior": 0.45, "spectrum": 0.3, "laplacian": 2, "smooth": 1.5,
+        "tv": 0.25, "l2": 0.125, "keep_color": True, "spread": 0.75, "seed": 11,
     }  # fmt: skip
     elsewhere = {"strength", "mask", "quality"}  # in the plan of a frame, and in numbers of steps
     assert set(values) | elsewhere == set(LookSettings.model_fields) | set(ConditioningSettings.model_fields)

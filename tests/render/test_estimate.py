@@ -16,6 +16,7 @@ from dreamvid.media.segments import packet_sizes
 from dreamvid.models import Network, load_network
 from dreamvid.notices import Downloading, Notice, Said
 from dreamvid.render import Finished, Job, dreamers, render_job
+from dreamvid.render.carry import SETTLING_PASSES
 from dreamvid.render.estimate import Estimate, estimate_job, estimate_zoom
 from dreamvid.render.zoom_job import NOISE, ZoomJob
 from dreamvid.settings import ZoomSettings, build_settings, make_settings
@@ -44,9 +45,9 @@ def test_it_is_near_and_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_cut_costs_what_a_shots_first_frame_takes_more(tmp_path: Path) -> None:
     steep = estimate_job(job(tmp_path / "out.mp4", iterations=9, warm_iterations=1, octaves=1))
-    assert steep.cut / steep.frame == pytest.approx(8)
+    assert steep.cut / steep.frame == pytest.approx(8 + SETTLING_PASSES)
     even = estimate_job(job(tmp_path / "out.mp4", iterations=1, warm_iterations=1, octaves=1))
-    assert even.cut == 0
+    assert even.cut / even.frame == pytest.approx(SETTLING_PASSES)
 
 
 def test_parts_sequences_and_every(tmp_path: Path) -> None:

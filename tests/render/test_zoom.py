@@ -33,7 +33,8 @@ Film = npt.NDArray[np.float32]
 
 def zoom(picture: Tensor = PICTURE, extractor: TinyExtractor | None = None, **values: Any) -> Film:
     settings = build_settings(ZoomSettings, {"duration": 1, "warm_iterations": (2, 1), "zoom": 1.5}, values)
-    look = Look(octaves=2, jitter=4, spectrum=0.7, step=settings.step, iterations=(4,))
+    step = 1.5 if settings.step is None else settings.step
+    look = Look(octaves=2, jitter=4, spectrum=0.7, step=step, iterations=(4,))
     clock = Clock(settings.fps, frame_count(settings))
     planner = Planner(Dreamer(extractor or TinyExtractor(), look), settings, clock, governed=False)
     pairs = list(Zoom(picture, planner, Tone.of(picture)).dream())

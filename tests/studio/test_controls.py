@@ -93,7 +93,7 @@ def test_only_what_differs_from_the_defaults_is_shown(chosen: set[str]) -> None:
     words = command_words("clip.mp4", typed({key: SOME[key] for key in chosen}))
     flags = {word.removeprefix("--no-").removeprefix("--").partition("=")[0] for word in words if word[:2] == "--"}
     assert flags == chosen
-    assert command_words("clip.mp4", {"strength": "1.0", "octaves": "4", "keep-color": False}) == ["clip.mp4"]
+    assert command_words("clip.mp4", {"strength": "1.0", "octaves": "auto", "keep-color": False}) == ["clip.mp4"]
 
 
 def test_a_step_that_is_set_holds_for_layers_with_a_step_of_their_own() -> None:

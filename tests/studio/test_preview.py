@@ -17,10 +17,9 @@ from dreamvid.dream.objective import Target
 from dreamvid.models import Network, load_network
 from dreamvid.notices import Notice, Said
 from dreamvid.render import dreamers
-from dreamvid.render.dreamers import make_look
 from dreamvid.settings import make_settings
 from dreamvid.studio import preview
-from dreamvid.studio.preview import SHOWN_SIDE, Previewer, held_octaves
+from dreamvid.studio.preview import Previewer
 from tests.tiny import TinyExtractor, noise
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "journey.mp4"
@@ -100,25 +99,3 @@ def test_channels_are_ranked_as_layers_of_their_own(previewer: Previewer) -> Non
     ranked = previewer.rank_channels(still, settings, 4)
     assert len({target.channels for target in ranked}) == 4
     assert {target.name for target in ranked} == {"conv2"}
-
-
-def test_held_octaves_are_the_previews_and_finer_ones() -> None:
-    settings = make_settings({})
-    held = make_settings(held_octaves(settings, (1920, 1080)))
-    assert held.octave_sizes == (89, 124, 174, 243, 486, 0)
-    assert held.iterations == (*settings.iterations, 2, 2)
-    look, plain = make_look(held, []), make_look(settings, [])
-    preview_size = (243, SHOWN_SIDE)
-    # The preview stays what it was, but for a column here and there.
-    assert [height for height, _ in look.sizes(preview_size)] == [height for height, _ in plain.sizes(preview_size)]
-    for mine, before in ((held.iterations, settings.iterations), (held.warm_iterations, settings.warm_iterations)):
-        shown = look.iterations_per_octave(mine)[: len(plain.sizes(preview_size))]
-        assert shown == plain.iterations_per_octave(before)
-    assert look.sizes((1080, 1920))[:3] == [(89, 158), (124, 220), (174, 309)]
-
-
-@pytest.mark.parametrize(
-    ("values", "size"), [({}, (432, 243)), ({}, (200, 100)), ({"octave_sizes": "90,full"}, (1920, 1080))]
-)
-def test_there_may_be_nothing_to_hold(values: dict[str, str], size: tuple[int, int]) -> None:
-    assert held_octaves(make_settings(values), size) == {}
