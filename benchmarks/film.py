@@ -81,7 +81,7 @@ def main() -> None:
     network, weights = load(options.model)
     settings = make_settings({"model": options.model, "layer": options.layer, "size": options.size})
     aims = load_aims(settings, networks={(options.model, None): network})
-    settings = settings.for_model(network.spec.look_for([options.layer]))
+    settings = settings.for_model(network.spec.look)
     print(f"{describe_machine(device)}, {machine.precision}")
     print(f"{options.model} ({weights}) {options.layer} at {options.size}\n")
 
@@ -118,7 +118,7 @@ def render(
 ) -> tuple[list[tuple[float, float]], list[float], float]:
     """Dream the first shot as a render does; (energy, seconds) and warped errors of its frames, and the wall time."""
     original = Dreamer.dream
-    dreamer.nominal_energy  # noqa: B018 - once a render, whatever its length
+    dreamer.step  # noqa: B018 - calibration: once for a look, whatever the film's length
     Dreamer.dream = busy.watch(original)  # type: ignore[method-assign]
     shown, errors = [], []
     try:

@@ -33,7 +33,7 @@ def frame_times(machine: Machine, frames: int, **values: Any) -> tuple[list[floa
     """Seconds of each frame of the clip's first shot, played to and fro, and the process's peak memory in MiB."""
     settings = make_settings({"model": "dreamnet", "layer": "inception4d", "precision": "fp32"}, values)
     aims = load_aims(settings)
-    settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
+    settings = settings.for_model(aims[0].network.spec.look)
     planner = Planner(make_dreamer(aims, settings, machine), settings, Clock(Fraction(24)))
     with open_reader(CLIP, size=settings.size, frames=SHOT) as reader:
         shot = list(reader)

@@ -42,7 +42,7 @@ def lift(dreamer: Dreamer, dream: Tensor, raw: Tensor) -> float:
 def dreamer_in(settings: Settings, precision: str, device: str) -> Dreamer:
     """The dreamer of some settings in `fp32` or `bf16`."""
     aims = load_aims(settings)
-    settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
+    settings = settings.for_model(aims[0].network.spec.look)
     return make_dreamer(aims, settings, choose_machine(device, precision))
 
 

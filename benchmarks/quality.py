@@ -37,7 +37,7 @@ def measure(frames: int, *, carried: bool, iterations: str, device: torch.device
     values |= {"warm_iterations": iterations} if carried else {"iterations": iterations}
     settings = make_settings(values)
     aims = load_aims(settings)
-    settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
+    settings = settings.for_model(aims[0].network.spec.look)
     dreamer = make_dreamer(aims, settings, choose_machine())
     with open_reader(CLIP, frames=frames) as reader:
         planner = Planner(dreamer, settings, Clock(reader.rate or 24))
@@ -70,7 +70,7 @@ def passes(settings: Settings, counts: tuple[int, ...], size: tuple[int, int]) -
 
     look = make_look(settings, [])
     sizes = look.sizes(size)
-    steps = look.iterations_per_octave(counts)
+    steps = look.iterations_per_octave(counts, len(sizes))
     return sum(n * math.prod(s) for n, s in zip(steps, sizes, strict=True)) / math.prod(size)
 
 

@@ -1,6 +1,7 @@
 """One gradient step: ours, beside the step that a textbook writes, and beside the floor.
 
     uv run python benchmarks/step.py [--size 640x360] [--model googlenet --layer inception4d] [--rounds 15]
+    uv run python benchmarks/step.py --beside efficientnet_lite0/block10 --beside dreamnet/inception4d
 
 The floor is the number of operations of the forward and backward pass up to the layer, divided by the rate at which
 this machine does convolutions like theirs: each of the network's own convolutions by itself, measured in the same run.
@@ -17,9 +18,11 @@ from timing import Timing, describe_machine, median_ratio, time_in_turns
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dreamvid.dream import Dreamer, Look, Target
+from dreamvid.dream import Dreamer, Target
 from dreamvid.machine import choose_machine
 from dreamvid.models import load_network
+from dreamvid.render.dreamers import make_look
+from dreamvid.settings import make_settings
 
 
 def our_step(model: str, layer: str, size: tuple[int, int], precision: str, device: str) -> Callable[[], object]:
@@ -27,7 +30,8 @@ def our_step(model: str, layer: str, size: tuple[int, int], precision: str, devi
     machine = choose_machine(device, precision)
     network = load_network(model, random_seed=0)
     extractor = network.extractor([layer], device=machine.device, dtype=machine.dtype)
-    dreamer = Dreamer(extractor, Look(targets=(Target(),), octaves=1, iterations=(1,)), machine.device)
+    look = make_look(make_settings({"octaves": 1, "iterations": 1, "step": 1}), [Target()])
+    dreamer = Dreamer(extractor, look, machine.device)
     image = torch.rand(1, 3, *size, device=machine.device)
     return lambda: dreamer.dream(image)
 
@@ -70,6 +74,7 @@ def main() -> None:
     parser.add_argument("--size", default="640x360", help="of the picture, WxH")
     parser.add_argument("--model", default="googlenet")
     parser.add_argument("--layer", default="inception4d")
+    parser.add_argument("--beside", action="append", default=[], metavar="MODEL/LAYER", help="our step with another")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
@@ -86,15 +91,24 @@ def main() -> None:
         steps[f"dreamvid {machine.precision}"] = our_step(
             options.model, options.layer, size, machine.precision, options.device
         )
+    for other in options.beside:
+        model, _, layer = other.partition("/")
+        for precision in dict.fromkeys(["fp32", machine.precision]):
+            steps[f"{other}, {precision}"] = our_step(model, layer, size, precision, options.device)
     print(f"{describe_machine(machine.device)}\n{options.model} {options.layer} at {options.size}\n")
     times = time_in_turns(steps, rounds=options.rounds, device=machine.device)
     least, operations = floor(options.model, options.layer, size, machine.device, options.rounds)
     floor_time = Timing(least, least, least, least)
     print("| step | median (quartiles) | textbook / it | it / floor |\n|---|---|---|---|")
-    for name, timing in times.items():
+    mine = {name: timing for name, timing in times.items() if "/" not in name}
+    for name, timing in mine.items():
         print(f"| {name} | {timing} | {median_ratio(times['textbook'], timing):.2f} | "
               f"{median_ratio(timing, floor_time):.2f} |")  # fmt: skip
     print(f"| floor: convolutions alone, fp32 | {least * 1e3:.1f} ms | {times['textbook'].median / least:.2f} | 1 |")
+    for name, timing in times.items():
+        if name not in mine:
+            ours = times[f"dreamvid {name.rpartition(', ')[2]}"]
+            print(f"| {name} | {timing} | its time over {options.model}'s: {median_ratio(timing, ours):.2f} | |")
     print(f"\n{operations:.1f} GFLOP up to the layer and back; {operations / least:.0f} GFLOP/s in convolutions")
 
 

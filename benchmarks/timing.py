@@ -13,8 +13,6 @@ from pathlib import Path
 
 import torch
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 
 @dataclass(frozen=True)
 class Timing:

@@ -51,7 +51,7 @@ Cell = npt.NDArray[np.uint8]
 
 
 def settings_for(layer: str, weights: Path | None = None) -> Settings:
-    look = MODELS[MODEL].look_for([layer])
+    look = MODELS[MODEL].look
     return make_settings({"model": MODEL, "layer": layer, "weights": weights}).for_model(look)
 
 

@@ -36,13 +36,25 @@ _TORCHVISION_LICENCE = "BSD-3-Clause (torchvision), trained on ImageNet"
 
 _GOOGLENET_LAYER = re.compile(r"(?:(?:inception|mixed)[-_]?(?P<block>[345][a-e])|(?P<conv>conv[123]))(?:$|[^0-9a-z])")
 _LITE0_DREAMS_OF = {
-    "stem": "contrast", "block0": "fine ripples", "block1": "folds, as in thick paint", "block2": "strokes and facets",
-    "block3": "ribs and hatching", "block4": "woven bands", "block5": "mosaics, stripes, first eyes",
-    "block6": "whorls", "block7": "shells, spots, windows", "block8": "scales, eyes, snails",
-    "block9": "eyes, snouts, ferns", "block10": "animals: dogs, monkeys, birds",
-    "block11": "creatures of scales, cacti", "block12": "feathers and scales", "block13": "dogs, domes, trees: finer scenes", "block14": "domes, dogs, gardens",
-    "block15": "outlines of things", "head": "scattered parts",
-}  # fmt: skip
+    "stem": "contrast",
+    "block0": "fine ripples",
+    "block1": "folds, as in thick paint",
+    "block2": "strokes and facets",
+    "block3": "ribs and hatching",
+    "block4": "woven bands",
+    "block5": "mosaics, stripes, first eyes",
+    "block6": "whorls",
+    "block7": "shells, spots, windows",
+    "block8": "scales, eyes, snails",
+    "block9": "eyes, snouts, ferns",
+    "block10": "animals: dogs, monkeys, birds",
+    "block11": "creatures of scales, cacti",
+    "block12": "feathers and scales",
+    "block13": "dogs, domes, trees: finer scenes",
+    "block14": "domes, dogs, gardens",
+    "block15": "outlines of things",
+    "head": "scattered parts",
+}
 # Of networks with the same strides at the same depths; each block is the last of GoogLeNet's stage that is as deep.
 _LITE0_FOR_GOOGLENET = {
     "conv1": "stem", "conv2": "block0", "conv3": "block1", "3a": "block3", "3b": "block4", "4a": "block5",
@@ -94,7 +106,6 @@ class ModelSpec:
         dreams_of: what the dreams on its layers show, in a few words.
         googlenet_layers: the layer as deep as each of GoogLeNet's (`4d`, `conv2`), for `auto`.
         look: settings of the look that suit this network better than the general defaults.
-        layer_looks: the same for single layers.
     """
 
     name: str
@@ -119,7 +130,6 @@ class ModelSpec:
     dreams_of: Mapping[str, str] = field(default_factory=dict, repr=False)
     googlenet_layers: Mapping[str, str] = field(default_factory=dict, repr=False)
     look: Mapping[str, Any] = field(default_factory=dict)
-    layer_looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def counterpart(self, layer: str) -> str | None:
         """The layer as deep as one of GoogLeNet's, named in any of its spellings; None where there is none.
@@ -128,10 +138,6 @@ class ModelSpec:
         """
         found = _GOOGLENET_LAYER.match(layer.strip().lower())
         return None if found is None else self.googlenet_layers.get(found["block"] or found["conv"])
-
-    def look_for(self, layers: Sequence[str]) -> dict[str, Any]:
-        """The settings of the look that suit this network, and the layer where only one is dreamed on."""
-        return {**self.look, **(self.layer_looks.get(layers[0], {}) if len(layers) == 1 else {})}
 
 
 def _torchvision_builder(name: str, head: str, **options: Any) -> Builder:
@@ -284,14 +290,6 @@ _SPECS = (
         resource="dreamnet.safetensors",
         megabytes=5.2,
         layer_names=spellings.googlenet(pools=()),
-        # With steps of one length early layers burn: 63 levels RMS at conv2, 53 at inception3a, 29 at 4d.
-        layer_looks={
-            layer: {"step": step}
-            for layer, step in (
-                ("conv1", 0.7), ("conv2", 0.7), ("conv3", 0.7), ("inception3a", 0.9), ("inception3b", 1.0),
-                ("inception4a", 1.2), ("inception4b", 1.3), ("inception4c", 1.4),
-            )
-        },
     ),
     _efficientnet_lite(
         0,

@@ -24,6 +24,8 @@ _RADIUS_WHEN_SMALL = 5  # px
 SETTLING_PASSES = 4
 """Carried steps on a shot's first frame before it is shown, so that it is what the later ones will be."""
 _MOST_GROWTH = 1.25  # of the residual, from one frame to the next
+_RESTING_GAIN = 0.25  # how long the steps are where nothing moves, over that where something does
+_WEARING_MOTION = 0.5  # px a frame: by half a pixel resampling wears off as much as it can
 _FRESH_GAIN = 3.0  # how much longer the steps are where content was just uncovered
 
 
@@ -49,7 +51,8 @@ class Carry:
     def follow(self, raw: Tensor, track: Track, plan: FramePlan[Settings]) -> Tensor:
         """The residual of the next frame, dreamed on from the carried one; `track` leads back from it.
 
-        More iterations are spent the more of the picture is new, and longer steps just there.
+        More iterations are spent the more of the picture is new, and longer steps just there; where nothing moves they
+        are shorter, or the dream would boil.
         """
         fresh = self._measure_fresh(track)
         look = plan.dreamer.look
@@ -58,7 +61,7 @@ class Carry:
             look.iterations_per_octave(counts, octaves) for counts in (look.iterations, plan.settings.warm_iterations)
         )
         counts = [w + max(0, round((c - w) * self.fresh)) for c, w in zip(cold, warm, strict=True)]
-        return self._dream_on(raw, self._warped(track), plan, counts, 1 + (_FRESH_GAIN - 1) * fresh)
+        return self._dream_on(raw, self._warped(track), plan, counts, step_gain(track, fresh, plan.is_steady))
 
     def coast(self, raw: Tensor, track: Track, plan: FramePlan[Settings]) -> Tensor:
         """Move the residual along without dreaming: the frames between those of `--every N`."""
@@ -93,6 +96,18 @@ class Carry:
         residual = residual - 0.5 * _low_pass(residual)
         self.residual = level(residual, raw, plan.contrast, most=_MOST_GROWTH)
         return self.residual
+
+
+def step_gain(track: Track, fresh: Tensor, is_steady: bool) -> Tensor:
+    """What a carried frame's steps are multiplied by, (1, 1, H, W).
+
+    They renew what resampling has worn off; only where what is dreamed changes they must move the dream at rest, too.
+    """
+    rest = _RESTING_GAIN if is_steady else 1.0
+    worn = (track.flow.norm(dim=1, keepdim=True) / _WEARING_MOTION).clamp_max(1)
+    gain = rest + (1 - rest) * worn
+    longer: Tensor = gain + (_FRESH_GAIN - gain) * fresh
+    return longer
 
 
 def _clipped_off(raw: Tensor, carried: Tensor) -> Tensor:

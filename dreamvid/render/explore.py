@@ -297,8 +297,7 @@ class _Studio:
         for _, group in itertools.groupby(sorted(trials, key=lambda trial: first[taps[trial]]), taps.__getitem__):
             dreamer = None
             for trial in group:
-                own_look = aims[trial][0].network.spec.look_for([aim.tap for aim in aims[trial]])
-                settings = trial.settings.for_model(own_look)
+                settings = trial.settings.for_model(aims[trial][0].network.spec.look)
                 if dreamer is None:
                     dreamer = make_dreamer(aims[trial], settings, self.machine)
                 look = make_look(settings, [aim.target for aim in aims[trial]])

@@ -35,6 +35,7 @@ class FramePlan(Generic[S]):
         settings: those of its moment; nothing in them varies.
         contrast: what the residual is brought to, see `dream.level`; None: it is left as it is.
         gain: what the residual is multiplied by where it is shown.
+        is_steady: whether what is dreamed stays the same throughout the film, but for its strength.
         mask: (1, 1, H, W) in [0, 1] on the dreamer's device, or None: where the dream may be seen.
     """
 
@@ -43,6 +44,7 @@ class FramePlan(Generic[S]):
     contrast: float | None = None
     gain: float = 1.0
     mask: Tensor | None = None
+    is_steady: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,13 @@ class Planner(Generic[S]):
             return FramePlan(dreamer, settings, contrast, settings.strength, self._shown_mask)
         peak = self._peak_strength
         contrast = peak * length * self._mixed(moment, lambda one: one.nominal_contrast)
-        return FramePlan(dreamer, settings, contrast, settings.strength / peak if peak else 0.0, self._shown_mask)
+        gain = settings.strength / peak if peak else 0.0
+        return FramePlan(dreamer, settings, contrast, gain, self._shown_mask, self._is_steady)
+
+    @property
+    def _is_steady(self) -> bool:
+        changes = self.settings.schedules.keys() - {"strength"}
+        return not changes and not self.settings.layer_timelines and (self._guide is None or self._guide.rate is None)
 
     @functools.cached_property
     def _peak_strength(self) -> float:

@@ -61,7 +61,7 @@ def prepare(
     yield from load_networks(settings, networks)
     aims = load_aims(settings, networks)
     yield from auto_layers(aims, settings)
-    settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
+    settings = settings.for_model(aims[0].network.spec.look)
     dreamer = make_dreamer(aims, settings, machine)
     dreamer.check_size(size)
     _check_moments(settings, clock)

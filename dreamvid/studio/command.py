@@ -34,8 +34,7 @@ def essential(given: Given) -> dict[str, Any]:
 def _opinions() -> set[str]:
     from dreamvid.models import MODELS
 
-    looks = [look for spec in MODELS.values() for look in (spec.look, *spec.layer_looks.values())]
-    return {key_of(name) for look in looks for name in look}
+    return {key_of(name) for spec in MODELS.values() for name in spec.look}
 
 
 def command_words(source: str, given: Given) -> list[str]:

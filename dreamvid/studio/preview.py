@@ -144,7 +144,7 @@ class Previewer:
     def own_look(self, settings: Settings) -> Settings:
         """`settings` with what the network and its layer suggest where nobody chose."""
         aims = self._aims(settings)
-        return settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
+        return settings.for_model(aims[0].network.spec.look)
 
     def model(self, settings: Settings) -> str:
         """The network that dreams first."""
@@ -170,7 +170,7 @@ class Previewer:
     def _plan(self, still: Still, settings: Settings) -> FramePlan[Settings]:
         machine = self._on()
         aims = load_aims(settings, networks=self._networks)
-        settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
+        settings = settings.for_model(aims[0].network.spec.look)
         taps = tuple((aim.network, aim.tap) for aim in aims)
         if taps not in self._dreamers:
             self._dreamers[taps] = make_dreamer(aims, settings, machine)

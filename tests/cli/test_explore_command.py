@@ -135,7 +135,7 @@ def test_settings_of_preset_file_and_flags_are_those_of_a_render(still: str) -> 
     grid = ["--grid", "layer=conv2", "--cell", "56"]
     quick = ["--model", "dreamnet", "--octaves", "2", "--iterations", "1", "--progress", "none"]
     run(still, *quick, "--preset", "classic", "--config", "look.yaml", "--step", "3", *grid, "-o", "a.png")
-    plain = ["--octave-scale", "1.5", "--step", "3", "--spectrum", "0", "--spread", "0", "--jitter", "32"]
+    plain = ["--octave-scale", "1.5", "--step", "3", "--spectrum", "0", "--spread", "0", "--color-prior", "0"]
     run(still, *quick, *plain, *grid, "-o", "b.png")
     images = [re.findall(r"base64,([^\"]+)", Path(name).read_text(encoding="utf-8")) for name in ("a.html", "b.html")]
     assert images[0] == images[1]

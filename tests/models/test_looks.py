@@ -1,23 +1,16 @@
 from __future__ import annotations
 
-from dreamvid.models import MODELS, load_network
+from dreamvid.models import MODELS
 from dreamvid.settings import make_settings
 
 
-def test_a_single_layers_look_applies_to_it_alone() -> None:
-    spec = MODELS["dreamnet"]
-    early = spec.look_for(["inception3a"])["step"]
-    assert early < 1.5
-    assert "step" not in spec.look_for(["inception3a", "inception4d"])
-    assert make_settings({}).for_model(spec.look_for(["inception3a"])).step == early
-    assert make_settings({"step": 3}).for_model(spec.look_for(["inception3a"])).step == 3
+def test_a_networks_look_stands_in_for_what_nobody_has_set() -> None:
+    look = {"spectrum": 1.5, "jitter": 8}
+    assert make_settings({}).for_model(look).spectrum == 1.5
+    chosen = make_settings({"spectrum": 0.2}).for_model(look)
+    assert (chosen.spectrum, chosen.jitter) == (0.2, 8)
 
 
-def test_every_look_names_layers_and_settings_that_are_there() -> None:
+def test_every_look_names_settings_that_are_there() -> None:
     for spec in MODELS.values():
         make_settings(spec.look)
-        if spec.layer_looks:
-            network = load_network(spec.name)
-            for layer, look in spec.layer_looks.items():
-                assert network.resolve(layer) == layer
-                make_settings(look)

@@ -13,7 +13,7 @@ import torch
 from dreamvid.dream import Dreamer, Look, TileBudget
 from dreamvid.motion import Motion, mark_cuts
 from dreamvid.render import FrameDone, Notice, ShotStarted
-from dreamvid.render.carry import SETTLING_PASSES, Carry
+from dreamvid.render.carry import SETTLING_PASSES, Carry, step_gain
 from dreamvid.render.film import Film
 from dreamvid.render.frames import Track, to_frame, to_tensor
 from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
@@ -171,6 +171,30 @@ def test_iterations_are_spent_where_content_is_new() -> None:
         calls.append(extractor.calls)
     assert calls[0] == 2 + 1
     assert calls[0] < calls[1] < calls[2] == 6 + 6
+
+
+def test_where_nothing_moves_the_dream_rests() -> None:
+    """Shorter steps where nothing wears the dream off, unless what is dreamed changes; longer ones where all is new."""
+    frame = torch.zeros(1, 2, 4, 4), torch.ones(1, 1, 4, 4)
+    still, moving = Track(*frame), Track(frame[0] + 1, frame[1])
+    fresh = torch.zeros(1, 1, 4, 4)
+    rest, changing, going = (
+        float(step_gain(track, fresh, steady).mean()) for track, steady in ((still, True), (still, False), (moving, True))
+    )
+    assert rest < 0.5 * changing
+    assert changing == going == 1
+    assert float(step_gain(still, fresh + 1, True).mean()) > 2 * going
+    planner = Planner(Dreamer(TinyExtractor(), LOOK), make_settings({"strength": "0.5 + t"}), Clock(Fraction(24), 5))
+    assert planner.at(0).is_steady
+    planner = Planner(Dreamer(TinyExtractor(), LOOK), make_settings({"spectrum": "0.5 + t"}), Clock(Fraction(24), 5))
+    assert not planner.at(0).is_steady
+
+
+def test_a_shots_first_frame_is_as_the_later_ones() -> None:
+    frame = drifting(1)[0]
+    dreams, events = film([frame] * 30, cuts="none")
+    energies = [event.energy for event in events if isinstance(event, FrameDone)]
+    assert energies == pytest.approx([energies[-1]] * 30, rel=0.03)
 
 
 def test_what_cannot_be_trusted_is_not_carried() -> None:

@@ -148,7 +148,7 @@ def test_another_recipe_is_refused_with_what_differs_and_fresh_starts_over(tmp_p
     target = tmp_path / "out.mp4"
     stop_after(job(target), 5)
     for values, message in (
-        ({"step": 2}, r"out.mp4.journal holds an unfinished render with another step \(0.9, now 2.0\).*--fresh"),
+        ({"step": 2}, r"out.mp4.journal holds an unfinished render with another step \(nothing, now 2.0\).*--fresh"),
         ({"frames": 19}, r"another frames \(20, now 19\)"),
         ({"strength": "0:(1), 9:(2)"}, r"another strength \(1.0, now 0:\(1\), 9:\(2\)\)"),
         ({"layer": "inception3b"}, r"another layer \(inception3a, now inception3b\)"),

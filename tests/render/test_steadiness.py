@@ -54,7 +54,7 @@ class Still:
 def dream(reader, cuts=(), **options) -> Frames:
     settings = make_settings({"model": "dreamnet", "layer": "inception4d", **options})
     aims = load_aims(settings)
-    settings = settings.for_model(aims[0].network.spec.look_for([aim.tap for aim in aims]))
+    settings = settings.for_model(aims[0].network.spec.look)
     machine = choose_machine()
     planner = Planner(make_dreamer(aims, settings, machine), settings, Clock(Fraction(reader.rate)))
     pairs = Film(planner, machine.device).dream(reader, cuts)
