@@ -178,9 +178,8 @@ def test_where_nothing_moves_the_dream_rests() -> None:
     frame = torch.zeros(1, 2, 4, 4), torch.ones(1, 1, 4, 4)
     still, moving = Track(*frame), Track(frame[0] + 1, frame[1])
     fresh = torch.zeros(1, 1, 4, 4)
-    rest, changing, going = (
-        float(step_gain(track, fresh, steady).mean()) for track, steady in ((still, True), (still, False), (moving, True))
-    )
+    cases = ((still, True), (still, False), (moving, True))
+    rest, changing, going = (float(step_gain(track, fresh, steady).mean()) for track, steady in cases)
     assert rest < 0.5 * changing
     assert changing == going == 1
     assert float(step_gain(still, fresh + 1, True).mean()) > 2 * going
@@ -192,7 +191,7 @@ def test_where_nothing_moves_the_dream_rests() -> None:
 
 def test_a_shots_first_frame_is_as_the_later_ones() -> None:
     frame = drifting(1)[0]
-    dreams, events = film([frame] * 30, cuts="none")
+    _, events = film([frame] * 30, cuts="none")
     energies = [event.energy for event in events if isinstance(event, FrameDone)]
     assert energies == pytest.approx([energies[-1]] * 30, rel=0.03)
 
