@@ -142,7 +142,7 @@ class LookSettings(Group):
         zero="full",
     )
     iterations: Iterations = setting(
-        (28, 16, 6, 1),
+        (28, 16, 6, 2),
         "Steps per octave, coarse to fine, on a shot's first frame; one number serves all, more octaves than numbers "
         "get numbers between these",
         "N[,N…]",

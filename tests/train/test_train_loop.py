@@ -386,7 +386,7 @@ def test_a_device_that_is_not_there_is_an_error(device: str, tiny: TrainSettings
         train(changed(tiny, device=device))
 
 
-NETWORKS = ["resnet50", "googlenet"]
+NETWORKS = ["resnet50", "googlenet", "efficientnet_lite0"]
 LARGE_NETWORKS = ["vgg11", "vgg16", "vgg19", "resnet101", "resnet152"]
 
 
