@@ -263,8 +263,6 @@ def test_pictures_songs_and_networks_of_ones_own(page: Any, tmp_path: Path) -> N
 def test_a_render_is_cancelled_and_gone_on_with(page: Any) -> None:
     drop(page, SAMPLE)
     until(lambda: settled(page))
-    page.click("#hold")
-    until(lambda: "--octave-sizes 89,124,174,243,full" in command(page))
     page.get_by_role("button", name="Part and size", exact=False).first.click()
     for name, value in (("frames", "40"), ("max-size", "200")):
         set_number(page, f"set-{name}", value)
