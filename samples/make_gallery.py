@@ -42,7 +42,7 @@ HERE = Path(__file__).parent
 PICTURES = ("sky", "landscape", "portrait")
 MODEL = "efficientnet_lite0"
 LAYERS = ("block1", "block3", "block5", "block7", "block8", "block9", "block10", "block11", "block13")
-TRAINED_LAYER = "block10"
+TRAINED_MODEL, TRAINED_LAYER = "dreamnet", "inception4e"
 FRAMES = (0, 20, 51, 52, 72, 95)
 ZOOM_FRAMES = (0, 24, 72, 144, 216, 287)
 CELL = (320, 200)  # px, width and height
@@ -50,13 +50,12 @@ Picture = npt.NDArray[np.float32]
 Cell = npt.NDArray[np.uint8]
 
 
-def settings_for(layer: str, weights: Path | None = None) -> Settings:
-    look = MODELS[MODEL].look
-    return make_settings({"model": MODEL, "layer": layer, "weights": weights}).for_model(look)
+def settings_for(layer: str | None, weights: Path | None = None, model: str = MODEL) -> Settings:
+    return make_settings({"model": model, "layer": layer, "weights": weights}).for_model(MODELS[model].look)
 
 
-def dream_picture(picture: Picture, layer: str, weights: Path | None = None) -> Picture:
-    settings = settings_for(layer, weights)
+def dream_picture(picture: Picture, layer: str, weights: Path | None = None, model: str = MODEL) -> Picture:
+    settings = settings_for(layer, weights, model)
     machine = choose_machine()
     plan = Planner(make_dreamer(load_aims(settings), settings, machine), settings, STILL, governed=False).at(0)
     raw = to_tensor(picture, machine.device)
@@ -95,7 +94,7 @@ def make_layer_sheet() -> Cell:
 
 
 def make_film_sheet() -> Cell:
-    settings = settings_for(MODELS[MODEL].default_layer)
+    settings = settings_for(None)
     machine = choose_machine()
     with open_reader(HERE / "journey.mp4") as reader:
         planner = Planner(make_dreamer(load_aims(settings), settings, machine), settings, Clock(Fraction(reader.rate)))
@@ -127,8 +126,8 @@ def make_trained_sheet(networks: Sequence[Path]) -> Cell:
     sources = [fill(read_image(HERE / f"{name}.jpg")) for name in PICTURES]
     rows = []
     for weights in (None, *networks):
-        name = MODEL if weights is None else weights.stem
-        dreams = [dream_picture(source, TRAINED_LAYER, weights) for source in sources]
+        name = TRAINED_MODEL if weights is None else weights.stem
+        dreams = [dream_picture(source, TRAINED_LAYER, weights, TRAINED_MODEL) for source in sources]
         rows.append(np.concatenate([label(dream, name) for dream in dreams], axis=1))
     return np.concatenate(rows)
 

@@ -295,7 +295,7 @@ def describe_models() -> list[ModelInfo]:
             spec.megabytes,
             spec.classes,
             spec.licence,
-            spec.default_layer,
+            " + ".join(spec.default_layers or (spec.default_layer,)),
             is_at_hand(spec),
             "see --weights" if spec.url is None and spec.package is None
             else f"{spec.megabytes:.0f} MB download" if spec.package is None

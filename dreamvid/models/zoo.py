@@ -93,7 +93,8 @@ class ModelSpec:
         classes: whose classes the weights tell apart.
         licence: of code and weights, as far as their publishers say.
         minimum_side: the smallest picture that passes through the whole network, in pixels.
-        default_layer: what to dream on when nobody says.
+        default_layer: the layer that shows best what the network knows.
+        default_layers: what to dream on together when nobody says; (): the default layer alone.
         description: one line for people.
         url: where the weights are; the end of the file name is the start of their SHA-256.
         resource: the weights' file inside this package, for a network that needs no download.
@@ -118,6 +119,7 @@ class ModelSpec:
     minimum_side: int
     default_layer: str
     description: str
+    default_layers: tuple[str, ...] = ()
     url: str | None = None
     resource: str | None = None
     package: PackageFile | None = None
@@ -306,6 +308,10 @@ _SPECS = (
         layer_names=spellings.efficientnet_lite((1, 2, 2, 3, 3, 4, 1)),
         dreams_of=_LITE0_DREAMS_OF,
         googlenet_layers=_LITE0_FOR_GOOGLENET,
+        # The one draws fur and eyes, the other decides whose: an ImageNet network of its own names what it sees in
+        # such dreams half as surely again as in block10's alone.
+        default_layers=("block10", "block13"),
+        look={"spectrum": 1.0},
     ),
     _efficientnet_lite(
         1,

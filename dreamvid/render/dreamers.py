@@ -60,7 +60,8 @@ def load_aims(settings: DreamSettings, networks: Networks | None = None) -> list
     layers = settings.layer
     if layers is None:
         main = network(settings.model)
-        layers = () if settings.class_ else (LayerTarget(main.spec.default_layer),)
+        names = () if settings.class_ else main.spec.default_layers or (main.spec.default_layer,)
+        layers = tuple(map(LayerTarget, names))
     named = [_split_model(layer, settings.model) for layer in layers]
     aims = [_layer_aim(network(model), layer, settings, number) for number, (model, layer) in enumerate(named)]
     for wanted in settings.class_ or ():

@@ -265,7 +265,7 @@ class _Studio:
     def rank(self, layer: LayerTarget | None, job: Exploration) -> tuple[Ranked, list[_Part]]:
         """The channels of a layer (None: the network's default one) that the frame excites most and least."""
         settings = make_settings(job.values, {"layer": None if layer is None else (layer,), "class": None})
-        (aim,) = self.aims(settings)
+        aim = self.aims(settings)[0]
         self.check([_Trial(settings, (), frozenset())])
         ratios = respond(aim.network, aim.tap, self.still.frame)
         among = torch.tensor(aim.target.channels or range(len(ratios)))

@@ -73,6 +73,7 @@ def test_blocks_are_counted_and_have_the_names_of_keras_and_timm() -> None:
     assert [layers[f"block{number}"].stride for number in (0, 2, 4, 10, 15)] == [2, 4, 8, 16, 32]
     assert network.resolve("block5c") == network.resolve("blocks.4.2") == network.resolve("block_10") == "block10"
     assert network.spec.default_layer == "block10"
+    assert all(network.resolve(name) == name for name in network.spec.default_layers)
     assert network.class_number("school bus") == 779
     assert set(network.spec.dreams_of) == set(layers) - {"mean", "logits"}
 
