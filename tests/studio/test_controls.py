@@ -65,7 +65,7 @@ def test_every_setting_but_those_of_the_machine_has_a_control() -> None:
 def test_a_control_that_is_not_touched_says_nothing(control: Control) -> None:
     shown = control.shown(write_recipe(Settings()))
     text = control.text(shown)
-    assert essential({} if text is None else {control.key: text}).keys() <= {"step"}  # networks have opinions of it
+    assert essential({} if text is None else {control.key: text}).keys() <= {"spectrum"}  # networks have opinions of it
 
 
 @pytest.mark.parametrize("control", [one for one in CONTROLS.values() if one.kind == "slider"], ids=lambda one: one.key)
