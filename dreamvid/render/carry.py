@@ -24,7 +24,7 @@ _RADIUS_WHEN_SMALL = 5  # px
 SETTLING_PASSES = 4
 """Carried steps on a shot's first frame before it is shown, so that it is what the later ones will be."""
 _MOST_GROWTH = 1.25  # of the residual, from one frame to the next
-_RESTING_GAIN = 0.25  # how long the steps are where nothing moves, over that where something does
+_RESTING_GAIN = 0.2  # how long the steps are where nothing moves, over that where something does
 _WEARING_MOTION = 0.5  # px a frame: by half a pixel resampling wears off as much as it can
 _FRESH_GAIN = 3.0  # how much longer the steps are where content was just uncovered
 
