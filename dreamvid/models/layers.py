@@ -86,6 +86,7 @@ class LayerTable:
         self.skeleton = skeleton
         self._model = spec.name
         self._dreams_of = spec.dreams_of
+        self._counterpart = spec.counterpart
         self.graph = _trace(skeleton)
         self._paths = _operation_paths(self.graph)
         self._modules = _module_outputs(self.graph)
@@ -140,7 +141,8 @@ class LayerTable:
         stem = _PRE_SUFFIX.sub("", word).removesuffix(".output")
         node = self._exact.get(stem) or self._loose.get(_squash(stem))
         if node is None:
-            hint = did_you_mean(stem, self._exact)
+            as_deep = self._counterpart(stem)
+            hint = f"; its layer as deep is {as_deep}" if as_deep else did_you_mean(stem, self._exact)
             raise ModelError(
                 f"{self._model} has no layer {text!r}{hint}; `dreamvid layers {self._model}` lists them"
             )
