@@ -138,3 +138,10 @@ def test_what_does_not_dream_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     (network,) = loaded
     assert network() is None
     assert prepared.weights["dreamnet"].name == "dreamnet.safetensors"
+
+
+def test_a_network_may_dream_on_several_layers_where_nobody_says_which() -> None:
+    found = load_aims(make_settings({"model": "efficientnet_lite0"}))
+    assert [(aim.tap, aim.layer) for aim in found] == [("block10", 0), ("block13", 1)]
+    (chosen,) = load_aims(make_settings({"model": "efficientnet_lite0", "layer": "block3"}))
+    assert chosen.tap == "block3"

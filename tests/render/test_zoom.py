@@ -271,3 +271,16 @@ def test_a_zoom_into_numbered_pictures(tmp_path: Path) -> None:
     list(render_zoom(ZoomJob(SAMPLES / "portrait.jpg", tmp_path / "frames" / "%03d.png", settings)))
     with open_reader(tmp_path / "frames" / "%03d.png") as reader:
         assert np.array_equal(np.stack(list(reader)), whole)
+
+
+def test_a_zoom_begins_with_the_dream_of_a_still(tmp_path: Path) -> None:
+    look = {"model": "dreamnet", "layer": "conv2", "octaves": 1, "iterations": 4, "duration": "0.04", "size": "96x96"}
+    frames = []
+    for strength in (0, 1):
+        settings = build_settings(ZoomSettings, look, {"strength": strength, "warm_iterations": 0, "codec": "ffv1"})
+        target = tmp_path / f"{strength}.mkv"
+        list(render_zoom(ZoomJob(SAMPLES / "portrait.jpg", target, settings)))
+        with open_reader(target) as reader:
+            frames.append(next(reader))
+    added = (frames[1] - frames[0]) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    assert float(np.sqrt(np.square(added).mean())) == pytest.approx(25 / 255, rel=0.1)
