@@ -48,10 +48,10 @@ class Look:
 
         The first number is the coarsest octave's and the last the finest's, of one octave alone the first; where there
         are more or fewer octaves than numbers, those between are interpolated. Octaves of absolute sizes keep theirs
-        in a picture too small for the finest.
+        in a picture too small for the finest, whose numbers are then left over at the end.
         """
         wanted = octaves if self.octave_sizes is None else len(self.octave_sizes)
-        return [_interpolated(iterations, place, wanted) for place in range(wanted)][:octaves]
+        return [_interpolated(iterations, place, wanted) for place in range(wanted)]
 
     def decay_at(self, iteration: int, iterations: int) -> float:
         """A step's length over that of its octave's first: falling to `step_decay` over the octave's steps."""

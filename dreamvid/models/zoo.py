@@ -308,8 +308,8 @@ _SPECS = (
         layer_names=spellings.efficientnet_lite((1, 2, 2, 3, 3, 4, 1)),
         dreams_of=_LITE0_DREAMS_OF,
         googlenet_layers=_LITE0_FOR_GOOGLENET,
-        # The one draws fur and eyes, the other decides whose: an ImageNet network of its own names what it sees in
-        # such dreams half as surely again as in block10's alone.
+        # The one draws fur and eyes, the other decides whose: an independent network is half again as sure of what it
+        # sees in such dreams as in those of block10 alone (benchmarks/RESULTS.md).
         default_layers=("block10", "block13"),
         look={"spectrum": 1.0},
     ),
@@ -338,7 +338,7 @@ _SPECS = (
             "dreamvid[networks]",
         ),
         "block13",
-        description="deeper and wider: richer scenes; takes half as long again",
+        description="deeper and wider: richer scenes; a little slower",
         layer_names=spellings.efficientnet_lite((1, 3, 3, 4, 4, 5, 1)),
     ),
     _torchvision(

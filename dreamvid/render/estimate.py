@@ -180,7 +180,7 @@ def _work(look: Look, iterations: tuple[int, ...], size: tuple[int, int]) -> flo
     """Steps times pixels, over all octaves; at least one pixel's."""
     sizes = look.sizes(size)
     counts = look.iterations_per_octave(iterations, len(sizes))
-    return max(1.0, sum(count * math.prod(octave) for count, octave in zip(counts, sizes, strict=True)))
+    return max(1.0, sum(count * math.prod(octave) for count, octave in zip(counts, sizes, strict=False)))
 
 
 def _whole_size(sizes: list[int], frames: int, between_keys: int) -> int:

@@ -146,7 +146,11 @@ def test_iterations_reach_from_the_coarsest_octave_to_the_finest(
 
 def test_absolute_octaves_keep_their_steps_in_a_small_picture() -> None:
     look = Look(octave_sizes=(100, 200, 400))
-    assert look.iterations_per_octave((9, 6, 3), len(look.sizes((150, 300)))) == [9, 6]
+    octaves = len(look.sizes((150, 300)))
+    assert octaves == 2
+    counts = look.iterations_per_octave((9, 6, 3), octaves)
+    assert counts == [9, 6, 3]  # of which the last is not used
+    assert look.iterations_per_octave(counts, octaves) == counts  # as carried frames hand them on
 
 
 @pytest.mark.parametrize("lines", [270, 432, 1080, 2160])
