@@ -16,7 +16,7 @@ from dreamvid.machine import Machine
 from dreamvid.models import Network, load_network
 from dreamvid.notices import Notice, Said, outcome
 from dreamvid.render import dreamers
-from dreamvid.render.dreamers import load_aims, make_dreamer, make_look
+from dreamvid.render.dreamers import auto_layers, load_aims, make_dreamer, make_look
 from dreamvid.render.plan import STILL
 from dreamvid.render.preparation import prepare
 from dreamvid.settings import ConditioningSettings, LookSettings, Settings, make_settings
@@ -145,3 +145,14 @@ def test_a_network_may_dream_on_several_layers_where_nobody_says_which() -> None
     assert [(aim.tap, aim.layer) for aim in found] == [("block10", 0), ("block13", 1)]
     (chosen,) = load_aims(make_settings({"model": "efficientnet_lite0", "layer": "block3"}))
     assert chosen.tap == "block3"
+
+
+def test_googlenets_names_mean_layers_of_the_network_that_auto_has_found() -> None:
+    network = load_network("efficientnet_lite0")
+    settings = make_settings({"layer": ["inception_3b/3x3", "block10"]})
+    found = load_aims(settings, {("auto", None): network})
+    assert [aim.tap for aim in found] == ["block4", "block10"]
+    said = [notice.text for notice in auto_layers(found, settings)]
+    assert said == ["--layer inception_3b/3x3 means efficientnet_lite0's block4, which is as deep"]
+    with pytest.raises(ModelError, match="its layer as deep is block4"):
+        load_aims(make_settings({"model": "efficientnet_lite0", "layer": "inception3b"}))
