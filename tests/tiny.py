@@ -22,6 +22,7 @@ class TinyExtractor:
         self.calls = 0
         self.strides = tuple({"first": 1, "second": 2, "scores": 2}[tap] for tap in taps)
         self.pooled = tuple(tap == "scores" for tap in taps)
+        self.gates = tuple(_gates(taps, tap) for tap in range(len(taps)))
         self.reach = (3, 2) if set(taps) - {"first"} else (2, 2)
         self._first = torch.randn(8, 3, 5, 5, generator=generator) / 8
         self._second = torch.randn(8, 8, 3, 3, generator=generator) / 8
@@ -35,10 +36,18 @@ class TinyExtractor:
 
     def maps(self, image: Tensor) -> list[Tensor]:
         self.calls += 1
-        first = F.relu(F.conv2d(image - 0.5, self._first.to(image), padding=2))
-        second = F.relu(F.conv2d(first, self._second.to(image), stride=2, padding=1))
-        named = {"first": first * self.scale, "second": second, "scores": second}
+        first = self.scale * F.relu(F.conv2d(image - 0.5, self._first.to(image), padding=2))
+        second = F.relu(F.conv2d(first / self.scale, self._second.to(image), stride=2, padding=1))
+        named = {"first": first, "second": second, "scores": second}
         return [named[tap] for tap in self.taps]
+
+
+def _gates(taps: tuple[str, ...], tap: int) -> frozenset[int]:
+    """"scores" is made of the map "second", which is made of "first"."""
+    depths = [min(1, ("first", "second", "scores").index(name)) for name in taps]
+    return frozenset(
+        other for other, depth in enumerate(depths) if (depth, other) < (depths[tap], tap) and other != tap
+    )
 
 
 def noise(height: int, width: int, seed: int = 0, low: float = 0.3, high: float = 0.7) -> Tensor:

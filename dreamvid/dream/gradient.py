@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dreamvid.dream.objective import Target, ascent_direction, channel_energy
-from dreamvid.dream.tiles import LARGEST_HALO, Grain, Tiling
+from dreamvid.dream.tiles import LARGEST_HALO, Grain, Overlay, Tile, Tiling
 
 _TINY = 1e-12
 
@@ -23,6 +23,7 @@ class Extractor(Protocol):
     strides: tuple[int, ...]
     reach: tuple[int, int]
     pooled: tuple[bool, ...]
+    gates: tuple[frozenset[int], ...]
 
     def __call__(self, image: Tensor) -> list[Tensor]: ...
 
@@ -55,60 +56,126 @@ def grain_of(extractor: Extractor) -> Grain:
 def image_gradient(
     extractor: Extractor, image: Tensor, objective: Objective, tiling: Tiling | None = None
 ) -> Tensor:
-    """The weighted sum of every tap's gradient on `image`, each normalised first so that a weight means what it says.
+    """The weighted sum of every tap's gradient, each normalized first so that a weight means what it says.
+
+    Taps that one map stands before, as a layer does before the deeper ones of its network, are normalized on that map:
+    what arrives there from each is brought to a mean |g| of its weight, and the sum takes the rest of the way as one.
+    Other taps are normalized on the picture.
 
     Args:
         extractor: the network.
         image: (N, 3, H, W) RGB in [0, 1].
         objective: what is climbed.
         tiling: of the image; None, or a single tile: the network sees it whole. Memory then grows with the largest
-            tile; the whole image is held a few times only, and a small map of it where scores are climbed.
+            tile; the whole image is held a few times only, and a map of it where scores or several layers are climbed.
 
     Returns:
         (N, 3, H, W). Tiles change it by the rounding of sums, and where the network reaches beyond `LARGEST_HALO`.
     """
-    climbed = [tap for tap, target in enumerate(objective.targets) if target.weight != 0]
+    groups = _groups(extractor, objective)
     if tiling is None or len(tiling) == 1:
-        gradients = _whole(extractor, image, objective, climbed)
+        gradients = _whole(extractor, image, objective, groups)
     else:
-        gradients = _tiled(extractor, image, objective, climbed, tiling)
+        gradients = _tiled(extractor, image, objective, groups, tiling)
     total: Tensor | None = None
-    for tap, gradient in zip(climbed, gradients, strict=True):
-        normal = gradient * (objective.targets[tap].weight / gradient.abs().mean().clamp_min(_TINY))
+    for gradient, length in gradients:
+        normal = gradient * (length / gradient.abs().mean().clamp_min(_TINY))
         total = normal if total is None else total + normal
     return torch.zeros_like(image) if total is None else total
 
 
-def _whole(extractor: Extractor, image: Tensor, objective: Objective, climbed: Sequence[int]) -> Iterator[Tensor]:
-    """Each climbed tap's gradient on the image."""
+Group = tuple[int, ...]
+"""Taps that are climbed together: the one that all others pass through, and these."""
+
+
+def _groups(extractor: Extractor, objective: Objective) -> list[Group]:
+    """The climbed taps; those that lie behind another climbed one, with the first such."""
+    climbed = [tap for tap, target in enumerate(objective.targets) if target.weight != 0]
+    groups: dict[int, list[int]] = {}
+    for tap in sorted(climbed, key=lambda tap: len(extractor.gates[tap])):
+        root = next((gate for gate in groups if gate in extractor.gates[tap]), tap)
+        groups.setdefault(root, []).append(tap)
+    return [tuple(group) for group in groups.values()]
+
+
+def _whole(
+    extractor: Extractor, image: Tensor, objective: Objective, groups: Sequence[Group]
+) -> Iterator[tuple[Tensor, float | Tensor]]:
+    """Each group's gradient on the image, and the mean |g| that it shall have."""
     image = image.detach().requires_grad_(True)
-    activations = extractor(image)
-    for tap in climbed:
-        direction = objective.direction(tap, activations[tap])
-        (gradient,) = torch.autograd.grad(activations[tap], image, direction, retain_graph=tap != climbed[-1])
-        yield gradient
+    maps = extractor.maps(image)
+    for group in groups:
+        directions = [_direction(extractor, tap, maps[tap].detach().to(image.dtype), objective) for tap in group]
+        arrived = list(_arrivals(maps, group, directions))
+        direction, length = _meet(arrived, group, objective)
+        yield _backward(maps[group[0]], image, direction, keep=group is not groups[-1]), length
 
 
 def _tiled(
-    extractor: Extractor, image: Tensor, objective: Objective, climbed: Sequence[int], tiling: Tiling
-) -> Iterator[Tensor]:
+    extractor: Extractor, image: Tensor, objective: Objective, groups: Sequence[Group], tiling: Tiling
+) -> Iterator[tuple[Tensor, float | Tensor]]:
     """The same in tiles: what must be known of all of them is gathered first, and then each goes its own way."""
-    energies, seeds = _gather(extractor, image, objective, climbed, tiling)
-    gradients = {tap: torch.zeros_like(image) for tap in climbed}
-    for tile in tiling:
-        part = image[..., *tile.pixels].detach().requires_grad_(True)
-        maps = extractor.maps(part)
-        for tap in climbed:
+    energies, seeds = _gather(extractor, image, objective, sorted(sum(groups, ())), tiling)
+
+    def directions(tile: Tile, maps: Sequence[Tensor], group: Group) -> list[Tensor]:
+        """On each map of a group in a tile; zero outside of the interior."""
+        found = []
+        for tap in group:
             stride = extractor.strides[tap]
             if tap in seeds:
                 inner = tile.own(seeds[tap], stride)
             else:
-                inner = objective.direction(tap, tile.interior(maps[tap], stride), energies.get(tap))
-            direction = torch.zeros_like(maps[tap])
-            tile.interior(direction, stride).copy_(inner)
-            (gradient,) = torch.autograd.grad(maps[tap], part, direction, retain_graph=tap != climbed[-1])
-            gradients[tap][..., *tile.pixels] += gradient
-    yield from gradients.values()
+                interior = tile.interior(maps[tap].detach(), stride).to(image.dtype)
+                inner = objective.direction(tap, interior, energies.get(tap))
+            found.append(torch.zeros_like(maps[tap], dtype=image.dtype))
+            tile.interior(found[-1], stride).copy_(inner)
+        return found
+
+    lengths: dict[int, float | Tensor] = {group[0]: objective.targets[group[0]].weight for group in groups}
+    for group in groups:
+        if len(group) == 1:
+            continue
+        overlays = [Overlay((image.shape[-2], image.shape[-1]), extractor.strides[group[0]]) for _ in group]
+        for tile in tiling:
+            maps = extractor.maps(image[..., *tile.pixels].detach().requires_grad_(True))
+            for overlay, part in zip(overlays, _arrivals(maps, group, directions(tile, maps, group)), strict=True):
+                overlay.add(tile, part)
+        seeds[group[0]], lengths[group[0]] = _meet([overlay.whole() for overlay in overlays], group, objective)
+    roots = list(lengths)
+    gradients = {root: torch.zeros_like(image) for root in roots}
+    for tile in tiling:
+        part = image[..., *tile.pixels].detach().requires_grad_(True)
+        maps = extractor.maps(part)
+        for root in roots:
+            (direction,) = directions(tile, maps, (root,))
+            gradients[root][..., *tile.pixels] += _backward(maps[root], part, direction, keep=root != roots[-1])
+    yield from ((gradients[root], lengths[root]) for root in roots)
+
+
+def _backward(tap_map: Tensor, onto: Tensor, direction: Tensor, *, keep: bool) -> Tensor:
+    """The gradient on what `tap_map` is made from; `keep` the graph for another one."""
+    (gradient,) = torch.autograd.grad(tap_map, onto, direction.to(tap_map.dtype), retain_graph=keep)
+    return gradient
+
+
+def _arrivals(maps: Sequence[Tensor], group: Group, directions: Sequence[Tensor]) -> Iterator[Tensor]:
+    """What arrives on the map that all taps of a group pass through, from each, in the directions' dtype."""
+    root, *others = group
+    yield directions[0]
+    for tap, direction in zip(others, directions[1:], strict=True):
+        yield _backward(maps[tap], maps[root], direction, keep=True).to(direction.dtype)
+
+
+def _meet(arrived: Sequence[Tensor], group: Group, objective: Objective) -> tuple[Tensor, float | Tensor]:
+    """The sum of what has arrived on a group's first map, by weight, and its mean |g|."""
+    weights = [objective.targets[tap].weight for tap in group]
+    if len(group) == 1:
+        return arrived[0], weights[0]
+    parts = [
+        part * (weight / part.abs().mean().clamp_min(_TINY)) for part, weight in zip(arrived, weights, strict=True)
+    ]
+    total = torch.stack(parts).sum(0)
+    return total, total.abs().mean()
 
 
 def _gather(
@@ -130,21 +197,25 @@ def _gather(
         with torch.no_grad():
             maps = extractor.maps(image[..., *tile.pixels])
         for tap in pooled:
-            parts[tap].append(tile.interior(maps[tap], extractor.strides[tap]).clone())
+            parts[tap].append(tile.interior(maps[tap], extractor.strides[tap]).to(image.dtype, copy=True))
         for tap in spread:
-            inner = tile.interior(maps[tap], extractor.strides[tap])
+            inner = tile.interior(maps[tap], extractor.strides[tap]).to(image.dtype)
             count = inner.shape[-2] * inner.shape[-1]
             if count:
                 energy = count * channel_energy(inner, objective.targets[tap], objective.guides[tap])
                 sums[tap] = sums[tap] + energy if tap in sums else energy
                 counts[tap] += count
     energies = {tap: sums[tap] / counts[tap] for tap in spread}
-    return energies, {tap: _seed(extractor, tap, tiling.join(parts.pop(tap)), objective) for tap in pooled}
+    return energies, {
+        tap: _direction(extractor, tap, tiling.join(parts.pop(tap)), objective) for tap in pooled
+    }
 
 
-def _seed(extractor: Extractor, tap: int, tap_map: Tensor, objective: Objective) -> Tensor:
-    """The gradient of what is climbed at a tap on the map that the tap is made from."""
-    tap_map.requires_grad_(True)
+def _direction(extractor: Extractor, tap: int, tap_map: Tensor, objective: Objective) -> Tensor:
+    """The direction of ascent on the whole map that a tap is made from, which is mostly the tap itself."""
+    if not extractor.pooled[tap]:
+        return objective.direction(tap, tap_map)
+    tap_map = tap_map.requires_grad_(True)
     activation = extractor.from_map(tap, tap_map)
     (gradient,) = torch.autograd.grad(activation, tap_map, objective.direction(tap, activation))
     return gradient

@@ -111,6 +111,31 @@ class Tiling:
         return torch.cat(rows, 2)
 
 
+class Overlay:
+    """A map of a whole picture, to which the maps of its tiles are added, halos and all."""
+
+    def __init__(self, size: Size, stride: int) -> None:
+        """`size` is the picture's, `stride` the map's, in pixels."""
+        self._stride = stride
+        self._most = tuple(-(-side // stride) + 1 for side in size)
+        self._sum: Tensor | None = None
+        self._end = (0, 0)
+
+    def add(self, tile: Tile, tap_map: Tensor) -> None:
+        """Add (N, C, h, w), the map of a tile."""
+        if self._sum is None:
+            self._sum = tap_map.new_zeros((*tap_map.shape[:2], *self._most))
+        top, left = tile.rows.start // self._stride, tile.columns.start // self._stride
+        end = top + tap_map.shape[-2], left + tap_map.shape[-1]
+        self._sum[..., top : end[0], left : end[1]] += tap_map
+        self._end = max(self._end, end)
+
+    def whole(self) -> Tensor:
+        """The sum, (N, C, h, w), once all tiles are added: the last one, below and to the right, ends where it does."""
+        assert self._sum is not None  # noqa: S101 - a picture has at least one tile
+        return self._sum[..., : self._end[0], : self._end[1]]
+
+
 @functools.lru_cache(maxsize=64)
 def plan_tiles(size: Size, grain: Grain, pixels: float, side: int | None = None) -> Tiling:
     """The tiling of a picture of `size` that has the least to compute, of those whose tiles are small enough.

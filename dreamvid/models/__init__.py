@@ -16,7 +16,8 @@ from dreamvid.models.network import (
     load_network,
     loading_network,
 )
-from dreamvid.models.zoo import MODELS, ModelSpec, find_model
+from dreamvid.models.spec import ModelSpec
+from dreamvid.models.zoo import MODELS, find_model
 
 __all__ = [
     "AUTO",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ class Ensemble(nn.Module):
     Attributes:
         taps: names of the layers, each as `network/layer`.
         channels: feature maps of each tap.
-        strides, reach, pooled: as an `Extractor`'s, of all parts together.
+        strides, reach, pooled, gates: as an `Extractor`'s, of all parts together.
         minimum_side: the smallest side of a picture, in pixels, that suits them all.
     """
 
@@ -27,6 +28,12 @@ class Ensemble(nn.Module):
         self.channels = tuple(channels for _, part in parts for channels in part.channels)
         self.strides = tuple(stride for _, part in parts for stride in part.strides)
         self.pooled = tuple(pooled for _, part in parts for pooled in part.pooled)
+        starts = itertools.accumulate((len(part.taps) for _, part in parts), initial=0)
+        self.gates = tuple(
+            frozenset(start + gate for gate in gates)
+            for start, (_, part) in zip(starts, parts, strict=False)
+            for gates in part.gates
+        )
         self.reach = (max(part.reach[0] for _, part in parts), max(part.reach[1] for _, part in parts))
         self.minimum_side = max(part.minimum_side for _, part in parts)
         self._extractors = [part for _, part in parts]

@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from dreamvid.errors import ModelError, did_you_mean
-from dreamvid.models.zoo import ModelSpec
+from dreamvid.models.spec import ModelSpec
 
 LOGITS = "logits"
 _PRE = "/pre"

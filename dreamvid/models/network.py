@@ -15,7 +15,8 @@ from dreamvid.errors import ModelError
 from dreamvid.models.classes import find_class
 from dreamvid.models.layers import LayerInfo, LayerTable, smallest_side
 from dreamvid.models.lean import make_lean
-from dreamvid.models.receptive import reach, split_local
+from dreamvid.models.receptive import gates, reach, split_local
+from dreamvid.models.spec import IMAGENET, ModelSpec, Triple
 from dreamvid.models.weights import (
     Checkpoint,
     adapt_checkpoint,
@@ -26,7 +27,7 @@ from dreamvid.models.weights import (
     random_checkpoint,
     read_checkpoint,
 )
-from dreamvid.models.zoo import IMAGENET, MODELS, ModelSpec, Triple, find_model
+from dreamvid.models.zoo import MODELS, find_model
 from dreamvid.notices import Notice, Said, outcome
 
 AUTO = "auto"
@@ -48,6 +49,7 @@ class Extractor(nn.Module):
         stride: the largest stride on the way, in pixels.
         reach: how many pixels before and after its own `stride` pixels a position of any map sees, at most.
         pooled: of each tap, whether it is made from its map by pooling all positions.
+        gates: of each tap, the numbers of the taps whose maps all of its own map passes through.
         minimum_side: the smallest side of a picture, in pixels, for which every tap has 1 x 1 positions.
     """
 
@@ -70,6 +72,7 @@ class Extractor(nn.Module):
         self.body, local = split_local(body)
         self.heads = nn.ModuleList(nn.Identity() if tap.head is None else tap.head for tap in local)
         self.pooled = tuple(tap.head is not None for tap in local)
+        self.gates = gates(self.body)
         self.strides = tuple(tap.field.stride for tap in local)
         self.reach = reach([tap.field for tap in local])
         self.taps = tuple(layer.name for layer in layers)
@@ -93,34 +96,30 @@ class Extractor(nn.Module):
         Raises:
             ValueError: the picture is too small for a tap.
         """
-        return [
-            head(tap_map).to(x.dtype) for head, tap_map in zip(self.heads, self._local_maps(x), strict=True)
-        ]
+        return [head(tap_map).to(x.dtype) for head, tap_map in zip(self.heads, self.maps(x), strict=True)]
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """Return, for each tap, the deepest map with positions that it is made from, mostly the tap itself.
 
         Position i of a map depends on no pixels but those from  i * stride - reach[0]  to  (i + 1) * stride - 1 +
         reach[1],  so the maps of a part of a picture that begins at a multiple of all strides are those of the whole,
-        but for positions nearer to the part's edges than that. Arguments and errors as for `forward`.
+        but for positions nearer to the part's edges than that. Arguments and errors as for `forward`; the maps are of
+        the dtype that the network computes in, and a gate's map lies on the gradients' way from the ones behind it.
         """
-        return [tap_map.to(x.dtype) for tap_map in self._local_maps(x)]
-
-    def from_map(self, tap: int, tap_map: Tensor) -> Tensor:
-        """Return the activation at a tap, by its number, from its map of the whole picture."""
-        compute = tap_map.to(self.dtype, memory_format=torch.channels_last)
-        activation: Tensor = self.heads[tap](compute)
-        return activation.to(tap_map.dtype)
-
-    def _local_maps(self, x: Tensor) -> list[Tensor]:
         if min(x.shape[-2:]) < self.minimum_side:
             height, width = x.shape[-2:]
             need = f"{', '.join(self.taps)} need at least {self.minimum_side} px a side"
             raise ValueError(f"{need}, not {width}x{height}")
-        normalised = ((x - self.mean) / self.std).to(self.dtype, memory_format=torch.channels_last)
+        normalized = ((x - self.mean) / self.std).to(self.dtype, memory_format=torch.channels_last)
         # Called as a module, a traced network prints what fails inside of it, memory that runs out included.
-        maps: list[Tensor] = list(self.body.forward(normalised))
+        maps: list[Tensor] = list(self.body.forward(normalized))
         return maps
+
+    def from_map(self, tap: int, tap_map: Tensor) -> Tensor:
+        """Return the activation at a tap, by its number, from its map of the whole picture, in the map's dtype."""
+        compute = tap_map.to(self.dtype, memory_format=torch.channels_last)
+        activation: Tensor = self.heads[tap](compute)
+        return activation.to(tap_map.dtype)
 
 
 class Network:

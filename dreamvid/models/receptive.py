@@ -68,6 +68,24 @@ def split_local(body: fx.GraphModule) -> tuple[fx.GraphModule, list[Local]]:
     return fx.GraphModule(body, trunk), locals_
 
 
+def gates(trunk: fx.GraphModule) -> tuple[frozenset[int], ...]:
+    """For each map that a local part returns, the numbers of those that all of it passes through, but for itself.
+
+    Of maps that are one and the same, the first is a gate of the others.
+    """
+    output = next(node for node in trunk.graph.nodes if node.op == "output")
+    maps: Sequence[fx.Node] = output.args[0]
+    picture = next(node for node in trunk.graph.nodes if node.op == "placeholder")
+
+    def is_gate(first: int, second: int) -> bool:
+        if maps[first] is maps[second]:
+            return first < second
+        return picture not in _ancestors([maps[second]], maps[first]) and maps[first] is not picture
+
+    numbers = range(len(maps))
+    return tuple(frozenset(first for first in numbers if is_gate(first, second)) for second in numbers)
+
+
 def _last_local(tap: fx.Node, fields: dict[fx.Node, Field]) -> fx.Node:
     """The local node that all of `tap` is made of."""
     if tap in fields:

@@ -22,7 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from dreamvid.downloads import DownloadError, cached_path, fetch, is_cached
 from dreamvid.errors import ModelError
-from dreamvid.models.zoo import ModelSpec, PackageFile, Triple
+from dreamvid.models.spec import ModelSpec, PackageFile, Triple
 from dreamvid.notices import Said
 
 

@@ -1,4 +1,4 @@
-"""The networks that dreamvid knows, as data: what each needs, where its weights come from, what to dream with.
+"""The networks that dreamvid knows.
 
 A further network is one more entry in `MODELS`. Nothing here imports torch until a network is built.
 """
@@ -6,35 +6,28 @@ A further network is one more entry in `MODELS`. Nothing here imports torch unti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.errors import ModelError, did_you_mean
 from dreamvid.models import spellings
+from dreamvid.models.spec import IMAGENET, IMAGENET_MEAN, IMAGENET_STD, Builder, ModelSpec, PackageFile, Triple
 from dreamvid.models.spellings import Spellings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Triple = tuple[float, float, float]
-Builder = Callable[["Mapping[str, Tensor] | None", Mapping[str, str]], "nn.Module"]
-
-IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
-IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 HALF: Triple = (0.5, 0.5, 0.5)
 """Mean and deviation of networks ported from TensorFlow.
 
 torchvision normalises with ImageNet's numbers and lets the network (`transform_input`) turn that into
 (x - 0.5) / 0.5; here the two steps are one.
 """
-IMAGENET = "ImageNet-1k"
 _TORCHVISION_URL = "https://download.pytorch.org/models/"
 _TORCHVISION_LICENCE = "BSD-3-Clause (torchvision), trained on ImageNet"
 
 
-_GOOGLENET_LAYER = re.compile(r"(?:(?:inception|mixed)[-_]?(?P<block>[345][a-e])|(?P<conv>conv[123]))(?:$|[^0-9a-z])")
 _LITE0_DREAMS_OF = {
     "stem": "contrast",
     "block0": "fine ripples",
@@ -60,86 +53,6 @@ _LITE0_FOR_GOOGLENET = {
     "conv1": "stem", "conv2": "block0", "conv3": "block1", "3a": "block3", "3b": "block4", "4a": "block5",
     "4b": "block7", "4c": "block9", "4d": "block10", "4e": "block11", "5a": "block12", "5b": "block14",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class PackageFile:
-    """A weights file that comes with another Python package, of which nothing is imported.
-
-    Attributes:
-        package: the package's import name.
-        path: the file's path inside of it.
-        sha256: of the file, in hexadecimal digits.
-        requirement: what to install where it is missing.
-    """
-
-    package: str
-    path: str
-    sha256: str
-    requirement: str
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """Everything that sets one network apart from the others.
-
-    Attributes:
-        name: what `--model` takes.
-        family: networks of one family share their layer names.
-        builder: makes the module: from the state dict it is to hold (the number of classes and the width are
-            read off its shapes) and the file's metadata; or, without a state dict, in its usual size.
-        head: the path of the last layer, the one that makes the scores.
-        parameters: how many numbers are learnt (without auxiliary heads).
-        classes: whose classes the weights tell apart.
-        licence: of code and weights, as far as their publishers say.
-        minimum_side: the smallest picture that passes through the whole network, in pixels.
-        default_layer: the layer that shows best what the network knows.
-        default_layers: what to dream on together when nobody says; (): the default layer alone.
-        description: one line for people.
-        url: where the weights are; the end of the file name is the start of their SHA-256.
-        resource: the weights' file inside this package, for a network that needs no download.
-        package: the weights' file inside another package.
-        adapt: turns published tensors into those of our module, where names or shapes differ.
-        megabytes: size of the weights' file.
-        mean, std: of the pictures the network was trained on, RGB in [0, 1].
-        ignored: weights beginning with these belong to parts that dreams do not need (auxiliary heads).
-        layer_names: what people call its layers.
-        dreams_of: what the dreams on its layers show, in a few words.
-        googlenet_layers: the layer as deep as each of GoogLeNet's (`4d`, `conv2`), for `auto`.
-        look: settings of the look that suit this network better than the general defaults.
-    """
-
-    name: str
-    family: str
-    builder: Builder
-    head: str
-    parameters: int
-    classes: str
-    licence: str
-    minimum_side: int
-    default_layer: str
-    description: str
-    default_layers: tuple[str, ...] = ()
-    url: str | None = None
-    resource: str | None = None
-    package: PackageFile | None = None
-    adapt: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
-    megabytes: float = 0.0
-    mean: Triple = IMAGENET_MEAN
-    std: Triple = IMAGENET_STD
-    ignored: tuple[str, ...] = ()
-    layer_names: Spellings = field(default_factory=dict, repr=False)
-    dreams_of: Mapping[str, str] = field(default_factory=dict, repr=False)
-    googlenet_layers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    look: Mapping[str, Any] = field(default_factory=dict)
-
-    def counterpart(self, layer: str) -> str | None:
-        """The layer as deep as one of GoogLeNet's, named in any of its spellings; None where there is none.
-
-        A branch of a block, and what goes into its ReLUs, mean the block.
-        """
-        found = _GOOGLENET_LAYER.match(layer.strip().lower())
-        return None if found is None else self.googlenet_layers.get(found["block"] or found["conv"])
 
 
 def _torchvision_builder(name: str, head: str, **options: Any) -> Builder:
@@ -310,7 +223,7 @@ _SPECS = (
         googlenet_layers=_LITE0_FOR_GOOGLENET,
         # The one draws fur and eyes, the other decides whose: an independent network is half again as sure of what it
         # sees in such dreams as in those of block10 alone (benchmarks/RESULTS.md).
-        default_layers=("block10", "block13"),
+        default_layers={"block10": 1.0, "block13": 2.0},
         look={"spectrum": 1.0},
     ),
     _efficientnet_lite(

@@ -60,8 +60,8 @@ def load_aims(settings: DreamSettings, networks: Networks | None = None) -> list
     layers = settings.layer
     if layers is None:
         main = network(settings.model)
-        names = () if settings.class_ else main.spec.default_layers or (main.spec.default_layer,)
-        layers = tuple(map(LayerTarget, names))
+        weights = main.spec.default_layers or {main.spec.default_layer: 1.0}
+        layers = () if settings.class_ else tuple(LayerTarget(*item) for item in weights.items())
     named = [_split_model(layer, settings.model) for layer in layers]
     aims = [_layer_aim(network(model), layer, settings, number) for number, (model, layer) in enumerate(named)]
     for wanted in settings.class_ or ():

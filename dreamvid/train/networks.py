@@ -12,7 +12,7 @@ from dreamvid.errors import ModelError, SettingsError, did_you_mean
 from dreamvid.models import Network, loading_network
 from dreamvid.models.dreamnet import DreamNet
 from dreamvid.models.efficientnet_lite import SIZES, EfficientNetLite
-from dreamvid.models.zoo import IMAGENET_MEAN, IMAGENET_STD, Triple
+from dreamvid.models.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
 from dreamvid.notices import Said
 from dreamvid.train.settings import PRETRAINED, TrainSettings
 

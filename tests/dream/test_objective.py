@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,6 +10,7 @@ from torch import Tensor
 from dreamvid.dream import Dreamer, Look, Target, objective
 from dreamvid.dream.gradient import Objective, image_gradient
 from dreamvid.dream.objective import ascent_direction, match_columns, spread_channels
+from dreamvid.models import load_network
 from tests.tiny import TinyExtractor, noise
 
 
@@ -123,8 +126,24 @@ def test_correlations_held_at_a_time_are_bounded(monkeypatch: pytest.MonkeyPatch
     assert 0 < largest <= 1000
 
 
-def test_the_picture_gradient_of_several_taps_is_their_weighted_normalised_sum() -> None:
+def test_taps_behind_one_another_are_normalized_where_they_meet() -> None:
+    """The expectation is written with the tiny network's own arithmetic: what each tap sends back to the first map."""
+    extractor = TinyExtractor(("second", "first"))
+    targets = (Target(-0.4), Target(0.7, (1, 3)))
+    picture = noise(16, 20).double().requires_grad_(True)
+    second, first = extractor(picture)
+    from_first = gradient_of(first[:, [1, 3]].square().sum(), first)
+    from_second = gradient_of(second.square().sum(), first)
+    met = 0.7 * from_first / from_first.abs().mean() - 0.4 * from_second / from_second.abs().mean()
+    onto_picture = gradient_of((first * met).sum(), picture)
+    expected = onto_picture / onto_picture.abs().mean() * met.abs().mean()
+    found = image_gradient(extractor, picture, Objective(targets, (None, None)))
+    assert torch.allclose(found, expected, rtol=1e-9)
+
+
+def test_taps_of_which_none_lies_behind_another_are_normalized_on_the_picture() -> None:
     extractor = TinyExtractor(("first", "second"))
+    extractor.gates = (frozenset(), frozenset())
     targets = (Target(0.7, (1, 3)), Target(-0.4))
     picture = noise(16, 20).double().requires_grad_(True)
     first, second = extractor(picture)
@@ -134,6 +153,25 @@ def test_the_picture_gradient_of_several_taps_is_their_weighted_normalised_sum()
     expected = 0.7 * one / one.abs().mean() - 0.4 * two / two.abs().mean()
     found = image_gradient(extractor, picture, Objective(targets, (None, None)))
     assert torch.allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_layers_of_one_network_take_one_way_to_the_picture(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = 0
+    grad = torch.autograd.grad
+
+    def watched(outputs: Tensor, inputs: Tensor, *rest: Any, **more: Any) -> Any:
+        nonlocal ways
+        ways += inputs.shape[1] == 3
+        return grad(outputs, inputs, *rest, **more)
+
+    extractor = load_network("dreamnet").extractor(["inception4d", "inception3a", "logits"], dtype=dtype)
+    monkeypatch.setattr(torch.autograd, "grad", watched)
+    found = image_gradient(extractor, noise(96, 128), Objective((Target(),) * 3, (None,) * 3, 1.0))
+    assert ways == 1
+    assert float(found.abs().mean()) > 0
 
 
 def test_a_guide_of_any_size_draws_the_dream_to_its_features() -> None:

@@ -66,7 +66,9 @@ def test_the_gradient_in_tiles_is_the_wholes(name: str, size: tuple[int, int]) -
     assert torch.allclose(parts, whole, rtol=1e-4, atol=1e-5 * float(whole.abs().max()))
 
 
-@pytest.mark.parametrize("taps", [("inception4d",), ("logits", "inception3a"), ("mean",)])
+@pytest.mark.parametrize(
+    "taps", [("inception4d",), ("inception4d", "inception4a"), ("logits", "inception3a"), ("mean",)]
+)
 def test_dreamnets_gradient_in_tiles_is_the_wholes(taps: tuple[str, ...]) -> None:
     extractor = load_network("dreamnet").extractor(taps)
     targets = tuple(Target(channels=(7,), linear=True) if tap == "logits" else Target() for tap in taps)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from dreamvid.models import Network
+from dreamvid.models import Ensemble, Network
 
 Networks = Callable[[str], Network]
 
@@ -78,3 +78,31 @@ def test_what_fails_inside_is_not_printed(random_network: Networks, capfd: pytes
     with pytest.raises(RuntimeError):
         extractor(torch.rand(1, 3, 8, 8))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("model", "taps", "gates"),
+    [
+        ("dreamnet", ("inception4d", "inception3a", "logits"), ({1}, set(), {0, 1})),
+        ("googlenet", ("inception4c", "inception4d.branch1", "inception4d"), (set(), {0}, {0})),
+        ("resnet18", ("layer2.0.conv1", "layer2.0", "layer2.0"), (set(), set(), {1})),
+        ("efficientnet_lite0", ("block13", "block10"), ({1}, set())),
+    ],
+)
+def test_gates_are_what_all_ways_lead_through(
+    model: str, taps: tuple[str, ...], gates: tuple[set[int], ...], random_network: Networks
+) -> None:
+    network = random_network(model)
+    extractor = network.extractor(taps)
+    assert extractor.gates == gates
+    both = Ensemble([("other", network.extractor(["logits"])), (model, extractor)])
+    assert both.gates == (set(), *({gate + 1 for gate in found} for found in gates))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_map_of_a_gate_lies_on_the_way_of_the_gradient(dtype: torch.dtype, random_network: Networks) -> None:
+    extractor = random_network("efficientnet_lite0").extractor(["block13", "block10"], dtype=dtype)
+    behind, gate = extractor.maps(torch.rand(1, 3, 96, 96, requires_grad=True))
+    (arrived,) = torch.autograd.grad(behind, gate, torch.ones_like(behind))
+    assert arrived.dtype == dtype
+    assert float(arrived.abs().mean()) > 0

@@ -95,9 +95,10 @@ def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.Monk
     mixed = image_gradient(dreamer.extractor, picture, dreamer._objective)
     dreamnet, squeezenet = (aim.network for aim in (found[0], found[2]))
     expected = torch.zeros_like(picture)
-    parts = [(dreamnet, "inception4c", 1.0), (dreamnet, "inception3a", 1.0), (squeezenet, "fire3", 0.5)]
-    for network, tap, weight in parts:
-        alone = make_dreamer([dreamers.Aim(network, tap, Target(weight))], settings, CPU)
+    parts = [[(dreamnet, "inception4c", 1.0), (dreamnet, "inception3a", 1.0)], [(squeezenet, "fire3", 0.5)]]
+    for part in parts:
+        aims = [dreamers.Aim(network, tap, Target(weight)) for network, tap, weight in part]
+        alone = make_dreamer(aims, settings, CPU)
         expected += image_gradient(alone.extractor, picture, alone._objective)
     assert torch.allclose(mixed, expected, rtol=1e-3, atol=1e-4)
 
