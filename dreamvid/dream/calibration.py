@@ -28,7 +28,7 @@ _FIRST_GUESS = 1.0  # 8-bit levels
 _CLOSE_ENOUGH = 0.03
 _MOST_TRIES = 5
 _SHORTEST, _LONGEST = 0.02, 30.0  # 8-bit levels
-_VERSION = 2
+_VERSION = 2  # to be raised when the same look would be measured differently
 
 
 def find_step(contrast_at: Callable[[float], float], wanted: float = NOMINAL_CONTRAST) -> float:
