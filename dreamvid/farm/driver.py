@@ -22,7 +22,7 @@ from dreamvid.farm.cluster import FarmError, choose_share, connected
 from dreamvid.farm.crew import Crew, Joined, Lost, Said, Told
 from dreamvid.farm.files import share
 from dreamvid.farm.joint import fade, shares
-from dreamvid.farm.journal import FarmJournal
+from dreamvid.farm.journal import FarmJournal, path_of_journal
 from dreamvid.farm.messages import SharedFile, Stretch, Task
 from dreamvid.farm.plan import Unit, longest_first, plan_units, shots_within
 from dreamvid.farm.rendering import fade_name, files_written, networks_fingerprint, open_segment
@@ -35,9 +35,10 @@ from dreamvid.notices import Notice
 from dreamvid.render.account import Account
 from dreamvid.render.dreamers import Networks, dreaming_networks
 from dreamvid.render.events import Event, FarmProgress, Finished, FrameDone, FramesLost, Started
+from dreamvid.render.frame_store import load_frame
 from dreamvid.render.identity import identify
-from dreamvid.render.job import Job, Opened, first_number_of, open_job, open_source, original_of, render_tags
-from dreamvid.render.journal import load_frame
+from dreamvid.render.job import Job, Opened, first_number_of, open_job, open_source, render_tags
+from dreamvid.render.journal_folder import was_published
 from dreamvid.render.room import check_room
 from dreamvid.render.shots import Shot, gather_shots
 from dreamvid.settings import Settings
@@ -65,11 +66,13 @@ def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
     settings = job.settings
     _check(settings)
     target = job.target or default_output(job.source, settings.codec)
-    account = Account(target, settings, overwrite=job.overwrite)
+    finished = not job.fresh and was_published(path_of_journal(target), target)
+    account = Account(target, settings, overwrite=job.overwrite or finished)
     with contextlib.ExitStack() as closing:
         here = settings.model_copy(update={"device": "cpu", "precision": "fp32"})
         networks: Networks = {}
-        opened = _as_asked(job, (yield from open_job(replace(job, settings=here), closing, networks)))
+        opening = open_job(replace(job, settings=here), closing, networks, finished=finished)
+        opened = _as_asked(job, (yield from opening))
         reader = opened.reader
         if reader.rate is None:
             raise SettingsError(f"{job.source} is a still picture; a farm renders films, leave out `farm`")
@@ -80,23 +83,31 @@ def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
         account.open(opened.prepared, job.source, identity, None)
         room = check_room(target, settings.codec, reader.frame_count - journal.frames, reader.width, reader.height)
         yield from map(Notice, [room] if room else [])
-        crew.assign(task, journal.machine)
-        if not journal.units:
-            shots = yield from _find_shots(opened, crew)
-            units = plan_units(shots, crew.share.workers, farm.chunk, run_in=farm.run_in, fade=farm.fade)
-            journal.plan(units)
-            yield from _tell_of_chunks(units)
-        yield _started(job, opened, crew, journal)
-        failures = yield from _render(journal, crew)
-        if failures:
-            raise FarmError(_explain(failures, journal))
-        _finish(job, opened, task, journal)
+        if journal.published is None:
+            yield from _render_all(job, farm, opened, task, journal, crew)
         for event in journal.events:
             account.note(event)
+        account.finish(journal.frames)
         count = journal.frames
         journal.remove()
-        account.finish(count)
     yield Finished(target, count, time.perf_counter() - began)
+
+
+def _render_all(
+    job: Job, farm: FarmSettings, opened: Opened, task: Task, journal: FarmJournal, crew: Crew
+) -> Iterator[Event]:
+    """Plan the units unless that was done, have them rendered, and put the film in its place."""
+    crew.assign(task, journal.machine)
+    if not journal.units:
+        shots = yield from _find_shots(opened, crew)
+        units = plan_units(shots, crew.share.workers, farm.chunk, run_in=farm.run_in, fade=farm.fade)
+        journal.plan(units)
+        yield from _tell_of_chunks(units)
+    yield _started(job, opened, crew, journal)
+    failures = yield from _render(journal, crew)
+    if failures:
+        raise FarmError(_explain(failures, journal))
+    yield from map(Notice, _finish(job, opened, task, journal))
 
 
 def _check(settings: Settings) -> None:
@@ -269,8 +280,8 @@ def _explain(failures: dict[Unit, str], journal: FarmJournal) -> str:
     )
 
 
-def _finish(job: Job, opened: Opened, task: Task, journal: FarmJournal) -> None:
-    """Fade the joints between chunks, join all segments, and put the film in its place."""
+def _finish(job: Job, opened: Opened, task: Task, journal: FarmJournal) -> list[str]:
+    """Fade the joints between chunks, join all segments, and put the film in its place; return what was left out."""
     with tempfile.TemporaryDirectory(prefix="dreamvid-farm-") as folder:
         segments = list(journal.segments)
         for unit, following in pairwise(journal.units):
@@ -279,17 +290,20 @@ def _finish(job: Job, opened: Opened, task: Task, journal: FarmJournal) -> None:
         segments = [_adopt(path, journal) for path in segments]
     segments.sort(key=lambda path: path.name)
     if task.first_number is not None:
-        _place_pictures(segments, opened.target, overwrite=job.overwrite)
-        return
-    join_segments(
+        begun = journal.begin_placing(journal.frames)
+        _place_pictures(segments, opened.target, overwrite=job.overwrite, again=begun)
+        return []
+    opened.sources.check()
+    left_out = join_segments(
         segments,
-        opened.target,
+        journal.film_path,
         seconds=journal.frames / task.clock.rate,
-        sound=opened.sound,
-        original=original_of(opened.reader),
+        sound=opened.writer.sound,
+        original=opened.original,
         metadata=render_tags(job, opened.prepared.settings),
-        overwrite=job.overwrite,
     )
+    journal.publish(journal.frames, overwrite=job.overwrite)
+    return left_out
 
 
 def _write_joint(unit: Unit, following: Unit, task: Task, job: Job, journal: FarmJournal, folder: Path) -> list[Path]:
@@ -308,8 +322,8 @@ def _adopt(path: Path, journal: FarmJournal) -> Path:
     return path if path.parent == journal.folder else Path(shutil.move(path, journal.folder / path.name))
 
 
-def _place_pictures(pictures: list[Path], target: Path, *, overwrite: bool) -> None:
-    """Give finished pictures their names; where others are replaced, those of a longer sequence go."""
+def _place_pictures(pictures: list[Path], target: Path, *, overwrite: bool, again: bool) -> None:
+    """Give finished pictures their names, perhaps `again`; where others are replaced, those of a longer sequence go."""
     pattern = output_pattern(target)
     if pattern is None:
         raise ValueError(f"{target} is no pattern of pictures")
@@ -319,7 +333,7 @@ def _place_pictures(pictures: list[Path], target: Path, *, overwrite: bool) -> N
         place = pattern.path(number)
         copy = temporary_beside(place)
         shutil.copyfile(path, copy)  # the journal stays whole until all are in place
-        publish(copy, place, overwrite=overwrite)
+        publish(copy, place, overwrite=overwrite or again)
         placed.add(number)
     if overwrite:
         for number, path in pattern.existing().items():

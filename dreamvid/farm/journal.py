@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -23,7 +23,7 @@ from dreamvid.farm.messages import Piece
 from dreamvid.farm.plan import Unit
 from dreamvid.media.target import beside
 from dreamvid.render.events import Figures, FrameDone
-from dreamvid.render.journal import JournalFolder
+from dreamvid.render.journal_folder import JournalFolder
 from dreamvid.render.snapshot import write_durably
 
 
@@ -36,12 +36,17 @@ class _Done(NamedTuple):
         return [name for name in self.files if not name.startswith(("fade-", "frames-"))]
 
 
+def path_of_journal(target: Path) -> Path:
+    """Where the journal of an output lies: `out.mp4.farm`, or `frames.farm` for `frames/%05d.png`."""
+    return beside(target, ".farm")
+
+
 class FarmJournal(JournalFolder):
     """The journal of a film that many machines render."""
 
     def __init__(self, target: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> None:
-        """See `JournalFolder`; the folder is `out.mp4.farm`, or `frames.farm` for `frames/%05d.png`."""
-        super().__init__(target, beside(target, ".farm"), identity, fresh=fresh)
+        """See `JournalFolder`; the folder is `path_of_journal`'s."""
+        super().__init__(target, path_of_journal(target), identity, fresh=fresh)
         self.units: list[Unit] = []
         self.machine: tuple[str, str] | None = None
         """Device and precision that it was begun on."""
@@ -102,21 +107,23 @@ class FarmJournal(JournalFolder):
         return self.folder / f"frames-{unit.first:08}.json"
 
     def _save(self) -> None:
-        self._write_index(
-            {"machine": self.machine, "units": [astuple(unit) for unit in self.units], "done": self._done}
-        )
+        self._count(self._files())
+        self._write_index(self._index())
+
+    def _files(self) -> list[str]:
+        return [name for done in self._done.values() for name in done.files]
+
+    def _index(self) -> dict[str, Any]:
+        return {"machine": self.machine, "units": [astuple(unit) for unit in self.units], "done": self._done}
 
     def _is_worth_keeping(self) -> bool:
         return bool(self._done)
 
-    def _take(self, index: Mapping[str, Any]) -> None:
+    def _take(self, index: Mapping[str, Any]) -> Collection[str]:
         self.units = [Unit(*values) for values in index["units"]]
         self.machine = None if index["machine"] is None else (index["machine"][0], index["machine"][1])
         self._done = {name: _Done(int(frames), list(files)) for name, (frames, files) in index["done"].items()}
-        wanted = {name for done in self._done.values() for name in done.files}
-        for name in wanted:
-            (self.folder / name).stat()  # a missing one is damage
-        self._drop_all_but(wanted)
+        return self._files()
 
 
 class _Incoming:

@@ -32,10 +32,10 @@ from dreamvid.render.ahead import WriteBehind
 from dreamvid.render.dreamers import Networks, dreaming_networks
 from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
+from dreamvid.render.frame_store import store_frame
 from dreamvid.render.frames import Frame
 from dreamvid.render.identity import network_fingerprint
 from dreamvid.render.job import Job, open_mask, open_source, open_target
-from dreamvid.render.journal import store_frame
 from dreamvid.render.preparation import prepare
 from dreamvid.render.recording import FRAMES_BEHIND, segment_length
 from dreamvid.render.shots import watch_cuts
@@ -45,7 +45,7 @@ _REPORT_SECONDS = 0.5
 
 
 class Renderer:
-    """One film's units, rendered one after the other; a context manager."""
+    """One film's units, rendered one after the other; `close` it in the end."""
 
     def __init__(self, task: Task, settings: Settings, source: Path, networks: Networks) -> None:
         """`settings` and `source` are the task's with the files of this machine; `networks` are loaded already."""
@@ -66,10 +66,8 @@ class Renderer:
         self.precision = self._prepared.machine.precision
         self.networks = networks_fingerprint(dreaming_networks(settings, networks))
 
-    def __enter__(self) -> Renderer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close what it reads from."""
         self._closing.close()
 
     def find_cuts(self, stretch: Stretch) -> Iterator[Message]:
@@ -113,7 +111,10 @@ class Renderer:
 
 
 class UnitWriter:
-    """Takes the frames of a unit, in a thread of its own perhaps, and makes files of them; a context manager."""
+    """Takes the frames of a unit, in a thread of its own perhaps, and makes files of them.
+
+    A context manager; on leaving it, a segment that was not closed is dropped.
+    """
 
     def __init__(self, unit: Unit, folder: Path, task: Task, job: Job, reader: Reader) -> None:
         self._unit, self._folder, self._task = unit, folder, task
@@ -125,10 +126,10 @@ class UnitWriter:
     def __enter__(self) -> UnitWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._writer is not None:
-            writer, self._writer = self._writer, None
-            writer.__exit__(kind or GeneratorExit, None, None)
+            self._writer.abort()
+            self._writer = None
 
     def write(self, item: tuple[int, Frame]) -> None:
         """Take a frame with its number in the source. Raises `MediaError`."""
@@ -150,7 +151,7 @@ class UnitWriter:
         if self._writer is None:
             return
         writer, self._writer = self._writer, None
-        writer.__exit__(None, None, None)
+        writer.finish()
         for path in files_written(writer):
             self._finished.put(path)
 
@@ -171,7 +172,7 @@ class UnitWriter:
     def _begin_segment(self, index: int) -> None:
         self._writer = open_segment(self._folder, index, self._task, self._job, self._reader)
         self._length = segment_length(self._writer.width, self._writer.height, deep=self._writer.deep)
-        self._writer.__enter__()
+        self._writer.start()
 
 
 def open_segment(folder: Path, index: int, task: Task, job: Job, reader: Reader) -> Writer:

@@ -89,7 +89,7 @@ class Worker:
         self._drop()
         renderer, self._renderer = self._renderer, None
         if renderer is not None:
-            renderer.__exit__(None, None, None)
+            renderer.close()
 
 
 class Depot:

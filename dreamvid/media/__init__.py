@@ -9,7 +9,7 @@ from dreamvid.media.mux import Original
 from dreamvid.media.probe import ClipInfo, probe, read_metadata
 from dreamvid.media.read import AS_CODED, SEQUENCE_RATE, Reader, open_reader
 from dreamvid.media.sequence import list_sequence
-from dreamvid.media.sound import SoundTrack
+from dreamvid.media.sound import SoundPlan, SoundTrack
 from dreamvid.media.still import read_image, resize_image
 from dreamvid.media.still_write import write_image
 from dreamvid.media.target import default_output
@@ -29,6 +29,7 @@ __all__ = [
     "FloatImage",
     "Original",
     "Reader",
+    "SoundPlan",
     "SoundTrack",
     "Writer",
     "default_output",

@@ -76,7 +76,7 @@ def run_ffmpeg(arguments: Sequence[str], *, loglevel: str = "error") -> tuple[in
 
 
 class FFmpeg:
-    """A running ffmpeg with a raw pipe in or out; leaving the `with` block ends the process.
+    """A running ffmpeg with a raw pipe in or out; `close`, or leaving the `with` block, ends the process.
 
     It runs in a session of its own, so that Ctrl-C in a terminal reaches the program, which then decides what
     becomes of its files, and not the encoder behind its back. Standard error is drained by a thread (a full
@@ -142,14 +142,18 @@ class FFmpeg:
             self._process.kill()
         self._process.wait()
 
+    def close(self) -> None:
+        """End the process if it still runs, and close its pipes. May be called more than once."""
+        self.kill()
+        self._drain.join()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe:
+                pipe.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.kill()
-        self._drain.join()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe:
-                pipe.close()
+        self.close()

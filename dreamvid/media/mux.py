@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.codecs import SOUND_CODECS, SUBTITLE_CODECS, TEXT_SUBTITLES
+from dreamvid.media.codecs import SUBTITLE_CODECS, TEXT_SUBTITLES
 from dreamvid.media.ffmpeg import failure_reason, file_url, input_arguments, run_ffmpeg
-from dreamvid.media.probe import ClipInfo, SoundInfo, read_metadata
-from dreamvid.media.sound import SoundTrack
+from dreamvid.media.probe import ClipInfo, read_metadata
+from dreamvid.media.sound import SoundPlan, shifted
+from dreamvid.media.tags import tag_input, write_tags
 
 # A subtitle that is already shown where the film begins starts there, and earlier ones go: a negative time would
 # move the whole film.
@@ -21,15 +22,22 @@ _CONTAINERS_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands
 
 @dataclass(frozen=True)
 class Original:
-    """The source of a film whose tags, chapters and subtitles are kept, and when in it the film begins, in seconds."""
+    """The source of a film whose tags, chapters and subtitles are kept.
+
+    Attributes:
+        start: when in it the film begins, in seconds.
+        metadata: its tags, but for those that describe the file that holds it.
+    """
 
     info: ClipInfo
     start: Fraction = Fraction(0)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Its tags, but for those that describe the file that holds it. Raises MediaError."""
-        return {key: value for key, value in read_metadata(self.info.path).items() if key not in _CONTAINERS_TAGS}
+    @classmethod
+    def read(cls, info: ClipInfo, start: Fraction = Fraction(0)) -> Original:
+        """Read the tags of what `info` describes, now: it may be gone by the end. Raises MediaError."""
+        tags = read_metadata(info.path) if info.kind == "video" else {}
+        return cls(info, start, {key: value for key, value in tags.items() if key not in _CONTAINERS_TAGS})
 
     def lost_subtitles(self, target: Path) -> list[str]:
         """The codecs of those subtitles that do not go into a film of that name."""
@@ -41,71 +49,78 @@ def mux(
     target: Path,
     *,
     seconds: Fraction,
-    sound: SoundTrack | None,
-    sound_info: SoundInfo | None,
+    sound: SoundPlan | None,
     original: Original | None,
     metadata: Mapping[str, str],
-) -> None:
+) -> list[str]:
     """Join the encoded `picture`, ffmpeg's arguments for an input, and what goes with it into `target`.
 
-    It lasts `seconds`, the picture's length. Streams are copied; only a sound codec that the container does not take
-    is encoded anew (AAC, or Opus for WebM), and subtitles that are text are made into its own. `metadata` comes
-    before the original's. Raises MediaError.
+    It lasts `seconds`, the picture's length. Pictures are copied, sound is stored as planned, and subtitles that are
+    text are made into the container's own. `metadata` comes before the original's.
+
+    Returns lines about what had to be left out after all: a picture that took hours is not lost for its sound. Raises
+    MediaError where not even the picture can be put there.
     """
-    inputs, maps, options = [*picture], ["-map", "0:v", "-c:v", "copy"], ["-map_metadata", "0", "-map_chapters", "-1"]
-    if sound is not None and sound_info is not None and sound_info.codecs:
-        begin = sound.start + sound_info.picture_start
-        inputs += input_arguments(sound.path, *_shifted(begin))
-        maps += ["-map", "1:a", *_sound_codecs(sound_info.codecs, target)]
-        # Seeking lands on a key frame of the picture: sound copied from there on would lie before our first frame.
-        maps += ["-copypriorss:a", "0"] if begin > 0 else []
-    tags = dict(metadata)
+    tags = dict(metadata) if original is None else {**original.metadata, **metadata}
+    attempts: list[tuple[SoundPlan | None, Original | None, str]] = [(sound, original, "")]
     if original is not None:
-        tags = original.metadata | tags
+        attempts.append((sound, None, "chapters and subtitles are left out"))
+    if sound is not None:
+        attempts.append((None, None, "sound, chapters and subtitles are left out"))
+    reasons: list[str] = []
+    for kept_sound, kept_original, left_out in attempts:
+        reason = _mux_once(picture, target, seconds, kept_sound, kept_original, tags)
+        if reason is None:
+            return [f"{left_out}: they cannot be joined to the picture ({reasons[0]})"] if reasons else []
+        reasons.append(reason)
+    raise MediaError(
+        f"{target}: its parts cannot be joined ({reasons[0]}); check the space on the disk and give the same command "
+        "again"
+    )
+
+
+def _mux_once(
+    picture: Sequence[str],
+    target: Path,
+    seconds: Fraction,
+    sound: SoundPlan | None,
+    original: Original | None,
+    tags: Mapping[str, str],
+) -> str | None:
+    """Why it failed; None: it is done."""
+    inputs, maps, chapters = [*picture], ["-map", "0:v", "-c:v", "copy"], "-1"
+    if sound is not None:
+        number = inputs.count("-i")
+        inputs += input_arguments(sound.path, *shifted(sound.begin))
+        for place, track in enumerate(sound.tracks):
+            maps += ["-map", f"{number}:a:{track.number}", *track.arguments(place)]
+        # Seeking lands on a key frame of the picture: sound copied from there on would lie before our first frame.
+        maps += ["-copypriorss:a", "0"] if sound.begin > 0 else []
+    if original is not None:
         number = inputs.count("-i")
         subtitles = _subtitles(original, target, number)
         if subtitles or original.info.has_chapters:
-            inputs += input_arguments(original.info.path, *_shifted(original.start + original.info.first_frame_time))
+            inputs += input_arguments(original.info.path, *shifted(original.start + original.info.first_frame_time))
             maps += subtitles
-            options[-1] = str(number) if original.info.has_chapters else "-1"
-    options += [part for key, value in tags.items() for part in ("-metadata", f"{key}={value}")]
-    # Not -shortest: it would end the picture with the sound.
-    code, _, stderr = run_ffmpeg(
-        [*inputs, *maps, *options, "-t", f"{float(seconds):.6f}", *container_options(target), "-y", file_url(target)]
-    )
-    if code:
-        reason = failure_reason(stderr.splitlines())
-        remedy = "" if sound is None else f", or another sound than {sound.path}"
-        raise MediaError(
-            f"{target}: its parts cannot be joined ({reason}); check the space on the disk and give the same command "
-            f"again{remedy}"
-        )
+            chapters = str(number) if original.info.has_chapters else "-1"
+    listing = target.with_name(f"{target.stem}.ffmetadata")
+    try:
+        write_tags(listing, tags)
+        # Not -shortest: it would end the picture with the sound.
+        code, _, stderr = run_ffmpeg(
+            [*inputs, *tag_input(listing), *maps, "-map_metadata", str(inputs.count("-i")), "-map_chapters", chapters,
+             "-t", f"{float(seconds):.6f}", *container_options(target), "-y", file_url(target)]
+        )  # fmt: skip
+    except OSError as error:
+        return str(error.strerror)
+    finally:
+        listing.unlink(missing_ok=True)
+    return failure_reason(stderr.splitlines()) if code else None
 
 
 def container_options(target: Path) -> list[str]:
     """ffmpeg's options for the container: the index first, and tags of any name."""
     return ["-movflags", "+faststart+use_metadata_tags"] if target.suffix.lower() in (".mp4", ".mov") else []
-
-
-def _shifted(begin: Fraction) -> list[str]:
-    """ffmpeg's options to read an input from a time on, which may lie before its beginning."""
-    if not begin:
-        return []
-    return ["-ss", f"{float(begin):.6f}"] if begin > 0 else ["-itsoffset", f"{float(-begin):.6f}"]
-
-
-def _sound_codecs(codecs: Sequence[str], target: Path) -> list[str]:
-    suffix = target.suffix.lower()
-    accepted = SOUND_CODECS[suffix]
-    arguments: list[str] = []
-    for index, codec in enumerate(codecs):
-        if accepted is None or codec in accepted:
-            arguments += [f"-c:a:{index}", "copy"]
-        elif suffix == ".webm":
-            arguments += [f"-c:a:{index}", "libopus", f"-b:a:{index}", "160k"]
-        else:
-            arguments += [f"-c:a:{index}", "aac", f"-b:a:{index}", "192k"]
-    return arguments
 
 
 def _subtitles(original: Original, target: Path, number: int) -> list[str]:

@@ -9,45 +9,36 @@ from pathlib import Path
 from dreamvid.errors import MediaError
 from dreamvid.media.ffmpeg import failure_reason, file_url, input_arguments, run_ffmpeg
 from dreamvid.media.mux import Original, mux
-from dreamvid.media.sound import SoundTrack, check_sound
-from dreamvid.media.still_write import publish, temporary_beside
+from dreamvid.media.sound import SoundPlan
 
 
 def join_segments(
     segments: Sequence[Path],
-    target: Path,
+    joined: Path,
     *,
     seconds: Fraction,
-    sound: SoundTrack | None,
+    sound: SoundPlan | None,
     original: Original | None = None,
     metadata: Mapping[str, str],
-    overwrite: bool,
-) -> None:
-    """Join `segments`, films of one kind in one folder, and `sound` into `target`, which lasts `seconds`.
+) -> list[str]:
+    """Join `segments`, films of one kind in one folder, and `sound` into `joined`, which lasts `seconds`.
 
     `metadata` comes back from `read_metadata`; of an `original` that is a video, tags, chapters and subtitles are kept.
-    `target` appears whole or not at all. Raises MediaError.
+    Returns lines about what was left out. Raises MediaError.
     """
-    joined = temporary_beside(target)
     listing = segments[0].with_name("segments.ffconcat")
     # The names are the journal's own and plain; ffmpeg looks for them beside the list.
     listing.write_text("ffconcat version 1.0\n" + "".join(f"file {path.name}\n" for path in segments))
     try:
-        mux(
+        return mux(
             ["-protocol_whitelist", "file", "-f", "concat", "-safe", "1", "-i", file_url(listing)],
             joined,
             seconds=seconds,
             sound=sound,
-            sound_info=None if sound is None else check_sound(sound),
             original=original if original is not None and original.info.kind == "video" else None,
             metadata=metadata,
         )
-        try:
-            publish(joined, target, overwrite=overwrite)
-        except OSError as error:
-            raise MediaError(f"{target}: cannot be put in place ({error.strerror}); check the folder") from error
     finally:
-        joined.unlink(missing_ok=True)
         listing.unlink(missing_ok=True)
 
 

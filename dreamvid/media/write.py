@@ -13,7 +13,7 @@ from dreamvid.media.header import ImageTags, is_image, read_image_tags
 from dreamvid.media.mux import Original
 from dreamvid.media.probe import ClipInfo
 from dreamvid.media.sequence import NumberedFiles, list_sequence
-from dreamvid.media.sound import SoundTrack, check_sound
+from dreamvid.media.sound import SoundTrack, plan_sound
 from dreamvid.media.still_write import ALPHA_SUFFIXES, IMAGE_DEPTHS, check_image_target
 from dreamvid.media.target import check_target, output_pattern
 from dreamvid.media.write_images import ImageWriter, SequenceWriter, StillWriter
@@ -49,8 +49,8 @@ def open_writer(
     of `IMAGE_CODECS` only says what the name says. `bit_depth` is of a component; None is the format's own. ffv1 keeps
     RGB exactly, the other codecs store limited range. Where chroma comes in pairs, an odd size grows by one pixel
     that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold it, it is dropped,
-    with a line in `Writer.notices`. `sound` is copied, encoded anew only where the container does not take it, and
-    cut to the length of the picture. `metadata` comes back from `read_metadata`. Of `original` its own tags, chapters
+    with a line in `Writer.notices`. `sound` is stored as `plan_sound` finds it can be, and cut to the length of the
+    picture. `metadata` comes back from `read_metadata`. Of `original` its own tags, chapters
     and subtitles are kept, in an image its EXIF and colour profile.
 
     A sequence starts at `first_number`, and its folder is made if only that is missing. With `resume` its first so
@@ -93,11 +93,13 @@ def open_writer(
         if encoding is None:
             raise MediaError(f"{path}: codec {codec} stores no transparency at {bit_depth} bits; leave out --bit-depth")
         original = original if original is not None and original.info.kind == "video" else None
+        plan = None if sound is None else plan_sound(sound, path)
         writer = VideoWriter(
             path, width, height, rate=rate, codec=chosen, encoding=encoding, crf=crf, alpha=alpha,
-            color=color or BT709, sound=sound, sound_info=check_sound(sound) if sound else None, original=original,
-            metadata=metadata, sample_aspect=sample_aspect, overwrite=overwrite,
+            color=color or BT709, sound=plan, original=original, metadata=metadata,
+            sample_aspect=sample_aspect, overwrite=overwrite,
         )  # fmt: skip
+        writer.notices += [] if plan is None else plan.notices
         if replaced:
             writer.notices.append(f"{path}: {replaced}")
         if original is not None and (lost := original.lost_subtitles(path)):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +15,10 @@ from dreamvid.media.codecs import Codec, Encoding, color_filters
 from dreamvid.media.color import ColorTags, FloatImage
 from dreamvid.media.ffmpeg import FFmpeg, file_url
 from dreamvid.media.mux import Original, container_options, mux
-from dreamvid.media.probe import SoundInfo
-from dreamvid.media.sound import SoundTrack
+from dreamvid.media.sound import SoundPlan
 from dreamvid.media.still import quantise
 from dreamvid.media.still_write import publish, temporary_beside
+from dreamvid.media.tags import tag_input, write_tags
 from dreamvid.media.writer import Writer
 
 
@@ -38,8 +37,7 @@ class VideoWriter(Writer):
         crf: int | None,
         alpha: bool,
         color: ColorTags,
-        sound: SoundTrack | None,
-        sound_info: SoundInfo | None,
+        sound: SoundPlan | None,
         original: Original | None,
         metadata: Mapping[str, str],
         sample_aspect: Fraction,
@@ -51,12 +49,12 @@ class VideoWriter(Writer):
         self.encoder = codec.name
         self._crf = codec.crf if crf is None else crf
         self._color = color
-        self._sound = sound if sound_info and sound_info.codecs else None
-        self._sound_info = sound_info
+        self.sound = sound
         self._original = original
         self._metadata, self._sample_aspect, self._overwrite = metadata, sample_aspect, overwrite
         self._padding = (-height % codec.multiple_of[1], -width % codec.multiple_of[0])
         self._picture, self._joined = temporary_beside(target), temporary_beside(target)
+        self._tags = self._picture.with_suffix(".ffmetadata")
         self._process: FFmpeg | None = None
 
     def _arguments(self) -> list[str]:
@@ -64,35 +62,34 @@ class VideoWriter(Writer):
         size = f"{self.width + self._padding[1]}x{self.height + self._padding[0]}"
         aspect = f"setsar={self._sample_aspect.numerator}/{self._sample_aspect.denominator}"
         quality = [codec.quality_flag, str(self._crf)] if self._crf is not None else []
-        tags = [part for key, value in self._metadata.items() for part in ("-metadata", f"{key}={value}")]
         channels = "rgba" if self._stored_channels == 4 else "rgb"
         fed = f"{channels}{16 * len(channels)}le" if encoding.deep else {"rgb": "rgb24", "rgba": "rgba"}[channels]
         return [
             "-protocol_whitelist", "pipe", "-f", "rawvideo", "-pix_fmt", fed,
             "-video_size", size, "-framerate", str(self.rate), "-i", "pipe:0",
+            *tag_input(self._tags), "-map", "0:v", "-map_metadata", "1",
             "-vf", ",".join([aspect, *color_filters(encoding, self._color)]),
             *codec.arguments, *encoding.arguments, *quality, "-pix_fmt", encoding.pixel_format,
-            "-fps_mode", "passthrough", *tags, *container_options(self.target), "-y", file_url(self._picture),
+            "-fps_mode", "passthrough", *container_options(self.target), "-y", file_url(self._picture),
         ]  # fmt: skip
 
-    def __enter__(self) -> Self:
-        self._process = FFmpeg(self._arguments(), feed=True)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def start(self) -> None:
         try:
-            super().__exit__(kind, error, trace)
-        finally:
-            self._encoder.__exit__(None, None, None)
-            self._picture.unlink(missing_ok=True)
-            self._joined.unlink(missing_ok=True)
+            write_tags(self._tags, self._metadata)
+        except OSError as error:
+            raise MediaError(f"{self._tags}: cannot be written ({error.strerror}); check the folder") from error
+        self._process = FFmpeg(self._arguments(), feed=True)
+
+    def _release(self) -> None:
+        if self._process is not None:
+            self._process.close()
+        for path in (self._picture, self._joined, self._tags):
+            path.unlink(missing_ok=True)
 
     @property
     def _encoder(self) -> FFmpeg:
         if self._process is None:
-            raise RuntimeError("a video is written inside its with block")
+            raise RuntimeError("a video is written once it was started")
         return self._process
 
     def _write(self, frame: FloatImage) -> None:
@@ -116,10 +113,10 @@ class VideoWriter(Writer):
         if self._encoder.finish():
             raise self._failure()
         done = self._picture
-        if self._sound is not None or self._original is not None:
-            mux(
+        if self.sound is not None or self._original is not None:
+            self.notices += mux(
                 ["-protocol_whitelist", "file", "-i", file_url(self._picture)], self._joined,
-                seconds=self.frame_count / self.rate, sound=self._sound, sound_info=self._sound_info,
+                seconds=self.frame_count / self.rate, sound=self.sound,
                 original=self._original, metadata=self._metadata,
             )  # fmt: skip
             done = self._joined

@@ -11,13 +11,14 @@ import numpy as np
 
 from dreamvid.errors import MediaError
 from dreamvid.media.color import FloatImage
+from dreamvid.media.sound import SoundPlan
 
 
 class Writer(ABC):
-    """An open output: a context manager that takes frames in order.
+    """An output that takes frames in order: `start`, `write` each frame, then `finish` or `abort`.
 
-    Leaving the `with` block finishes the file and gives it its name; leaving it by an exception leaves nothing
-    under that name.
+    `finish` completes the file and gives it its name; `abort` leaves nothing under that name, and what stood there
+    before. As a context manager it starts, and finishes; or aborts where the block is left by an exception.
     """
 
     def __init__(self, target: Path, width: int, height: int, *, alpha: bool, keeps_alpha: bool) -> None:
@@ -34,6 +35,8 @@ class Writer(ABC):
         """The codec that is used in the end; pictures have none."""
         self.notices: list[str] = []
         """What of the source cannot be kept."""
+        self.sound: SoundPlan | None = None
+        """How the sound is stored in the end, for a video that gets some."""
         self.keeps_alpha = keeps_alpha
         self._channels = 4 if alpha else 3
         self._stored_channels = 4 if alpha and keeps_alpha else 3
@@ -54,13 +57,33 @@ class Writer(ABC):
     def _finish(self) -> None:
         """Complete the output; called only if all went well."""
 
+    def _release(self) -> None:  # noqa: B027 - most have nothing to let go of
+        """Let go of processes and temporary files. May be called more than once."""
+
+    def start(self) -> None:  # noqa: B027 - pictures need no preparation
+        """Make ready for the first frame. Called once. Raises MediaError."""
+
+    def finish(self) -> None:
+        """Complete the output and give it its name. Raises MediaError, and then leaves what `abort` leaves."""
+        try:
+            if not self.frame_count:
+                raise MediaError(f"{self.target}: no frame was written, so there is no file; check the range")
+            self._finish()
+        finally:
+            self._release()
+
+    def abort(self) -> None:
+        """Stop without an output; pictures of a sequence that were finished stay."""
+        self._release()
+
     def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            if not self.frame_count:
-                raise MediaError(f"{self.target}: no frame was written, so there is no file; check the range")
-            self._finish()
+        if kind is None:
+            self.finish()
+        else:
+            self.abort()

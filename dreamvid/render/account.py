@@ -75,7 +75,7 @@ class Account:
             "fingerprints": {key: value for key, value in identity.items() if recipe.get(key) != value},
         }
         if self._report is not None and journal is not None:
-            self._report.keep(journal.folder / "report.jsonl", journal.done)
+            self._report.keep(journal.report_path, journal.done)
 
     def watch(self, dreams: Dreams) -> Dreams:
         """Pass `dreams` on and take notes."""

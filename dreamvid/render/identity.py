@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from dreamvid.errors import MediaError
 from dreamvid.media import list_sequence
 from dreamvid.recipe import write_recipe
 from dreamvid.settings import DreamSettings, key_of
 
 _NO_MATTER = {"threads", "memory", "tile", "save_every", "sidecar", "report"}
+_NO_MATTER |= {"audio"}  # it is joined to the frames in the end, and may be another one when a render goes on
 _NO_MATTER |= {"device", "precision"}  # what became of these is a fact
 _FILES = ("weights", "guide", "mask", "react")
-_SAMPLE = 2**20  # bytes
+_MOST_READ = 2**28  # bytes
+_PIECE = 2**16  # bytes
 
 
 def identify(settings: DreamSettings, source: Path | None, facts: Mapping[str, object]) -> dict[str, str]:
@@ -55,19 +58,38 @@ def files_of(settings: DreamSettings) -> list[Path]:
 
 
 def fingerprint(path: Path) -> str:
-    """Tell a file, or a sequence of them, from others: names do not matter, sizes and parts of the content do."""
+    """Tell a file, or a sequence of them, from others; names do not matter.
+
+    Up to 256 MiB all of the content counts. Of more, so much of it, evenly spread, and the times of the last change:
+    to read everything could take minutes. Raises `MediaError` where a file cannot be read.
+    """
     files = list_sequence(path) or [path]
     digest = hashlib.sha256()
-    for file in files:
-        size = file.stat().st_size
-        digest.update(f"{size};".encode())
-        if len(files) > 1:
-            continue  # sizes tell; thousands of large frames would take minutes to read
-        with file.open("rb") as stream:
-            for place in (0, max(0, size // 2 - _SAMPLE // 2), max(0, size - _SAMPLE)):
-                stream.seek(place)
-                digest.update(stream.read(_SAMPLE))
+    try:
+        statuses = [file.stat() for file in files]
+        share = min(1.0, _MOST_READ / max(1, sum(status.st_size for status in statuses)))
+        for file, status in zip(files, statuses, strict=True):
+            digest.update(f"{status.st_size} {status.st_mtime_ns if share < 1 else ''};".encode())
+            with file.open("rb") as stream:
+                for place in _places(status.st_size, share):
+                    stream.seek(place)
+                    digest.update(stream.read(_PIECE))
+    except OSError as error:
+        raise MediaError(f"{error.filename or path}: cannot be read ({error.strerror}); check the file") from error
     return digest.hexdigest()[:16]
+
+
+def _places(size: int, share: float) -> Iterator[int]:
+    """Where to read pieces that make up a share of a file: from its first byte to its last."""
+    if share == 1:
+        yield from range(0, size, _PIECE)
+        return
+    last = max(0, size - _PIECE)
+    wanted = round(size * share / _PIECE)
+    if wanted < 2:
+        yield last // 2
+        return
+    yield from (last * number // (wanted - 1) for number in range(wanted))
 
 
 def network_fingerprint(network: object) -> str:

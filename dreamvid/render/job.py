@@ -31,11 +31,12 @@ from dreamvid.render.dreamers import Networks
 from dreamvid.render.events import Event, Finished, Started
 from dreamvid.render.film import Film
 from dreamvid.render.identity import files_of, identify, job_tag, network_fingerprint
-from dreamvid.render.journal import Journal, has_journal
+from dreamvid.render.journal import Journal, has_journal, was_published
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
-from dreamvid.render.recording import Ending, choose_recorder, record
+from dreamvid.render.recording import Ending, choose_recorder, complete, record
 from dreamvid.render.room import check_room
+from dreamvid.render.sources import Sources
 from dreamvid.render.still import dream_still
 from dreamvid.settings import Settings
 
@@ -73,9 +74,10 @@ def render_job(job: Job) -> Iterator[Event]:
     began = time.perf_counter()
     settings = job.settings
     target = job.target or default_output(job.source, settings.codec)
-    account = Account(target, settings, overwrite=job.overwrite)
+    finished = not job.fresh and was_published(target)
+    account = Account(target, settings, overwrite=job.overwrite or finished)
     with contextlib.ExitStack() as closing:
-        opened = yield from open_job(job, closing)
+        opened = yield from open_job(job, closing, finished=finished)
         reader, prepared = opened.reader, opened.prepared
         journal = None
         identity = identify(prepared.settings, job.source, _facts(prepared, reader, opened.writer.encoder))
@@ -100,8 +102,11 @@ def render_job(job: Job) -> Iterator[Event]:
         if journal is None:
             count = yield from _render_still(opened, account)
         else:
-            count = yield from _render_with_journal(job, opened, journal, account)
+            published = journal.published
+            count = published or (yield from _render_with_journal(job, opened, journal, account))
         account.finish(count)
+        if journal is not None:
+            journal.remove()
     yield Finished(target, count, time.perf_counter() - began)
 
 
@@ -112,6 +117,8 @@ class Opened:
     Attributes:
         reader: of the wanted part, not entered yet.
         writer: of the target, not entered yet.
+        original: what is kept of the source beside its picture.
+        sources: what is still needed when the last frame is done.
         clock: of the whole source.
     """
 
@@ -119,18 +126,19 @@ class Opened:
     cutting: Cutting
     reader: Reader
     writer: Writer
-    sound: SoundTrack | None
+    original: Original
+    sources: Sources
     clock: Clock
     prepared: Prepared[Settings]
 
 
 def open_job(
-    job: Job, closing: contextlib.ExitStack, networks: Networks | None = None
+    job: Job, closing: contextlib.ExitStack, networks: Networks | None = None, *, finished: bool = False
 ) -> Generator[Said, None, Opened]:
     """Open and check all that a job needs; raises what `render_job` raises. What is opened is closed by `closing`.
 
     A generator: it yields what there is to say about it, while it goes on. `networks` are those that are loaded
-    already; what is loaded now is added.
+    already; what is loaded now is added. `finished`: what stands at the target is this job's own film.
     """
     settings = job.settings
     target = job.target or default_output(job.source, settings.codec)
@@ -141,7 +149,11 @@ def open_job(
     start = reader.first_index / reader.rate if reader.rate else Fraction(0)
     sound = choose_sound(settings, own_sound, start) if is_film else None
     going_on = is_film and not job.fresh and has_journal(target)
-    writer = open_target(target, job, reader, sound, resume=0 if going_on else None)
+    original = Original.read(reader.info, start)
+    sources = Sources([job.source, *([] if sound is None else [sound.path])] if is_film else [])
+    writer = open_target(
+        target, job, reader, original, sound, overwrite=job.overwrite or finished, resume=0 if going_on else None
+    )
     clock = STILL
     if reader.rate is not None:
         # Of the whole source: a part is to look as it does there.
@@ -159,7 +171,7 @@ def open_job(
     )
     if is_film and FlowMethod(settings.flow) is FlowMethod.RAFT:
         yield from fetch_raft()
-    return Opened(target, cutting, reader, writer, sound, clock, prepared)
+    return Opened(target, cutting, reader, writer, original, sources, clock, prepared)
 
 
 def open_source(
@@ -186,9 +198,11 @@ def open_target(
     target: Path,
     job: Job,
     reader: Reader,
+    original: Original | None = None,
     sound: SoundTrack | None = None,
     *,
     part: bool = False,
+    overwrite: bool | None = None,
     resume: int | None = None,
     tags: Mapping[str, str] | None = None,
     first_number: int | None = None,
@@ -196,7 +210,7 @@ def open_target(
     """The writer of the target, or of a part of it, or of a sequence of which so many frames are there already.
 
     `tags` (None: the job's) are metadata of a target that is no part; pictures are numbered from `first_number` on
-    (None: as those of the source, or from 1).
+    (None: as those of the source, or from 1). `overwrite` None: the job's.
     """
     settings = job.settings
     protected = (job.source, sound and sound.path, *files_of(settings))
@@ -212,10 +226,10 @@ def open_target(
         alpha=reader.alpha,
         color=reader.color,
         sound=sound,
-        original=None if part else original_of(reader),
+        original=None if part else original,
         sample_aspect=reader.info.sample_aspect,
         metadata={} if part else render_tags(job, settings) if tags is None else tags,
-        overwrite=job.overwrite or part,
+        overwrite=part or (job.overwrite if overwrite is None else overwrite),
         protected=[path for path in protected if path],
         first_number=first_number_of(reader) if first_number is None else first_number,
         resume=resume,
@@ -225,11 +239,6 @@ def open_target(
 def first_number_of(reader: Reader) -> int:
     """The number that the first picture gets: that of the source's, where it is numbered pictures, else 1."""
     return reader.info.first_number + reader.first_index if reader.info.kind == "sequence" else 1
-
-
-def original_of(reader: Reader) -> Original:
-    """What is read, and from where on: its tags, chapters and subtitles are kept."""
-    return Original(reader.info, reader.first_index / reader.rate if reader.rate else Fraction(0))
 
 
 def render_tags(job: Job, settings: Settings) -> dict[str, str]:
@@ -271,7 +280,7 @@ def _render_with_journal(
     if rate is None:
         raise ValueError("a film has a frame rate")
     film = Film(prepared.planner, prepared.machine.device, journal.snapshot)
-    recorder = choose_recorder(journal, partial(open_target, job=job, reader=reader))
+    recorder = choose_recorder(journal, partial(open_target, job=job, reader=reader, original=opened.original))
     if film.done < reader.frame_count:
         start = (reader.first_index + film.done - film.lead) / rate
         with open_source(job, start, reader.frame_count - film.done + film.lead, info=reader.info) as rest:
@@ -281,8 +290,8 @@ def _render_with_journal(
     else:
         recorder.resume()
     tags = render_tags(job, prepared.settings)
-    recorder.finish(Ending(rate, opened.sound, tags, job.overwrite, original_of(reader)))
-    journal.remove()
+    ending = Ending(rate, opened.writer.sound, tags, job.overwrite, opened.original, opened.sources)
+    yield from complete(recorder, ending)
     return recorder.frame_count
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import contextlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from dreamvid.media import FloatImage, Original, SoundTrack, Writer
+from dreamvid.media import FloatImage, Original, SoundPlan, Writer
 from dreamvid.media.segments import join_segments
 from dreamvid.media.target import output_pattern
+from dreamvid.notices import Notice
 from dreamvid.render.ahead import WriteBehind, depth_within
 from dreamvid.render.events import Event, ShotStarted
+from dreamvid.render.frame_store import load_frame, store_frame
 from dreamvid.render.frames import Dreams
-from dreamvid.render.journal import Journal, load_frame, store_frame
+from dreamvid.render.journal import Journal
 from dreamvid.render.snapshot import Snapshot, make_durable
+from dreamvid.render.sources import Sources
 
 FRAMES_BEHIND = 4
 """How many finished frames may wait for the encoder; fewer of large ones."""
@@ -60,12 +63,22 @@ def record(loop: Loop, dreams: Dreams, recorder: Recorder, save_seconds: float) 
                         output.put(loop.snapshot())
                         saved = time.monotonic()
                 yield event
+        if loop.done:
+            recorder.settle(loop.snapshot())
     except KeyboardInterrupt:
         recorder.abandon()
         raise KeyboardInterrupt(recorder.kept) from None
     except BaseException:
         recorder.abandon()
         raise
+
+
+def complete(recorder: Recorder, ending: Ending) -> Iterator[Notice]:
+    """Complete the output after the last frame. Raises `MediaError`, and `KeyboardInterrupt` as `record` does."""
+    try:
+        yield from map(Notice, recorder.finish(ending))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(recorder.kept) from None
 
 
 def segment_length(width: int, height: int, *, deep: bool) -> int:
@@ -80,10 +93,12 @@ class Ending:
     """What goes into a film beside its frames: their rate, the sound, tags, and what is kept of the original."""
 
     rate: Fraction
-    sound: SoundTrack | None
+    sound: SoundPlan | None
     metadata: Mapping[str, str]
     overwrite: bool
     original: Original | None = None
+    sources: Sources = field(default_factory=Sources)
+    """What sound and tags are read from, as it was when the render began."""
 
 
 class Recorder(ABC):
@@ -126,8 +141,12 @@ class Recorder(ABC):
         """Take a frame, a snapshot of the state after the frames so far, or that a shot begins. Raises `MediaError`."""
 
     @abstractmethod
-    def finish(self, ending: Ending) -> None:
-        """Complete the output."""
+    def settle(self, snapshot: Snapshot) -> None:
+        """Save the state after the last frame: what is left then is to `finish`. Raises `MediaError`."""
+
+    @abstractmethod
+    def finish(self, ending: Ending) -> list[str]:
+        """Complete the output and give it its name; return lines about what had to be left out. Raises `MediaError`."""
 
     @abstractmethod
     def abandon(self) -> None:
@@ -161,7 +180,7 @@ class SequenceRecorder(Recorder):
         return self._journal.target.parent
 
     def resume(self) -> None:
-        self._writer.__enter__()
+        self._writer.start()
 
     def write(self, item: FloatImage | Snapshot | ShotStarted) -> None:
         if isinstance(item, ShotStarted):
@@ -176,11 +195,15 @@ class SequenceRecorder(Recorder):
         self._unsaved.clear()
         self._journal.save(item, [], item.done)
 
-    def finish(self, ending: Ending) -> None:  # noqa: ARG002 - pictures have none
-        self._writer.__exit__(None, None, None)
+    def settle(self, snapshot: Snapshot) -> None:
+        self.write(snapshot)
+
+    def finish(self, ending: Ending) -> list[str]:  # noqa: ARG002 - pictures have none
+        self._writer.finish()
+        return []
 
     def abandon(self) -> None:
-        self._writer.__exit__(KeyboardInterrupt, None, None)
+        self._writer.abort()
 
 
 class FilmRecorder(Recorder):
@@ -216,27 +239,33 @@ class FilmRecorder(Recorder):
             self._unsaved.append((self.frame_count, item))
             self._encode(item)
 
-    def finish(self, ending: Ending) -> None:
+    def settle(self, snapshot: Snapshot) -> None:
         self._close_segment()
-        join_segments(
+        self._save(snapshot)
+
+    def finish(self, ending: Ending) -> list[str]:
+        self._close_segment()
+        ending.sources.check()
+        left_out = join_segments(
             self._segments,
-            self._journal.target,
+            self._journal.film_path,
             seconds=self.frame_count / ending.rate,
             sound=ending.sound,
             original=ending.original,
             metadata=ending.metadata,
-            overwrite=ending.overwrite,
         )
+        self._journal.publish(self.frame_count, overwrite=ending.overwrite)
+        return left_out
 
     def abandon(self) -> None:
         if self._writer is not None:
-            self._writer.__exit__(KeyboardInterrupt, None, None)
+            self._writer.abort()
             self._writer = None
 
     def _encode(self, frame: FloatImage) -> None:
         if self._writer is None:
             self._writer = self._open_segment(self._journal.segment_path(len(self._segments)))
-            self._writer.__enter__()
+            self._writer.start()
         self._writer.write(frame)
         self.frame_count += 1
         if self.frame_count - self.first_open == self.length:
@@ -245,7 +274,7 @@ class FilmRecorder(Recorder):
     def _close_segment(self) -> None:
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            writer.__exit__(None, None, None)
+            writer.finish()
             self._segments.append(writer.target)
             self.first_open = self.frame_count
 

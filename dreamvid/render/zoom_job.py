@@ -19,12 +19,13 @@ from dreamvid.render.companion import Companion, check_mask
 from dreamvid.render.events import Event, Finished, Started
 from dreamvid.render.frames import to_tensor
 from dreamvid.render.identity import files_of, identify, network_fingerprint
-from dreamvid.render.journal import Journal, has_journal
+from dreamvid.render.journal import Journal, has_journal, was_published
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
-from dreamvid.render.recording import Ending, choose_recorder, record
+from dreamvid.render.recording import Ending, choose_recorder, complete, record
 from dreamvid.render.room import check_room
 from dreamvid.render.snapshot import Snapshot
+from dreamvid.render.sources import Sources
 from dreamvid.render.still import dream_residual, finish
 from dreamvid.render.toning import Tone
 from dreamvid.render.zoom import Zoom, frame_count
@@ -52,13 +53,17 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
     began = time.perf_counter()
     settings = job.settings
     target = job.target or zoom_output(job.source, settings.codec)
-    account = Account(target, settings, overwrite=job.overwrite)
+    finished = not job.fresh and was_published(target)
+    account = Account(target, settings, overwrite=job.overwrite or finished)
     with contextlib.ExitStack() as closing:
         source = _open_source(job.source, settings, closing)
         width, height = settings.size or _NOISE_SIZE if source is None else (source.width, source.height)
         own_sound = job.source if source is not None and source.info.audio_codec is not None else None
         sound = choose_sound(settings, own_sound)
-        open_target = partial(_open_target, job=job, size=(width, height), source=source)
+        sources = Sources([] if sound is None else [sound.path])
+        open_target = partial(
+            _open_target, job=job, size=(width, height), source=source, overwrite=job.overwrite or finished
+        )
         going_on = not job.fresh and has_journal(target)
         # Opened now to find what would go wrong at the end.
         writer = open_target(target, sound=sound, resume=0 if going_on else None)
@@ -91,13 +96,17 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
             precision=prepared.machine.precision,
             resumed=journal.done,
         )
-        zoom = _begin(source, (height, width), prepared, journal.snapshot)
-        recorder = choose_recorder(journal, open_target)
-        yield from record(zoom, account.watch(zoom.dream()), recorder, settings.save_every)
-        recorder.finish(Ending(settings.fps, sound, recipe_tags(prepared.settings), job.overwrite))
+        count = journal.published
+        if count is None:
+            zoom = _begin(source, (height, width), prepared, journal.snapshot)
+            recorder = choose_recorder(journal, open_target)
+            yield from record(zoom, account.watch(zoom.dream()), recorder, settings.save_every)
+            tags = recipe_tags(prepared.settings)
+            yield from complete(recorder, Ending(settings.fps, writer.sound, tags, job.overwrite, sources=sources))
+            count = recorder.frame_count
+        account.finish(count)
         journal.remove()
-        account.finish(recorder.frame_count)
-    yield Finished(target, recorder.frame_count, time.perf_counter() - began)
+    yield Finished(target, count, time.perf_counter() - began)
 
 
 def zoom_output(source: Path, codec: str = "h264") -> Path:
@@ -134,6 +143,7 @@ def _open_target(
     size: tuple[int, int],
     source: Companion | None,
     *,
+    overwrite: bool,
     sound: SoundTrack | None = None,
     part: bool = False,
     resume: int | None = None,
@@ -151,7 +161,7 @@ def _open_target(
         bit_depth=settings.bit_depth,
         quality=settings.jpeg_quality,
         sound=sound,
-        overwrite=job.overwrite or part,
+        overwrite=overwrite or part,
         protected=[path for path in protected if path],
         resume=resume,
     )

@@ -462,7 +462,7 @@ def test_tags_chapters_and_subtitles_are_kept(film: Path, tmp_path: Path, suffix
     target = tmp_path / f"x{suffix}"
     info = probe(film)
     assert (info.subtitle_codecs, info.has_chapters) == (("subrip",), True)
-    original = Original(info, Fraction(1, 2))
+    original = Original.read(info, Fraction(1, 2))
     kind = {"width": 64, "height": 64, "rate": Fraction(24), "codec": "av1" if suffix == ".webm" else "h264"}
     metadata = {"dreamvid": "ours", "artist": "us"}
     parts = [tmp_path / f"part-{number}{suffix}" for number in range(2)] if joined else [target]
@@ -472,9 +472,10 @@ def test_tags_chapters_and_subtitles_are_kept(film: Path, tmp_path: Path, suffix
             for _ in range(48 // len(parts)):
                 writer.write(np.zeros((64, 64, 3), np.float32))
     if joined:
-        join_segments(
-            parts, target, seconds=Fraction(2), sound=None, original=original, metadata=metadata, overwrite=False
+        left_out = join_segments(
+            parts, target, seconds=Fraction(2), sound=None, original=original, metadata=metadata
         )
+        assert left_out == []
     made = probe(target)
     assert (made.frame_count, made.rate, made.first_frame_time) == (48, 24, 0)
     tags = read_metadata(target)
@@ -493,11 +494,12 @@ def test_subtitles_that_do_not_fit_are_told(film: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
     info = replace(probe(film), subtitle_codecs=("subrip", "hdmv_pgs_subtitle"))
-    writer = open_writer(tmp_path / "x.mp4", width=64, height=48, rate=Fraction(24), original=Original(info))
+    writer = open_writer(tmp_path / "x.mp4", width=64, height=48, rate=Fraction(24), original=Original.read(info))
     assert ["hdmv_pgs_subtitle" in notice for notice in writer.notices] == [True]
-    assert (
-        open_writer(tmp_path / "x.mkv", width=64, height=48, rate=Fraction(24), original=Original(info)).notices == []
+    matroska = open_writer(
+        tmp_path / "x.mkv", width=64, height=48, rate=Fraction(24), original=Original.read(info)
     )
+    assert matroska.notices == []
 
 
 @pytest.mark.parametrize(
@@ -510,7 +512,7 @@ def test_a_click_stays_at_its_frame_in_every_codec(
     start = Fraction(7, 24)
     with open_writer(
         tmp_path / f"x{suffix}", width=64, height=64, rate=Fraction(24), codec=codec,
-        sound=SoundTrack(clips["click"], start), original=Original(probe(clips["click"]), start),
+        sound=SoundTrack(clips["click"], start), original=Original.read(probe(clips["click"]), start),
     ) as writer:  # fmt: skip
         for _ in range(17):
             writer.write(np.zeros((64, 64, 3), np.float32))
@@ -530,7 +532,7 @@ def test_a_picture_keeps_its_profile_and_its_exif_but_not_its_turn(tmp_path: Pat
     assert (info.width, info.height) == (10, 20)
     target = tmp_path / f"out{suffix}"
     with open_writer(
-        target, width=10, height=20, rate=None, metadata={"dreamvid": "{}"}, original=Original(info)
+        target, width=10, height=20, rate=None, metadata={"dreamvid": "{}"}, original=Original.read(info)
     ) as writer:
         writer.write(read_image(tmp_path / "in.jpg"))
     assert read_image_tags(target).icc_profile == profile
