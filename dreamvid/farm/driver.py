@@ -300,7 +300,7 @@ def _finish(job: Job, opened: Opened, task: Task, journal: FarmJournal) -> list[
         seconds=journal.frames / task.clock.rate,
         sound=opened.writer.sound,
         original=opened.original,
-        metadata=render_tags(job, opened.prepared.settings),
+        metadata=opened.tags,
     )
     journal.publish(journal.frames, overwrite=job.overwrite)
     return left_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -64,18 +65,24 @@ def fingerprint(path: Path) -> str:
     to read everything could take minutes. Raises `MediaError` where a file cannot be read.
     """
     files = list_sequence(path) or [path]
-    digest = hashlib.sha256()
     try:
         statuses = [file.stat() for file in files]
-        share = min(1.0, _MOST_READ / max(1, sum(status.st_size for status in statuses)))
-        for file, status in zip(files, statuses, strict=True):
-            digest.update(f"{status.st_size} {status.st_mtime_ns if share < 1 else ''};".encode())
-            with file.open("rb") as stream:
-                for place in _places(status.st_size, share):
-                    stream.seek(place)
-                    digest.update(stream.read(_PIECE))
+        return _fingerprint(tuple((file, it.st_size, it.st_mtime_ns) for file, it in zip(files, statuses, strict=True)))
     except OSError as error:
         raise MediaError(f"{error.filename or path}: cannot be read ({error.strerror}); check the file") from error
+
+
+@functools.lru_cache(maxsize=16)
+def _fingerprint(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """The same of files with their sizes and times; asked for several times in a render."""
+    share = min(1.0, _MOST_READ / max(1, sum(size for _, size, _ in files)))
+    digest = hashlib.sha256()
+    for path, size, time in files:
+        digest.update(f"{size} {time if share < 1 else ''};".encode())
+        with path.open("rb") as stream:
+            for place in _places(size, share):
+                stream.seek(place)
+                digest.update(stream.read(_PIECE))
     return digest.hexdigest()[:16]
 
 

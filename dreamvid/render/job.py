@@ -119,6 +119,7 @@ class Opened:
         writer: of the target, not entered yet.
         original: what is kept of the source beside its picture.
         sources: what is still needed when the last frame is done.
+        tags: metadata of what is made.
         clock: of the whole source.
     """
 
@@ -128,6 +129,7 @@ class Opened:
     writer: Writer
     original: Original
     sources: Sources
+    tags: Mapping[str, str]
     clock: Clock
     prepared: Prepared[Settings]
 
@@ -171,7 +173,8 @@ def open_job(
     )
     if is_film and FlowMethod(settings.flow) is FlowMethod.RAFT:
         yield from fetch_raft()
-    return Opened(target, cutting, reader, writer, original, sources, clock, prepared)
+    tags = render_tags(job, prepared.settings)
+    return Opened(target, cutting, reader, writer, original, sources, tags, clock, prepared)
 
 
 def open_source(
@@ -289,8 +292,7 @@ def _render_with_journal(
         yield from map(Notice, rest.warnings)
     else:
         recorder.resume()
-    tags = render_tags(job, prepared.settings)
-    ending = Ending(rate, opened.writer.sound, tags, job.overwrite, opened.original, opened.sources)
+    ending = Ending(rate, opened.writer.sound, opened.tags, job.overwrite, opened.original, opened.sources)
     yield from complete(recorder, ending)
     return recorder.frame_count
 

@@ -67,12 +67,16 @@ class Journal(JournalFolder):
         """Where a frame of the open segment goes, without its suffix."""
         return self.folder / f"frame-{index:08}"
 
+    def _state_path(self, done: int) -> Path:
+        return self.folder / f"state-{done:08}.st"
+
     def save(self, snapshot: Snapshot, segments: list[Path], first_open: int) -> None:
         """Let the render count as done up to `snapshot`: `segments` are closed, and the frames from `first_open` on,
         as far as the snapshot goes, are stored. Raises `MediaError` where the disk is full."""
-        state = self.folder / f"state-{snapshot.done:08}.st"
-        with self._room_wanted():
-            write_snapshot(state, snapshot)
+        state = self._state_path(snapshot.done)
+        if self.snapshot is None or self.snapshot.done != snapshot.done:  # what counts already is never written over
+            with self._room_wanted():
+                write_snapshot(state, snapshot)
         self.snapshot, self.segments, self.first_open = snapshot, list(segments), first_open
         self._count([state.name, *(path.name for path in segments), *self._open_frames()])
         self._write_index(self._index())
@@ -92,18 +96,23 @@ class Journal(JournalFolder):
 
     def _index(self) -> dict[str, Any]:
         return {
-            "state": None if self.snapshot is None else f"state-{self.snapshot.done:08}.st",
-            "segments": [path.name for path in self.segments],
+            "done": 0 if self.snapshot is None else self.snapshot.done,
+            "segments": len(self.segments),
             "first_open": self.first_open,
         }
 
     def _take(self, index: Mapping[str, Any]) -> Collection[str]:
-        self.snapshot = read_snapshot(self.folder / Path(index["state"]).name)
-        self.segments = [self.folder / Path(name).name for name in index["segments"]]
-        self.first_open = index["first_open"]
-        if type(self.first_open) is not int or not 0 <= self.first_open <= self.snapshot.done:
-            raise ValueError(f"first_open is {self.first_open!r} of {self.snapshot.done} frames")
-        return [index["state"], *index["segments"], *self._open_frames()]
+        done, segments, first_open = (_number(index[name]) for name in ("done", "segments", "first_open"))
+        if first_open > done:
+            raise ValueError(f"first_open is {first_open} of {done} frames")
+        if segments > done:
+            raise ValueError(f"there are {segments} segments of {done} frames")
+        self.snapshot = read_snapshot(self._state_path(done))
+        if self.snapshot.done != done:
+            raise ValueError(f"its state is of {self.snapshot.done} frames and not of {done}")
+        self.segments = [self.segment_path(number) for number in range(segments)]
+        self.first_open = first_open
+        return [self._state_path(done).name, *(path.name for path in self.segments), *self._open_frames()]
 
     def _tidy(self, state: Path, first_open: int) -> None:
         for path in self.folder.iterdir():
@@ -112,3 +121,10 @@ class Journal(JournalFolder):
             old_frame = path.name.startswith("frame-") and number.isdigit() and int(number) < first_open
             if old_state or old_frame:
                 path.unlink(missing_ok=True)
+
+
+def _number(value: Any) -> int:
+    """A count from an index. Raises `ValueError` where it is none."""
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value

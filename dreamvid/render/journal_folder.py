@@ -189,6 +189,8 @@ class JournalFolder:
 
     def _believe(self, names: Collection[str], digests: Mapping[str, str]) -> None:
         """Raise `ValueError` unless these files are here and what they were."""
+        if sorted(names) != sorted(digests):
+            raise ValueError("it counts other files than it names")
         for name in names:
             if not _OURS.fullmatch(name):
                 raise ValueError(f"{name!r} is no file of a journal")
