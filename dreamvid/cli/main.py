@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 a dreamvid error, 2 usage, 130 interrupted.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,7 +15,10 @@ import typer
 from dreamvid.cli import audio, dream, explore, farm, layers, models, presets, shots, studio, train, visualize, zoom
 from dreamvid.cli import run as run_command
 from dreamvid.cli.app import DEFAULT, Command, app
+from dreamvid.cli.terminal import settle_streams, take_signals, working_folder_is_there
 from dreamvid.errors import DreamvidError, ResourceError
+
+_NO_ROOM = ("failed to map segment", "cannot allocate memory", "can't start new thread", "could not create thread")
 
 
 def _show_version(wanted: bool) -> None:
@@ -57,10 +59,16 @@ app.command("studio", cls=Command)(studio.studio)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit code; a polite kill is taken like Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Run the command line and leave with its exit code."""
+    settle_streams()
+    take_signals()
     _let_threads_wait_a_little()
-    sys.exit(run(arguments))
+    code = run(arguments)
+    sys.stdout.flush()
+    failure = getattr(sys.stdout, "failure", None)
+    if failure is not None:
+        code = _complain(f"standard output: cannot be written ({failure.strerror})", code or DreamvidError.exit_code)
+    sys.exit(code)
 
 
 def _let_threads_wait_a_little() -> None:
@@ -76,14 +84,14 @@ def _let_threads_wait_a_little() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
+    if not working_folder_is_there():
+        return _complain("the working folder does not exist any more; change to one that does", DreamvidError.exit_code)
     try:
         code = app(arguments, prog_name="dreamvid", standalone_mode=False)
     except DreamvidError as error:
         return _complain(str(error), error.exit_code)
-    except (MemoryError, RuntimeError) as error:
-        from dreamvid.memory import is_out_of_memory
-
-        if not is_out_of_memory(error):
+    except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        if not _is_shortage(error):
             raise
         return _complain("out of memory: use a smaller --max-size, or a machine with more", ResourceError.exit_code)
     except typer.TyperException as error:
@@ -95,6 +103,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if code == 130:  # typer reports Ctrl-C so
         return _complain("interrupted", code)
     return code if isinstance(code, int) else 0
+
+
+def _is_shortage(error: Exception) -> bool:
+    """Whether there was too little memory: for the work, or for loading the libraries that would tell."""
+    if isinstance(error, MemoryError) or any(phrase in str(error).lower() for phrase in _NO_ROOM):
+        return True
+    if isinstance(error, (ImportError, OSError)):
+        return False
+    from dreamvid.memory import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 def _complain(message: str, code: int) -> int:
