@@ -13,6 +13,8 @@ from typer.core import TyperCommand, TyperGroup
 
 DEFAULT = "dream"
 
+USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
+"""What all complaints about the command line are: click's exception, or typer's own since it does without click."""
 
 _HELP_WIDTH = 110  # columns, where the terminal has them
 _LEFT = 38  # columns at most of an option and what it takes, before its help

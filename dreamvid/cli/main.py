@@ -14,7 +14,7 @@ import typer
 
 from dreamvid.cli import audio, dream, explore, farm, layers, models, presets, shots, studio, train, visualize, zoom
 from dreamvid.cli import run as run_command
-from dreamvid.cli.app import DEFAULT, Command, app
+from dreamvid.cli.app import DEFAULT, USAGE_ERROR, Command, app
 from dreamvid.cli.terminal import settle_streams, take_signals, working_folder_is_there
 from dreamvid.errors import DreamvidError, ResourceError
 
@@ -94,9 +94,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if not _is_shortage(error):
             raise
         return _complain("out of memory: use a smaller --max-size, or a machine with more", ResourceError.exit_code)
-    except typer.TyperException as error:
+    except USAGE_ERROR as error:
         if not error.format_message():  # no arguments at all: the help has been shown
-            return error.exit_code
+            return int(error.exit_code)
         return _complain(f"{error.format_message()} (see dreamvid --help)", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = 130

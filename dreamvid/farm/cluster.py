@@ -97,9 +97,28 @@ def _connect(ray: Any, address: str) -> None:
             reason = str(error).splitlines()[0]
             raise FarmError(f"--address: cannot join the Ray cluster at {address} ({reason})") from error
     try:
-        ray.init(address="local", include_dashboard=False, object_store_memory=_STORE_BYTES, **quiet)
+        with _loopback_only(ray):
+            ray.init(address="local", include_dashboard=False, object_store_memory=_STORE_BYTES, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise FarmError(f"Ray cannot be started here ({str(error).splitlines()[0]})") from error
+
+
+@contextlib.contextmanager
+def _loopback_only(ray: Any) -> Iterator[None]:
+    """Let what is started listen to this machine alone, as Ray does by itself on macOS and Windows: whoever reaches
+    one of its ports may run anything."""
+    constants = ray._private.ray_constants
+    variable, before = constants.ENABLE_RAY_CLUSTERS_ENV_VAR, constants.ENABLE_RAY_CLUSTER
+    kept = os.environ.get(variable)
+    os.environ[variable] = "0"  # for the processes
+    constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = before
+        os.environ.pop(variable)
+        if kept is not None:
+            os.environ[variable] = kept
 
 
 def choose_share(farm: FarmSettings, settings: Settings, nodes: Sequence[dict[str, Any]]) -> Share:

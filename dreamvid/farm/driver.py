@@ -36,7 +36,7 @@ from dreamvid.render.account import Account
 from dreamvid.render.dreamers import Networks, dreaming_networks
 from dreamvid.render.events import Event, FarmProgress, Finished, FrameDone, FramesLost, Started
 from dreamvid.render.frame_store import load_frame
-from dreamvid.render.identity import identify
+from dreamvid.render.identity import identify, picture_fingerprints
 from dreamvid.render.job import Job, Opened, first_number_of, open_job, open_source, render_tags
 from dreamvid.render.journal_folder import was_published
 from dreamvid.render.room import check_room
@@ -77,8 +77,9 @@ def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
         if reader.rate is None:
             raise SettingsError(f"{job.source} is a still picture; a farm renders films, leave out `farm`")
         task = _make_task(job, opened, networks)
-        identity = identify(opened.prepared.settings, job.source, _facts(task, farm, opened))
-        journal = closing.enter_context(FarmJournal(target, identity, fresh=job.fresh))
+        identity = identify(opened.prepared.settings, job.source, _facts(task, farm, opened), by_picture=True)
+        pictures = picture_fingerprints(job.source)
+        journal = closing.enter_context(FarmJournal(target, identity, pictures=pictures, fresh=job.fresh))
         closing.enter_context(_kept(journal))
         account.open(opened.prepared, job.source, identity, None)
         room = check_room(target, settings.codec, reader.frame_count - journal.frames, reader.width, reader.height)
@@ -137,7 +138,8 @@ def _as_asked(job: Job, opened: Opened) -> Opened:
     """The same with the device and precision that were asked for; here the network was only looked at."""
     asked = {"device": job.settings.device, "precision": job.settings.precision}
     settings = opened.prepared.settings.model_copy(update=asked)
-    return replace(opened, prepared=replace(opened.prepared, settings=settings))
+    prepared = replace(opened.prepared, settings=settings)
+    return replace(opened, prepared=prepared, tags=render_tags(job, settings))
 
 
 def _make_task(job: Job, opened: Opened, networks: Networks) -> Task:

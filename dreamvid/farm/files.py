@@ -7,6 +7,8 @@ It is copied as it is: a cut piece of a clip would not always decode to the same
 from __future__ import annotations
 
 import getpass
+import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -56,9 +58,9 @@ def bring(file: SharedFile, list_files: ListFiles, fetch: Fetch, cache: Path | N
     """Where the file is on this machine, once it is there. Raises `MediaError` where it cannot be stored."""
     if is_here(file):
         return file.path
-    folder = (cache or cache_folder()) / file.fingerprint
+    folder = private(cache or cache_folder()) / file.fingerprint
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
         with FileLock(folder.with_suffix(".lock")):  # the machine's other workers want it too
             complete = folder / ".complete"
             if not complete.is_file():
@@ -97,6 +99,27 @@ def store(path: Path, content: Iterator[bytes]) -> None:
         for piece in content:
             stream.write(piece)
     part.replace(path)
+
+
+def private(folder: Path) -> Path:
+    """The folder, made if it is missing. Raises `MediaError` unless it is this user's own and nobody else's.
+
+    The machine's temporary folder is everybody's: what lies there under a name that others can guess might be a link
+    elsewhere, or hold files of theirs.
+    """
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise MediaError(f"{folder}: cannot be made ({error.strerror}); set TMPDIR to another folder") from error
+    others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    if not stat.S_ISDIR(status.st_mode) or not mine or others:
+        raise MediaError(
+            f"{folder}: is not a folder of this user's alone, so files in it cannot be trusted; remove it, or set "
+            "TMPDIR to another folder"
+        )
+    return folder
 
 
 def cache_folder() -> Path:

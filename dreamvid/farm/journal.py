@@ -44,9 +44,11 @@ def path_of_journal(target: Path) -> Path:
 class FarmJournal(JournalFolder):
     """The journal of a film that many machines render."""
 
-    def __init__(self, target: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> None:
+    def __init__(
+        self, target: Path, identity: Mapping[str, Any], *, pictures: Sequence[str] = (), fresh: bool = False
+    ) -> None:
         """See `JournalFolder`; the folder is `path_of_journal`'s."""
-        super().__init__(target, path_of_journal(target), identity, fresh=fresh)
+        super().__init__(target, path_of_journal(target), identity, pictures=pictures, fresh=fresh)
         self.units: list[Unit] = []
         self.machine: tuple[str, str] | None = None
         """Device and precision that it was begun on."""
@@ -112,6 +114,9 @@ class FarmJournal(JournalFolder):
 
     def _files(self) -> list[str]:
         return [name for done in self._done.values() for name in done.files]
+
+    def _has_used(self, picture: int) -> bool:
+        return any(unit.begin <= picture < unit.until for unit in self.units if self.is_done(unit))
 
     def _index(self) -> dict[str, Any]:
         return {"machine": self.machine, "units": [astuple(unit) for unit in self.units], "done": self._done}

@@ -16,7 +16,8 @@ from dreamvid.media.header import DAMAGED, ImageHeader, not_an_image, open_quiet
 _TIFF = frozenset({".tif", ".tiff"})
 
 # What is wrong with a file is said by an exception, in one line.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+# (Where the function is depends on the version; 0 is silence.)
+(cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2).setLogLevel(0)
 
 
 def read_image(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,8 +25,13 @@ _MOST_READ = 2**28  # bytes
 _PIECE = 2**16  # bytes
 
 
-def identify(settings: DreamSettings, source: Path | None, facts: Mapping[str, object]) -> dict[str, str]:
-    """The identity of a render of `source`; `facts` are what is not in the settings: range, machine, network."""
+def identify(
+    settings: DreamSettings, source: Path | None, facts: Mapping[str, object], *, by_picture: bool = False
+) -> dict[str, str]:
+    """The identity of a render of `source`; `facts` are what is not in the settings: range, machine, network.
+
+    `by_picture`: the journal compares the pictures of a sequence itself, see `picture_fingerprints`.
+    """
     names = {key_of(name) for name in _NO_MATTER}
     recipe = write_recipe(settings)
     # The first that differs is what people are told: a layer brings other steps with it.
@@ -40,7 +45,8 @@ def identify(settings: DreamSettings, source: Path | None, facts: Mapping[str, o
     if cuts not in ("auto", "none"):
         identity["cuts"] = fingerprint(Path(cuts))
     if source is not None:
-        identity["source"] = fingerprint(source)
+        pictures = list_sequence(source) if by_picture else None
+        identity["source"] = fingerprint(source) if pictures is None else f"{len(pictures)} pictures"
     identity |= {name: str(value) for name, value in facts.items()}
     return identity | {"version of dreamvid": version("dreamvid")}
 
@@ -48,7 +54,7 @@ def identify(settings: DreamSettings, source: Path | None, facts: Mapping[str, o
 def job_tag(settings: DreamSettings, source: Path | None) -> str:
     """Tell what was asked for from what else might be: the settings as they were given, and the source."""
     asked = json.dumps([write_recipe(settings), None if source is None else fingerprint(source)], sort_keys=True)
-    return hashlib.sha256(asked.encode()).hexdigest()[:16]
+    return _short_hash(asked.encode())
 
 
 def files_of(settings: DreamSettings) -> list[Path]:
@@ -64,25 +70,31 @@ def fingerprint(path: Path) -> str:
     Up to 256 MiB all of the content counts. Of more, so much of it, evenly spread, and the times of the last change:
     to read everything could take minutes. Raises `MediaError` where a file cannot be read.
     """
-    files = list_sequence(path) or [path]
+    found = _fingerprints(list_sequence(path) or [path])
+    return found[0] if len(found) == 1 else _short_hash(" ".join(found).encode())
+
+
+def picture_fingerprints(path: Path) -> list[str]:
+    """The fingerprint of every picture of a sequence, in order; of what is no sequence none. Raises `MediaError`."""
+    return _fingerprints(list_sequence(path) or [])
+
+
+def _fingerprints(files: Sequence[Path]) -> list[str]:
+    """Of each file by itself; all of them share what is read."""
     try:
         statuses = [file.stat() for file in files]
-        return _fingerprint(tuple((file, it.st_size, it.st_mtime_ns) for file, it in zip(files, statuses, strict=True)))
+        share = min(1.0, _MOST_READ / max(1, sum(status.st_size for status in statuses)))
+        return [_fingerprint(file, status, share) for file, status in zip(files, statuses, strict=True)]
     except OSError as error:
-        raise MediaError(f"{error.filename or path}: cannot be read ({error.strerror}); check the file") from error
+        raise MediaError(f"{error.filename}: cannot be read ({error.strerror}); check the file") from error
 
 
-@functools.lru_cache(maxsize=16)
-def _fingerprint(files: tuple[tuple[Path, int, int], ...]) -> str:
-    """The same of files with their sizes and times; asked for several times in a render."""
-    share = min(1.0, _MOST_READ / max(1, sum(size for _, size, _ in files)))
-    digest = hashlib.sha256()
-    for path, size, time in files:
-        digest.update(f"{size} {time if share < 1 else ''};".encode())
-        with path.open("rb") as stream:
-            for place in _places(size, share):
-                stream.seek(place)
-                digest.update(stream.read(_PIECE))
+def _fingerprint(path: Path, status: os.stat_result, share: float) -> str:
+    digest = hashlib.sha256(f"{status.st_size} {status.st_mtime_ns if share < 1 else ''};".encode())
+    with path.open("rb") as stream:
+        for place in _places(status.st_size, share):
+            stream.seek(place)
+            digest.update(stream.read(_PIECE))
     return digest.hexdigest()[:16]
 
 
@@ -105,6 +117,10 @@ def network_fingerprint(network: object) -> str:
     for tensor in network.state_dict().values() if isinstance(network, nn.Module) else ():
         digest.update(tensor.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _short_hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _plain(value: str | list[str]) -> str:

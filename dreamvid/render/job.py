@@ -30,7 +30,7 @@ from dreamvid.render.cutting import Cutting
 from dreamvid.render.dreamers import Networks
 from dreamvid.render.events import Event, Finished, Started
 from dreamvid.render.film import Film
-from dreamvid.render.identity import files_of, identify, job_tag, network_fingerprint
+from dreamvid.render.identity import files_of, identify, job_tag, network_fingerprint, picture_fingerprints
 from dreamvid.render.journal import Journal, has_journal, was_published
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
@@ -80,9 +80,12 @@ def render_job(job: Job) -> Iterator[Event]:
         opened = yield from open_job(job, closing, finished=finished)
         reader, prepared = opened.reader, opened.prepared
         journal = None
-        identity = identify(prepared.settings, job.source, _facts(prepared, reader, opened.writer.encoder))
+        facts = _facts(prepared, reader, opened.writer.encoder)
+        identity = identify(prepared.settings, job.source, facts, by_picture=True)
         if reader.rate is not None:
-            journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
+            pictures, first = picture_fingerprints(job.source), reader.first_index
+            journal = Journal(target, identity, pictures=pictures, first=first, fresh=job.fresh)
+            closing.enter_context(journal)
             room = check_room(target, settings.codec, reader.frame_count - journal.done, reader.width, reader.height)
             yield from map(Notice, [room] if room else [])
         account.open(prepared, job.source, identity, journal)
@@ -154,7 +157,14 @@ def open_job(
     original = Original.read(reader.info, start)
     sources = Sources([job.source, *([] if sound is None else [sound.path])] if is_film else [])
     writer = open_target(
-        target, job, reader, original, sound, overwrite=job.overwrite or finished, resume=0 if going_on else None
+        target,
+        job,
+        reader,
+        original,
+        sound,
+        overwrite=job.overwrite or finished,
+        resume=0 if going_on else None,
+        tags={} if is_film else None,  # a film's go to the recorder
     )
     clock = STILL
     if reader.rate is not None:

@@ -13,7 +13,7 @@ Nothing is deleted before `journal.json` says that it is not needed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,18 @@ def was_published(target: Path) -> bool:
 class Journal(JournalFolder):
     """The journal of a render on this machine."""
 
-    def __init__(self, target: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> None:
-        """See `JournalFolder`; the folder is `path_of_journal`'s."""
-        super().__init__(target, path_of_journal(target), identity, fresh=fresh)
+    def __init__(
+        self,
+        target: Path,
+        identity: Mapping[str, Any],
+        *,
+        pictures: Sequence[str] = (),
+        first: int = 0,
+        fresh: bool = False,
+    ) -> None:
+        """See `JournalFolder`; the folder is `path_of_journal`'s, `first` the picture that the render begins with."""
+        super().__init__(target, path_of_journal(target), identity, pictures=pictures, fresh=fresh)
+        self._first = first
         self.segments: list[Path] = []
         self.first_open = 0
         """How many frames are in `segments`."""
@@ -93,6 +102,9 @@ class Journal(JournalFolder):
 
     def _is_worth_keeping(self) -> bool:
         return self.snapshot is not None
+
+    def _has_used(self, picture: int) -> bool:
+        return self._first <= picture < self._first + self.done
 
     def _index(self) -> dict[str, Any]:
         return {

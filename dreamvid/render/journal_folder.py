@@ -16,7 +16,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,8 +43,20 @@ class JournalFolder:
     On leaving, one without anything worth keeping is removed, another stays.
     """
 
-    def __init__(self, target: Path, folder: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> None:
-        """`identity` is all that the frames depend on, as JSON holds it; `fresh` drops what was done before.
+    def __init__(
+        self,
+        target: Path,
+        folder: Path,
+        identity: Mapping[str, Any],
+        *,
+        pictures: Sequence[str] = (),
+        fresh: bool = False,
+    ) -> None:
+        """`identity` is all that the frames depend on, as JSON holds it; `pictures` tells each picture of a source that
+        is a sequence from others; `fresh` drops what was done before.
+
+        A picture that no finished frame was made of may be another one when a render goes on: a damaged one may have
+        been mended.
 
         Entering raises `SettingsError` where another render's journal is there, or another process is at it, and
         `MediaError` where it is damaged or cannot be made.
@@ -52,6 +64,7 @@ class JournalFolder:
         self.target = target
         self.folder = folder
         self._identity = json.loads(json.dumps(identity))
+        self._pictures = list(pictures)
         self._fresh = fresh
         self._lock = FileLock(folder / _LOCK)
         self._digests: dict[str, str] = {}  # of the files that count
@@ -146,9 +159,14 @@ class JournalFolder:
         it may raise as it comes."""
         raise NotImplementedError
 
+    def _has_used(self, picture: int) -> bool:
+        """Whether a finished frame was made of a picture of the source, by its number."""
+        raise NotImplementedError
+
     def _write_index(self, index: Mapping[str, Any]) -> None:
         """Say what counts. Raises `MediaError` where the disk is full."""
         whole = {**index, "digests": self._digests, "film": self._film, "identity": self._identity}
+        whole["pictures"] = self._pictures
         with self._room_wanted():
             write_durably(self.folder / _INDEX, json.dumps({**whole, "check": _check(whole)}, indent=1).encode())
 
@@ -179,6 +197,7 @@ class JournalFolder:
             if index["digests"]:
                 self._compare(index["identity"])
                 names = self._take(index)
+                self._compare_pictures(index["pictures"])
                 self._believe(names, index["digests"])
                 self._film = index["film"]
                 self._drop_all_but((*names, REPORT))
@@ -203,6 +222,17 @@ class JournalFolder:
         for path in self.folder.iterdir():
             if path.name not in (_LOCK, _INDEX, *names) and _OURS.fullmatch(path.name):
                 path.unlink()
+
+    def _compare_pictures(self, known: Sequence[str]) -> None:
+        """Raise `SettingsError` where one that a finished frame was made of is another now."""
+        pairs = enumerate(zip(known, self._pictures, strict=True))
+        changed = [number for number, (before, now) in pairs if before != now]
+        used = next((number for number in changed if self._has_used(number)), None)
+        if used is not None:
+            raise SettingsError(
+                f"{self.folder} holds an unfinished render with another source (its picture number {used + 1} has "
+                "changed since); put it back to go on, or give --fresh to start over"
+            )
 
     def _compare(self, known: Mapping[str, Any]) -> None:
         """Raise `SettingsError` where the journal is of another render, with the first thing that differs."""

@@ -271,3 +271,7 @@ def test_a_source_that_the_node_does_not_see_is_brought(job: Job, alone: Path, c
     (tmp_path / "segment.mp4").write_bytes(b"".join(piece.data for piece in pieces))
     assert np.array_equal(frames_of(tmp_path / "segment.mp4"), frames_of(alone)[3:9])
     shutil.rmtree(cache_folder() / source.fingerprint)
+
+
+def test_a_farm_of_this_machine_listens_to_this_machine_alone(crew: Crew) -> None:
+    assert {node["NodeManagerAddress"] for node in ray.nodes()} == {"127.0.0.1"}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dreamvid.errors import MediaError
 from dreamvid.farm import files
 from dreamvid.farm.files import bring, files_of, is_here, read_piece, share
 from dreamvid.farm.messages import SharedFile
@@ -85,3 +86,22 @@ def test_what_was_cut_short_is_brought_again(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="gone"):
         bring(shared, elsewhere.list_files, broken, tmp_path / "cache")
     assert len(bring(shared, elsewhere.list_files, elsewhere.fetch, tmp_path / "cache").read_bytes()) == 2500
+
+
+@pytest.mark.parametrize("kind", ["a link", "open to others", "a file"])
+def test_a_folder_that_others_can_reach_into_is_not_used(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    if kind == "a link":
+        (tmp_path / "theirs").mkdir(mode=0o700)
+        folder.symlink_to(tmp_path / "theirs")
+    elif kind == "a file":
+        folder.write_bytes(b"")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+    elsewhere = Elsewhere(tmp_path)
+    (tmp_path / "clip.mp4").write_bytes(b"film")
+    shared = SharedFile(Path("/elsewhere/clip.mp4"), share(tmp_path / "clip.mp4").fingerprint)
+    with pytest.raises(MediaError, match=r"cache: (is not a folder of this user|cannot be made)"):
+        bring(shared, elsewhere.list_files, elsewhere.fetch, folder)
+    assert not elsewhere.pieces

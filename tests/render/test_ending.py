@@ -301,7 +301,7 @@ def test_a_changed_source_is_noticed_when_a_render_goes_on(kind: str, tmp_path: 
             write_image(source / f"{number:04}.bmp", np.full((48, 64, 3), 0.25, np.float32))
 
         def change(path: Path) -> None:
-            write_image(path / "0006.bmp", np.full((48, 64, 3), 0.75, np.float32))
+            write_image(path / "0001.bmp", np.full((48, 64, 3), 0.75, np.float32))
     else:
         source = film(tmp_path / "a.mp4", "-c:a", "pcm_s16le", "-f", "mov", sound="sine=d=0.5")
         change = change_the_middle
@@ -311,6 +311,19 @@ def test_a_changed_source_is_noticed_when_a_render_goes_on(kind: str, tmp_path: 
     assert size == sum(path.stat().st_size for path in (source.iterdir() if source.is_dir() else [source]))
     with pytest.raises(SettingsError, match="another source"):
         list(render_job(job(source, tmp_path / "b.mp4")))
+
+
+def test_a_picture_that_is_still_to_come_may_be_mended(tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "b.mp4"
+    source.mkdir()
+    for number in range(8):
+        write_image(source / f"{number:04}.png", np.full((48, 64, 3), 0.25, np.float32))
+    whole = (source / "0006.png").read_bytes()
+    (source / "0006.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(MediaError, match=r"0006\.png"):
+        list(render_job(job(source, target)))
+    (source / "0006.png").write_bytes(whole)
+    assert next(event.resumed for event in render_job(job(source, target)) if isinstance(event, Started)) > 0
 
 
 def test_a_source_that_was_only_touched_or_copied_is_the_same(tmp_path: Path) -> None:
