@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 
     from dreamvid.render import Event
     from dreamvid.render.explore import Ranked
+    from dreamvid.timecode import Timecode
 
 _TRIED = (NetworkSettings, ObjectiveSettings, LookSettings, ConditioningSettings)
 _SHAPING = (*_TRIED, SoundSettings, SourceSettings)
 _SHOWN = [(heading, group) for heading, group in GROUPS if group in (*_SHAPING, PartSettings, RunSettings)]
-_RUN = re.compile(r"(?P<before>.*?)(?P<first>\d+)\.\.(?P<last>\d+)", re.ASCII)
+_RUN = re.compile(r"(?P<before>.*?)(?P<first>\d{1,9})\.\.(?P<last>\d{1,9})", re.ASCII)
 _LONGEST_RUN = 1024
 
 
@@ -82,7 +83,9 @@ def explore(
     ] = 8,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="TIME", help="Frame to dream on: 2.5 or 1:02.5", show_default="a telling one"),
+        typer.Option(
+            "--at", metavar="TIME", help="Frame to dream on: 2.5, 1:02.5 or 00:00:02:12", show_default="a telling one"
+        ),
     ] = None,
     cell: Annotated[
         int, typer.Option("--cell", metavar="PX", min=32, max=2048, help="Longer side of a picture on the sheet")
@@ -187,14 +190,14 @@ def _check_choice(options: Sequence[str], rank: bool, given: Mapping[str, Any], 
         )
 
 
-def _parse_time(text: str) -> Fraction:
-    """Seconds, as --start takes them."""
+def _parse_time(text: str) -> Fraction | Timecode:
+    """A time as --start takes it."""
     from pydantic import TypeAdapter, ValidationError
 
-    from dreamvid.values import Seconds
+    from dreamvid.values import Time
 
     try:
-        seconds: Fraction = TypeAdapter(Seconds).validate_python(text)
+        seconds: Fraction | Timecode = TypeAdapter(Time).validate_python(text)
     except ValidationError as error:
         raise SettingsError(f"--at: {explain_fault(error)}") from None
     return seconds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import stat
 import warnings
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from dreamvid.documents import DocumentError, parse_json
 from dreamvid.errors import MediaError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".exr"})
@@ -153,8 +153,8 @@ def read_image_metadata(path: Path) -> dict[str, str]:
         except DAMAGED as error:
             raise not_an_image(path) from error
     try:
-        found = json.loads(text or "{}")
-    except (ValueError, TypeError):  # somebody else's description, in prose
+        found = parse_json(text or "{}")
+    except (DocumentError, TypeError):  # somebody else's description, in prose
         return {}
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 

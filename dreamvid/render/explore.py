@@ -34,6 +34,7 @@ from dreamvid.render.still import dream_residual, finish
 from dreamvid.render.still_frame import Still, find_still
 from dreamvid.render.still_plan import Sounds, plan_still
 from dreamvid.settings import Settings, key_of, make_settings
+from dreamvid.timecode import Timecode
 from dreamvid.values import LayerTarget
 
 _MOST_CELLS = 1024
@@ -60,7 +61,7 @@ class Exploration:
             motion and output do nothing.
         axes: none: the layers of the network; one: cells that flow; two: columns and rows.
         rank: instead of axes, rank the channels of the layers, and show so many of both ends of each list.
-        at: time of the frame in seconds; None: `find_frame` chooses.
+        at: time of the frame, in seconds or as a timecode; None: `find_frame` chooses.
         cell: longer side of a picture on the sheet, in pixels. It is dreamed at `max-size`, or at this.
         flags: the words that led to `values`, by option: they go into every cell's command.
         overwrite: whether what stands under the target's names may be replaced.
@@ -71,7 +72,7 @@ class Exploration:
     values: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[Axis, ...] = ()
     rank: int = 0
-    at: Fraction | None = None
+    at: Fraction | Timecode | None = None
     cell: int = 320
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     overwrite: bool = False

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
+from dreamvid.documents import parse_json
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import FloatImage
 from dreamvid.media.target import beside
@@ -31,6 +32,7 @@ from dreamvid.render.snapshot import Snapshot, read_snapshot, write_durably, wri
 
 _INDEX = "journal.json"
 _LOCK = "lock"
+_MOST_VALUES = 10**7  # of an index: a long film has many segments
 _SHOWN = 60  # characters of a value that differs
 
 
@@ -120,7 +122,7 @@ class JournalFolder:
             return
         self.going_on = True
         try:
-            index = json.loads(index_path.read_text())
+            index = parse_json(index_path.read_bytes(), most=_MOST_VALUES)
             if len(index) > 1:
                 self._compare(index["identity"])
                 self._take(index)

@@ -20,7 +20,7 @@ from dreamvid.errors import MediaError
 from dreamvid.media.header import check_file
 from dreamvid.media.still_write import publish, temporary_beside
 from dreamvid.render.shots import Shot, shots_between
-from dreamvid.render.timecode import drops_numbers, format_timecode, is_timecode, parse_timecode
+from dreamvid.timecode import drops_numbers, format_timecode, is_timecode, parse_timecode
 
 SUFFIXES = (".csv", ".edl")
 """What a list that is written may end in."""

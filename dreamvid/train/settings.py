@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from dreamvid.settings_groups import Checked
 
 TrainableModel = Literal[
     "dreamnet", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "googlenet",
@@ -45,10 +47,10 @@ PRETRAINED = Path("pretrained")
 _FINETUNING_RATE = 0.6
 
 
-class TrainSettings(BaseModel):
+class TrainSettings(Checked):
     """A training run. The fields' descriptions are the help texts of `dreamvid train`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     data: list[Path] = Field(
         min_length=1,

@@ -9,12 +9,27 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 
 _DROPPED = {Fraction(30_000, 1001): 2, Fraction(60_000, 1001): 4}  # numbers left out in each minute but the tenth
 _TIMECODE = re.compile(r"(\d{1,3})[:;](\d\d)[:;](\d\d)[:;](\d{2,3})", re.ASCII)
 _MINUTES_PER_HOUR = 60
 _SECONDS_PER_MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Timecode:
+    """A timecode whose frames cannot be counted yet: that takes the rate of the clip that it belongs to."""
+
+    text: str
+
+    def seconds(self, rate: Fraction) -> Fraction:
+        """When its frame is first shown. Raises `ValueError` where there is no such timecode at `rate`."""
+        return parse_timecode(self.text, rate) / rate
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def drops_numbers(rate: Fraction) -> bool:
