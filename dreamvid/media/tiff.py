@@ -125,7 +125,8 @@ def _read_with_pillow(path: Path, page: TiffPage) -> FloatImage | None:
         with open_quietly(path) as image:
             image.getexif().pop(0x0112, None)  # or Pillow turns the picture, which is done later, once for all formats
             mode = "RGBA" if _has_alpha(page) else "RGB"
-            return np.divide(np.asarray(image.convert(mode)), np.float32(255), dtype=np.float32)
+            eight: FloatImage = np.divide(np.asarray(image.convert(mode)), np.float32(255), dtype=np.float32)
+            return eight
     except (OSError, ValueError):
         return None
 

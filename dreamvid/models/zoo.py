@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.errors import ModelError, did_you_mean
+from dreamvid.errors import ModelError, did_you_mean, shown
 from dreamvid.models import spellings
 from dreamvid.models.spellings import Spellings
 
@@ -425,6 +425,6 @@ def find_model(name: str) -> ModelSpec:
     squashed = {re.sub("[-_.]", "", known): spec for known, spec in MODELS.items()}
     spec = squashed.get(re.sub("[-_.]", "", name.strip().lower()))
     if spec is None:
-        hint = did_you_mean(name, MODELS) or "; `dreamvid models` lists them"
-        raise ModelError(f"there is no model {name!r}{hint}")
+        hint = did_you_mean(shown(name), MODELS) or "; `dreamvid models` lists them"
+        raise ModelError(f"there is no model '{shown(name)}'{hint}")
     return spec
