@@ -38,8 +38,8 @@ def shown(value: object, length: int = 60) -> str:
 class DreamvidError(Exception):
     """The base of all errors that a user can cause or mend.
 
-    Its message is one line that is safe to print, whatever is quoted in it: names of files may hold line feeds, and what
-    a terminal takes for a command.
+    Its message is one line that is safe to print, whatever is quoted in it: names of files may hold line feeds, and
+    what a terminal takes for a command.
     """
 
     exit_code = 1

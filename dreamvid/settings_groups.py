@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.config import JsonDict
@@ -31,7 +31,9 @@ from dreamvid.values import (
     Size,
     Tile,
     Time,
+    WordOrPath,
     check_text,
+    parse_path,
 )
 
 
@@ -73,10 +75,13 @@ class Checked(BaseModel):
     def _check_kind(cls, value: Any, info: ValidationInfo) -> Any:
         """Turn away what pydantic takes for something else: a switch for a number, and text that nobody can have
         meant."""
-        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and kind is not bool:
             raise ValueError("true and false are for switches; give a value")
         if isinstance(value, (str, Path)):
             check_text(value)
+            if Path in (kind, *get_args(kind)):
+                parse_path(value)
         return value
 
 
@@ -261,7 +266,7 @@ class MotionSettings(Group):
     flow: Literal["dis", "farneback", "raft", "none"] = setting(
         "dis", "Optical flow: dis, farneback, raft (downloads weights) or none", "METHOD"
     )
-    cuts: str = setting(
+    cuts: WordOrPath = setting(
         "auto",
         "auto: find the cuts and start each shot anew; none: treat all as one shot; or a list of them (CSV or EDL, as "
         "`dreamvid shots` writes it)",
@@ -367,7 +372,7 @@ class OutputSettings(Group):
     crf: int | None = setting(
         None, "Constant rate factor of h264, h265 and av1: less is better and larger", "N", ge=0, le=63
     )
-    audio: str = setting("copy", "Sound: copy the clip's own, none, or take it from a FILE", "copy|none|FILE")
+    audio: WordOrPath = setting("copy", "Sound: copy the clip's own, none, or take it from a FILE", "copy|none|FILE")
     sidecar: bool = setting(
         True, "Write OUTPUT.json beside it: settings, versions, weights, timings", ""
     )

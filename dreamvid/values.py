@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, InstanceOf
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
 
 from dreamvid.errors import shown
 from dreamvid.timecode import Timecode, is_timecode
@@ -184,6 +184,7 @@ def _parse_bits(value: Any) -> Any:
 _NUMBER = re.compile(r"[0-9]{1,24}(?:\.[0-9]{0,24})?|\.[0-9]{1,24}")
 _EXPONENT = re.compile(r"[eE][-+]?[0-9]{1,2}")
 _WHOLE = re.compile(r"[0-9]{1,9}")
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes
 LONGEST = 10**9
 """Seconds, and more than any film lasts."""
 
@@ -258,8 +259,16 @@ def parse_path(value: Any) -> Path:
     """A file's name, which any file system could have. Raises `ValueError` where it is none."""
     if not isinstance(value, (str, Path)) or not str(value):
         raise ValueError(f"'{shown(value)}' is not the name of a file")
-    check_text(value)
-    return Path(value)
+    path = Path(value)
+    check_text(path)
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts) or len(os.fsencode(path)) > _LONGEST_PATH:
+        raise ValueError(f"'{shown(value)}' is too long for the name of a file")
+    return path
+
+
+def _check_word_or_path(text: str) -> str:
+    parse_path(text)
+    return text
 
 
 def check_text(text: str | Path) -> None:
@@ -315,6 +324,7 @@ Iterations = Annotated[
 BitDepth = Annotated[Literal[8, 10, 12, 16, 32], BeforeValidator(_parse_bits)]
 Seconds = Annotated[Fraction, BeforeValidator(_parse_seconds)]
 Time = Annotated[Fraction | InstanceOf[Timecode], BeforeValidator(_parse_time)]
+WordOrPath = Annotated[str, AfterValidator(_check_word_or_path)]
 FramesPerSecond = Annotated[Fraction, BeforeValidator(_parse_rate), Field(gt=0, le=1000)]
 Side = Annotated[int, Field(ge=1, le=32768)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(_parse_size)]

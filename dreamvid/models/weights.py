@@ -20,8 +20,8 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from dreamvid.downloads import DownloadError, cached_path, fetch, is_cached
 from dreamvid.documents import DocumentError, parse_json
+from dreamvid.downloads import DownloadError, cached_path, fetch, is_cached
 from dreamvid.errors import ModelError, shown
 from dreamvid.models.zoo import ModelSpec, PackageFile, Triple
 from dreamvid.notices import Said
@@ -175,7 +175,7 @@ def _fault_of(name: str, tensor: Tensor) -> str | None:
         return "repeats a few numbers endlessly; save the model's own tensors"
     single = tensor.float()
     if not single.isfinite().all():
-        return "holds numbers that are not finite (NaN or infinite): its training has failed; take an earlier checkpoint"
+        return "holds numbers that are not finite (NaN, infinite): the training has failed; take an earlier checkpoint"
     if name.endswith("running_var") and (single < 0).any():
         return "is a variance below 0: the file is damaged or another network's; take another"
     return None
@@ -195,7 +195,8 @@ def build_module(spec: ModelSpec, checkpoint: Checkpoint) -> nn.Module:
     architecture = checkpoint.metadata.get("architecture", spec.name)
     if architecture != spec.name:
         raise ModelError(
-            f"{checkpoint.source} holds {shown(architecture)} weights, not {spec.name}; say --model {shown(architecture)}"
+            f"{checkpoint.source} holds {shown(architecture)} weights, not {spec.name}; "
+            f"say --model {shown(architecture)}"
         )
     state = {
         name: tensor.detach().float() if tensor.is_floating_point() else tensor

@@ -21,7 +21,7 @@ from dreamvid.errors import MediaError, SettingsError
 from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import default_output
 from dreamvid.media.still import quantise
-from dreamvid.media.target import check_target
+from dreamvid.media.target import check_target, output_pattern
 from dreamvid.models import AUTO, LayerInfo, Network
 from dreamvid.models.layers import LayerTable
 from dreamvid.notices import Notice
@@ -375,7 +375,7 @@ def _targets(job: Exploration) -> tuple[Path, Path]:
             raise MediaError(f"{job.target}: a sheet is a PNG, with a page beside it; give a name such as sheet.png")
         return job.target.with_suffix(".png"), job.target.with_suffix(".html")
     beside = default_output(job.source)
-    if "%" in beside.name:  # the pattern of a sequence, in a folder named after the source
+    if output_pattern(beside) is not None:  # the pattern of a sequence, in a folder named after the source
         beside = beside.parent.with_name(f"{beside.parent.name}.png")
     stem = beside.stem.removesuffix(".dream") + (".rank" if job.rank else ".explore")
     return beside.with_name(f"{stem}.png"), beside.with_name(f"{stem}.html")
