@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamvid.cli.options import Config, Like, Preset, Progress, with_options
-from dreamvid.errors import SettingsError, did_you_mean
+from dreamvid.errors import SettingsError, did_you_mean, shown
 from dreamvid.presets import read_preset
 from dreamvid.recipe import read_look
 from dreamvid.settings import (
@@ -153,11 +153,11 @@ def parse_grid(text: str) -> tuple[str, tuple[str, ...]]:
                 f"--grid {option}: it changes nothing in a single frame; try an option of the network, the objective, "
                 "the look or the conditioning"
             )
-        raise SettingsError(f"--grid: there is no option '{option}'{did_you_mean(option, known)}")
+        raise SettingsError(f"--grid: there is no option '{shown(option)}'{did_you_mean(option, known)}")
     separator = next((mark for mark in "|;" if mark in rest), ",")
     parts = [part.strip() for part in rest.split(separator)]
     if not equals or not all(parts):
-        raise SettingsError(f"--grid: '{text}' is not OPTION=V1,V2,… such as layer=inception3a,inception4d")
+        raise SettingsError(f"--grid: '{shown(text)}' is not OPTION=V1,V2,… such as layer=inception3a,inception4d")
     values = tuple(value for part in parts for value in _run_of_numbers(part))
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
@@ -172,7 +172,7 @@ def _run_of_numbers(text: str) -> Iterable[str]:
         return [text]
     first, last = int(found["first"]), int(found["last"])
     if not first <= last < first + _LONGEST_RUN:
-        raise SettingsError(f"--grid: '{text}' runs from the smaller number to the larger, {_LONGEST_RUN} at most")
+        raise SettingsError(f"--grid: '{shown(text)}' runs from the smaller number to the larger, {_LONGEST_RUN} at most")
     return [f"{found['before']}{number}" for number in range(first, last + 1)]
 
 

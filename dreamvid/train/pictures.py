@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dreamvid.documents import read_text
-from dreamvid.errors import MediaError, SettingsError, did_you_mean
+from dreamvid.errors import MediaError, SettingsError, did_you_mean, shown
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 _LARGEST_LIST = 2**28  # bytes: ImageNet's is 50 MB
@@ -91,10 +91,10 @@ def listed_pictures(pictures: Iterable[Picture], list_path: Path) -> list[Pictur
     names = [PurePosixPath(line.strip().replace("\\", "/")).as_posix() for line in lines if line.strip()]
     missing = [name for name in names if name not in known]
     if missing:
-        hint = did_you_mean(missing[0], known, count=1) if len(known) < 20_000 else ""
+        hint = did_you_mean(shown(missing[0]), known, count=1) if len(known) < 20_000 else ""
         raise MediaError(
             f"{len(missing)} of the {len(names)} pictures in {list_path} are not in the data, "
-            f"{missing[0]!r} first{hint or '; paths are relative to the class folders'}"
+            f"'{shown(missing[0])}' first{hint or '; paths are relative to the class folders'}"
         )
     return [known[name] for name in names]
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from dreamvid.errors import shown
 from dreamvid.settings_groups import Checked
 
 TrainableModel = Literal[
@@ -142,7 +143,7 @@ class TrainSettings(Checked):
             return value
         pairs = [pair.split(":") for pair in value.split(",") if pair.strip()]
         if any(len(pair) != 2 for pair in pairs):
-            raise ValueError(f"{value!r} is no list of SHARE:PIXELS, as 0.25:32,0.65:48")
+            raise ValueError(f"'{shown(value)}' is no list of SHARE:PIXELS, as 0.25:32,0.65:48")
         return {share.strip(): size.strip() for share, size in pairs}
 
     @field_validator("output")
