@@ -29,7 +29,8 @@ def cheap(seconds: float = 1.0, megabytes: float = 100) -> Iterator[None]:
 
 
 def test_plain_values_are_what_they_look_like() -> None:
-    text = "a: 5\nb: -1.5\nc: 1e3\nd: true\ne:\nf: [1, two]\ng: {h: '5'}\ni: &i 3\nj: *i\nk: &k {l: 1}\nm: {<<: *k, n: 2}"
+    text = "a: 5\nb: -1.5\nc: 1e3\nd: true\ne:\nf: [1, two]\ng: {h: '5'}\ni: &i 3\nj: *i\n"
+    text += "k: &k {l: 1}\nm: {<<: *k, n: 2}"
     assert parse_yaml(text) == {
         "a": 5, "b": -1.5, "c": 1000.0, "d": True, "e": None, "f": [1, "two"], "g": {"h": "5"}, "i": 3, "j": 3,
         "k": {"l": 1}, "m": {"l": 1, "n": 2},
