@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -31,7 +32,9 @@ class OneFile(_Path):
 def what_is(path: Path) -> Literal["file", "folder", "nothing"]:
     """What is there under a name. Raises `MediaError` where nothing can be, or it cannot be told."""
     try:
-        return "folder" if path.is_dir() else "file" if path.exists() else "nothing"
+        return "folder" if stat.S_ISDIR(path.stat().st_mode) else "file"
+    except (FileNotFoundError, NotADirectoryError):
+        return "nothing"
     except ValueError:  # a NUL
         raise MediaError(f"'{shown(path)}' cannot be the name of a file; check it") from None
     except OSError as error:
