@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -181,8 +182,10 @@ def _parse_bits(value: Any) -> Any:
     return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value.strip()) else value
 
 
-_NUMBER = re.compile(r"[0-9]{1,24}(?:\.[0-9]{0,24})?|\.[0-9]{1,24}")
-_EXPONENT = re.compile(r"[eE][-+]?[0-9]{1,2}")
+_DIGITS = "[0-9]{1,24}"
+_NUMBER = re.compile(
+    rf"[-+]?(?:{_DIGITS}/{_DIGITS}|(?:{_DIGITS}(?:\.[0-9]{{0,24}})?|\.{_DIGITS})(?:[eE][-+]?[0-9]{{1,2}})?)"
+)
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes
 LONGEST = 10**9
@@ -194,17 +197,10 @@ def parse_number(text: str) -> Fraction:
 
     Raises `ValueError` where it is none, has more digits than that or divides by zero.
     """
-    over, slash, under = text.strip().partition("/")
-    body = over.lstrip("+-")
-    plain = _NUMBER.match(body)
-    rest = body[plain.end() :] if plain else body
-    if not plain or len(over) - len(body) > 1 or (rest and not _EXPONENT.fullmatch(rest)):
-        raise ValueError(f"'{shown(text)}' is no number, or one of too many digits")
-    if not slash:
-        return Fraction(over)
-    if rest or not re.fullmatch("[0-9]{1,24}", under) or not int(under):
-        raise ValueError(f"'{shown(text)}' is no number, or one of too many digits")
-    return Fraction(over) / int(under)
+    if _NUMBER.fullmatch(text.strip()):
+        with suppress(ZeroDivisionError):
+            return Fraction(text.strip())
+    raise ValueError(f"'{shown(text)}' is no number, or one of too many digits")
 
 
 def _exactly(value: Any) -> Any:

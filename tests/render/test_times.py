@@ -64,6 +64,14 @@ def test_drop_frame_numbers_are_left_out_at_the_minute(clip: MakeClip) -> None:
         first_frame(path, start="00:01:00;00")
 
 
+def test_drop_frame_numbers_need_no_exact_rate() -> None:
+    for rate, frame in (("29.97", 1800), ("30000/1001", 1800), ("59.94", 3600)):
+        code = format_timecode(frame, Fraction(rate))
+        assert code.startswith("00:01:00;0")
+        assert Timecode(code).seconds(Fraction(rate)) * Fraction(rate) == frame
+    assert format_timecode(1800, Fraction(30)) == "00:01:00:00"
+
+
 def test_it_counts_the_clips_frames_at_another_rate_too(clip: MakeClip) -> None:
     assert first_frame(clip("24", 2), start="00:00:01:12", rate=12) == 18
     assert first_frame(clip("24", 2), start="00:00:01:12") == 36
