@@ -188,6 +188,7 @@ _NUMBER = re.compile(
 )
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes
+_SLOWEST = Fraction(1, 1000)  # frames per second
 LONGEST = 10**9
 """Seconds, and more than any film lasts."""
 
@@ -247,8 +248,11 @@ def _parse_rate(value: Any) -> Any:
         rate = _exactly(value)
     except ValueError:
         raise ValueError(f"'{shown(value)}' is no number of frames per second such as 25 or 30000/1001") from None
-    # As exact as ffmpeg reads it; what is next to nothing becomes 0, which is out of bounds.
-    return rate.limit_denominator(1_001_000) if isinstance(rate, Fraction) else rate
+    if not isinstance(rate, Fraction):
+        return rate
+    if 0 < rate < _SLOWEST:
+        raise ValueError(f"'{shown(value)}' is slower than any film; give a number of frames per second such as 25")
+    return rate.limit_denominator(1_001_000)  # as exact as ffmpeg reads it
 
 
 def parse_path(value: Any) -> Path:

@@ -10,7 +10,6 @@ from media_clips import indexed, indices
 
 from dreamvid.media.segments import join_segments
 
-
 NAMES = ["plain", "is it? #1", "it's \\ 'so'", "a\nb", "a:b%20|c", "[x]{y}*", " ", "日本語", "\udcff"]
 
 

@@ -140,6 +140,12 @@ def test_numbers_without_bounds_are_refused_at_once(option: str, text: str) -> N
     assert len(str(caught.value)) < 200
 
 
+def test_next_to_no_frames_a_second_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^--rate: '1e-5' is slower than any film"):
+        make_settings({"rate": "1e-5"})
+    assert make_settings({"rate": "1/1000"}).rate == Fraction(1, 1000)
+
+
 def test_seconds_are_what_they_were() -> None:
     given = {
         "2.5": Fraction(5, 2),
