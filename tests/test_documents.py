@@ -19,6 +19,11 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     for before, after in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
+MERGING = "a: &a {x: 1}\n" + "".join(
+    f"{after}: &{after} {{<<: [{', '.join([f'*{before}'] * 9)}]}}\n"
+    for before, after in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
 
 @contextmanager
 def cheap(seconds: float = 1.0, megabytes: float = 100) -> Iterator[None]:
@@ -49,6 +54,7 @@ def test_what_only_looks_like_another_kind_is_text(text: str) -> None:
     ("text", "reason"),
     [
         (BOMB, "too many values"),
+        (MERGING, "too many values"),
         ("a: " + "[" * 3000, "too deeply"),
         ("a: " + "[" * 3000 + "]" * 3000, "too deeply"),
         ("a: " + "{a: " * 3000, "too deeply"),
