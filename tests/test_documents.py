@@ -13,6 +13,7 @@ import pytest
 
 from dreamvid.documents import DocumentError, parse_json, parse_yaml, read_json, read_text, read_yaml
 from dreamvid.errors import DreamvidError, MediaError, SettingsError, printable, shown
+from dreamvid.settings import make_settings
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"
@@ -40,6 +41,11 @@ def test_plain_values_are_what_they_look_like() -> None:
         "a": 5, "b": -1.5, "c": 1000.0, "d": True, "e": None, "f": [1, "two"], "g": {"h": "5"}, "i": 3, "j": 3,
         "k": {"l": 1}, "m": {"l": 1, "n": 2},
     }  # fmt: skip
+
+
+def test_switches_take_the_words_that_people_use() -> None:
+    for word, meaning in {"yes": True, "off": False, "true": True, "False": False}.items():
+        assert make_settings(parse_yaml(f"keep-color: {word}")).keep_color is meaning
 
 
 @pytest.mark.parametrize(
@@ -90,6 +96,7 @@ def test_hostile_yaml_is_one_cheap_line(text: str, reason: str) -> None:
         ('{"a": NaN}', "NaN"),
         ('{"a": -Infinity}', "Infinity"),
         ('{"a": 1e999}', "not finite"),
+        ("9" * 4000, "4000 digits"),
         ("9" * 5000, "5000 digits"),
         ("[" + "1," * 200_000 + "1]", "too many values"),
     ],

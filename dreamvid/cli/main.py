@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a dreamvid error, 2 usage, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -16,7 +17,10 @@ import typer
 from dreamvid.cli import audio, dream, explore, farm, layers, models, presets, shots, studio, train, visualize, zoom
 from dreamvid.cli import run as run_command
 from dreamvid.cli.app import DEFAULT, Command, app
-from dreamvid.errors import DreamvidError, ResourceError
+from dreamvid.errors import DreamvidError, ResourceError, printable
+
+_MENDABLE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS, errno.ENOSPC, errno.EIO)
+"""What a system says of files that a person can do something about, wherever it turns up first."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -86,6 +90,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if not is_out_of_memory(error):
             raise
         return _complain("out of memory: use a smaller --max-size, or a machine with more", ResourceError.exit_code)
+    except OSError as error:
+        if error.errno not in _MENDABLE or error.filename is None:
+            raise
+        where = printable(os.fsdecode(error.filename), 300)
+        return _complain(f"{where}: {error.strerror}; check the name, the permissions and the disk", 1)
     except typer.TyperException as error:
         if not error.format_message():  # no arguments at all: the help has been shown
             return error.exit_code
