@@ -172,7 +172,7 @@ def _run_of_numbers(text: str) -> Iterable[str]:
         return [text]
     first, last = int(found["first"]), int(found["last"])
     if not first <= last < first + _LONGEST_RUN:
-        raise SettingsError(f"--grid: '{shown(text)}' is no run from a smaller number to at most {_LONGEST_RUN} more")
+        raise SettingsError(f"--grid: '{shown(text)}' is no run from small to large numbers, {_LONGEST_RUN} at most")
     return [f"{found['before']}{number}" for number in range(first, last + 1)]
 
 
