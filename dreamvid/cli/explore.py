@@ -172,7 +172,9 @@ def _run_of_numbers(text: str) -> Iterable[str]:
         return [text]
     first, last = int(found["first"]), int(found["last"])
     if not first <= last < first + _LONGEST_RUN:
-        raise SettingsError(f"--grid: '{shown(text)}' is no run from small to large numbers, {_LONGEST_RUN} at most")
+        raise SettingsError(
+            f"--grid: '{shown(text)}' runs from the smaller number to the larger, {_LONGEST_RUN} at most"
+        )
     return [f"{found['before']}{number}" for number in range(first, last + 1)]
 
 
