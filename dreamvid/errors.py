@@ -66,8 +66,11 @@ class SettingsError(DreamvidError):
     exit_code = 2
 
 
+_LONGEST_WORD = 100  # characters of one that is compared with others
+
+
 def did_you_mean(word: str, known: Iterable[str], count: int = 3) -> str:
     """Return `"; did you mean a, b?"` for the names in `known` closest to `word`, or `""` if none is close."""
     folded = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), folded, n=count, cutoff=0.6)
+    close = difflib.get_close_matches(word[:_LONGEST_WORD].lower(), folded, n=count, cutoff=0.6)
     return f"; did you mean {', '.join(folded[name] for name in close)}?" if close else ""

@@ -146,7 +146,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise ModelError(f"there is no weights file {path}; give a .safetensors or .pth file")
     try:
-        state, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_pickle(path), {})
+        state, metadata = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else (_read_pickle(path), {})
     except Exception as error:  # what is no weights file makes readers raise anything
         raise ModelError(
             f"{path} cannot be read as weights: it is damaged, or holds more than tensors, which is never run; "
@@ -173,7 +173,10 @@ def _fault_of(name: str, tensor: Tensor) -> str | None:
         return f"holds {str(tensor.dtype).removeprefix('torch.')} in place of weights; save float tensors"
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         return "repeats a few numbers endlessly; save the model's own tensors"
-    single = tensor.float()
+    try:
+        single = tensor.float()
+    except RuntimeError:  # numbers of four bits, packed, and what else torch only stores
+        return f"holds {str(tensor.dtype).removeprefix('torch.')}, which torch cannot reckon with; save float tensors"
     if not single.isfinite().all():
         return "holds numbers that are not finite (NaN, infinite): the training has failed; take an earlier checkpoint"
     if name.endswith("running_var") and (single < 0).any():

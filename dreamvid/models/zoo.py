@@ -425,6 +425,6 @@ def find_model(name: str) -> ModelSpec:
     squashed = {re.sub("[-_.]", "", known): spec for known, spec in MODELS.items()}
     spec = squashed.get(re.sub("[-_.]", "", name.strip().lower()))
     if spec is None:
-        hint = did_you_mean(shown(name), MODELS) or "; `dreamvid models` lists them"
+        hint = did_you_mean(name, MODELS) or "; `dreamvid models` lists them"
         raise ModelError(f"there is no model '{shown(name)}'{hint}")
     return spec

@@ -91,7 +91,7 @@ def listed_pictures(pictures: Iterable[Picture], list_path: Path) -> list[Pictur
     names = [PurePosixPath(line.strip().replace("\\", "/")).as_posix() for line in lines if line.strip()]
     missing = [name for name in names if name not in known]
     if missing:
-        hint = did_you_mean(shown(missing[0]), known, count=1) if len(known) < 20_000 else ""
+        hint = did_you_mean(missing[0], known, count=1) if len(known) < 20_000 else ""
         raise MediaError(
             f"{len(missing)} of the {len(names)} pictures in {list_path} are not in the data, "
             f"'{shown(missing[0])}' first{hint or '; paths are relative to the class folders'}"
