@@ -25,6 +25,7 @@ from safetensors.torch import save
 from dreamvid.errors import DreamvidError
 from dreamvid.measured import MeasuredLooks
 from dreamvid.media import read_metadata
+from dreamvid.models.network import Network
 from dreamvid.models.weights import Checkpoint, build_module, read_checkpoint
 from dreamvid.models.zoo import MODELS
 from dreamvid.presets import preset_folder
@@ -269,6 +270,13 @@ def test_tensors_that_no_network_can_reckon_with(tmp_path: Path, state: dict[str
     for number, (name, tensor) in enumerate(changed_tensors(state[KERNEL])):
         torch.save(state | {name: tensor}, path)
         assert one_line_or_nothing(partial(load, path), f"{number}: {name}")
+
+
+def test_weights_that_are_finite_and_make_something_that_is_not(state: dict[str, torch.Tensor]) -> None:
+    tap = "inception4d"
+    Network(SPEC, Checkpoint(state, {}, "w")).extractor([tap])
+    exploding = {name: tensor * 1e30 if tensor.ndim == 4 else tensor for name, tensor in state.items()}
+    assert one_line_or_nothing(partial(Network(SPEC, Checkpoint(exploding, {}, "w")).extractor, [tap]), "exploding")
 
 
 def test_metadata_of_weights(state: dict[str, torch.Tensor]) -> None:
