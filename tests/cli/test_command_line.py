@@ -230,7 +230,8 @@ def test_how_threads_wait_is_the_environments_to_say(
     [
         ["NAME"], ["NAME.mp4"], ["NAME.png"], ["zoom", "NAME.png"], ["explore", "NAME.png"], ["shots", "NAME.mp4"],
         ["audio", "NAME.mp3"], ["run", "NAME.yaml"], ["train", "NAME"], [str(JOURNEY), "--like", "NAME.png"],
-        [str(JOURNEY), "--config", "NAME.yaml"], [str(JOURNEY), "--guide", "NAME.png"], [str(JOURNEY), "--cuts", "NAME"],
+        [str(JOURNEY), "--config", "NAME.yaml"], [str(JOURNEY), "--guide", "NAME.png"],
+        [str(JOURNEY), "--cuts", "NAME"],
         [str(JOURNEY), "--audio", "NAME.wav"], [str(JOURNEY), "-o", "NAME.mp4"], [str(JOURNEY), "-o", "NAME/x.mp4"],
         ["shots", str(JOURNEY), "--cuts", "NAME.csv"], ["shots", str(JOURNEY), "-o", "NAME.csv"],
     ],
