@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
+from dreamvid.checked import Checked
 from dreamvid.timecode import is_timecode, parse_timecode
 from dreamvid.values import (
     AUTO_OCTAVES,
@@ -32,8 +33,6 @@ from dreamvid.values import (
     Tile,
     Time,
     WordOrPath,
-    check_text,
-    parse_path,
 )
 
 
@@ -65,24 +64,6 @@ LARGEST_SEED = 2**63 - 1
 
 LONGEST_ZOOM = 24 * 60 * 60
 """Seconds."""
-
-
-class Checked(BaseModel):
-    """A model whose values may come from a stranger's file."""
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _check_kind(cls, value: Any, info: ValidationInfo) -> Any:
-        """Turn away what pydantic takes for something else: a switch for a number, and text that nobody can have
-        meant."""
-        kind = cls.model_fields[info.field_name or ""].annotation
-        if isinstance(value, bool) and kind is not bool:
-            raise ValueError("true and false are for switches; give a value")
-        if isinstance(value, (str, Path)):
-            check_text(value)
-            if Path in (kind, *get_args(kind)):
-                parse_path(value)
-        return value
 
 
 class Group(Checked):

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from dreamvid.checked import Checked
 from dreamvid.errors import shown
-from dreamvid.settings_groups import Checked
 
 TrainableModel = Literal[
     "dreamnet", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "googlenet",
