@@ -74,9 +74,17 @@ def _items(value: Any, what: str) -> list[Any]:
     raise ValueError(f"'{shown(value)}' is neither {what} nor a list of them")
 
 
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < abs(value) < 1e9
+
+
 def _parse_layer(value: Any) -> LayerTarget:
     if isinstance(value, LayerTarget):
         return value
+    if isinstance(value, (list, tuple)) and len(value) == 3:  # as JSON keeps a target
+        name, weight, channels = value
+        if isinstance(name, str) and _is_weight(weight):
+            return LayerTarget(name, float(weight), None if channels is None else _parse_channels(channels))
     if not isinstance(value, str):
         raise ValueError(f"'{shown(value)}' is not the name of a layer")
     layer, at, channels = value.partition("@")
@@ -90,6 +98,8 @@ def _parse_layers(value: Any) -> Any:
 def _parse_class(value: Any) -> ClassTarget:
     if isinstance(value, ClassTarget):
         return value
+    if isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str) and _is_weight(value[1]):
+        return ClassTarget(value[0], float(value[1]))
     if _is_whole(value):
         return ClassTarget(shown(value))
     if not isinstance(value, str):

@@ -74,6 +74,13 @@ def test_no_setting_takes_anything_for_granted(kind: type[Settings] | type[ZoomS
     assert 0.5 < sum(refused) / len(refused) < 0.95
 
 
+@pytest.mark.parametrize("name", ["octaves", "strength", "seed", "weights", "rate", "class", "crf", "model"])
+def test_true_and_false_are_for_switches(name: str) -> None:
+    for word in (True, False):
+        assert one_line_or_nothing(partial(make_settings, {name: word}), name)
+        assert make_settings({"keep-color": word}).keep_color is word
+
+
 def test_nor_do_the_settings_of_other_commands() -> None:
     def train(values: dict[str, Any]) -> None:
         from pydantic import ValidationError
