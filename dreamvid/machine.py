@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from dreamvid.errors import SettingsError
+from dreamvid.errors import SettingsError, shown
 
 _PIXELS_A_THREAD = 10_000
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -69,14 +69,14 @@ def _choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise SettingsError(f"--device: '{name}' is not a device; use auto, cpu, cuda, cuda:1 or mps") from None
+        raise SettingsError(f"--device: '{shown(name)}' is not a device; use auto, cpu, cuda, cuda:1 or mps") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         have = torch.cuda.device_count()
-        raise SettingsError(f"--device: there is no {name} here (CUDA devices: {have}); use auto or cpu")
+        raise SettingsError(f"--device: there is no {shown(name)} here (CUDA devices: {have}); use auto or cpu")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise SettingsError("--device: there is no mps here; use auto or cpu")
     if device.type not in ("cpu", "cuda", "mps"):
-        raise SettingsError(f"--device: dreamvid does not run on '{name}'; use auto, cpu, cuda, cuda:1 or mps")
+        raise SettingsError(f"--device: dreamvid does not run on '{shown(name)}'; use auto, cpu, cuda, cuda:1 or mps")
     return device
 
 

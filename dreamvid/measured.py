@@ -7,6 +7,9 @@ import tempfile
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
+from dreamvid.documents import read_json
+from dreamvid.errors import SettingsError
+
 
 class MeasuredLooks(MutableMapping[str, float]):
     """Numbers by name, each in a file of its own in the cache folder, beside torch's downloads (so TORCH_HOME counts).
@@ -58,8 +61,8 @@ class MeasuredLooks(MutableMapping[str, float]):
 
     def _read(self, name: str) -> float:
         try:
-            value = json.loads(self._path(name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            value = read_json(self._path(name), "measurement")
+        except SettingsError:
             raise KeyError(name) from None
         if not isinstance(value, float) or not 0 <= value < 1e6:
             raise KeyError(name)

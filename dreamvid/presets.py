@@ -44,7 +44,7 @@ class Description(NamedTuple):
 
 def describe_preset(path: Path) -> Description:
     """Read what a preset says of itself."""
-    import yaml
+    from dreamvid.documents import read_yaml
 
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    values = read_yaml(path, "preset")
     return Description(values.get("about", ""), values.get("for", ""))

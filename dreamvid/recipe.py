@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from dreamvid.documents import DocumentError, parse_json, read_text
 from dreamvid.errors import SettingsError
 from dreamvid.settings import (
     CameraSettings,
@@ -65,17 +66,17 @@ def read_look(path: Path, kind: type[DreamSettings]) -> dict[str, Any]:
     `path` is the output, or the sidecar beside it, which is also read where an output cannot hold a recipe.
     Raises `MediaError` where the file cannot be read, `SettingsError` where there is no recipe.
     """
-    try:
-        recipe = _stored(path)["recipe"].items()
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise SettingsError(f"--like: {path} holds no recipe; give a file that dreamvid has rendered") from None
+    stored = _stored(path)
+    recipe = stored.get("recipe") if isinstance(stored, dict) else None
+    if not isinstance(recipe, dict):
+        raise SettingsError(f"--like: {path} holds no recipe; give a file that dreamvid has rendered")
     names = {name for group in _LOOK for name in group.model_fields} - _OF_THE_FILM
     wanted = {key_of(name) for name in names if name in kind.model_fields}
-    return {key: value for key, value in recipe if key in wanted}
+    return {key: value for key, value in recipe.items() if key in wanted}
 
 
 def _stored(path: Path) -> Any:
-    """What the output's metadata or its sidecar holds. Raises `ValueError` or `KeyError` where it is not ours."""
+    """What the output's metadata or its sidecar holds; None where that is nothing of ours."""
     from dreamvid.media import read_metadata
     from dreamvid.media.header import check_file
     from dreamvid.media.target import beside
@@ -87,8 +88,15 @@ def _stored(path: Path) -> Any:
     elif path.is_file() or not sidecar.is_file():
         tags = read_metadata(path)
         if _TAG in tags or not sidecar.is_file():
-            return json.loads(tags[_TAG])
-    return json.loads(sidecar.read_bytes())
+            return _parsed(path, tags.get(_TAG, "null"))
+    return _parsed(sidecar, read_text(sidecar, "sidecar"))
+
+
+def _parsed(path: Path, text: str) -> Any:
+    try:
+        return parse_json(text)
+    except DocumentError as error:
+        raise SettingsError(f"--like: {path} {error}; give a file that dreamvid has rendered") from None
 
 
 def _text(name: str, info: FieldInfo, value: object) -> str:

@@ -7,13 +7,13 @@ flags.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 
-from dreamvid.errors import SettingsError, did_you_mean
+from dreamvid.errors import SettingsError, did_you_mean, shown
 from dreamvid.settings_groups import (
     CameraSettings,
     ConditioningSettings,
@@ -132,7 +132,7 @@ def build_settings(kind: type[AnySettings], *layers: Mapping[str, Any], source: 
         for text, value in layer.items():
             key = key_of(str(text))
             if key not in known:
-                raise SettingsError(f"{source}: there is no setting '{key}'{did_you_mean(key, known)}")
+                raise SettingsError(f"{source}: there is no setting '{shown(key)}'{did_you_mean(key, known)}")
             merged[known[key]] = value
     try:
         return kind(**merged)
@@ -144,29 +144,16 @@ def explain_fault(error: ValidationError) -> SettingsError:
     """What pydantic found first, in one line that names the flag."""
     first = error.errors()[0]
     reason = first["msg"].removeprefix("Value error, ")
-    shown = "" if first["type"] == "value_error" else f", not '{_shown(first['input'])}'"
+    given = "" if first["type"] == "value_error" else f", not '{shown(first['input'])}'"
     flag = f"--{key_of(str(first['loc'][0]))}: " if first["loc"] else ""
-    return SettingsError(f"{flag}{reason[0].lower()}{reason[1:]}{shown}")
-
-
-def _shown(value: Any) -> str:
-    text = ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else text[:57] + "…"
+    return SettingsError(f"{flag}{reason[0].lower()}{reason[1:]}{given}")
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
     """The values of a YAML file of settings. Raises `SettingsError` where it cannot be read or is no mapping."""
-    import yaml
+    from dreamvid.documents import read_yaml
 
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such configuration file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot read it as a configuration file ({error})") from error
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise SettingsError(f"{path}: not valid YAML: {problem}") from error
+    values = read_yaml(path, "configuration file")
     if values is None:
         return {}
     if not isinstance(values, dict):

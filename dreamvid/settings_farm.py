@@ -7,18 +7,18 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationError
 
-from dreamvid.errors import SettingsError, did_you_mean
+from dreamvid.errors import SettingsError, did_you_mean, shown
 from dreamvid.settings import explain_fault, key_of
 from dreamvid.settings_groups import Group, setting
 
 
 def _parse_chunk(value: Any) -> Any:
     """`auto`, `none`, or a number of frames."""
-    text = str(value).strip().lower()
+    text = shown(value).strip().lower()
     if text in ("auto", "none"):
         return text
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10**9:
-        raise ValueError(f"'{value}' is neither auto nor none nor a number of frames")
+        raise ValueError(f"'{shown(value)}' is neither auto nor none nor a number of frames")
     return int(text)
 
 
@@ -64,7 +64,7 @@ def make_farm_settings(*layers: Mapping[str, Any]) -> FarmSettings:
         for text, value in layer.items():
             key = key_of(str(text))
             if key not in known:
-                raise SettingsError(f"there is no setting '{key}' of the farm{did_you_mean(key, known)}")
+                raise SettingsError(f"there is no setting '{shown(key)}' of the farm{did_you_mean(key, known)}")
             merged[known[key]] = value
     try:
         return FarmSettings(**merged)

@@ -10,10 +10,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
+from dreamvid.checked import Checked
+from dreamvid.timecode import is_timecode, parse_timecode
 from dreamvid.values import (
     AUTO_OCTAVES,
     BitDepth,
@@ -29,6 +31,8 @@ from dreamvid.values import (
     Side,
     Size,
     Tile,
+    Time,
+    WordOrPath,
 )
 
 
@@ -55,7 +59,14 @@ def written(info: FieldInfo, value: object) -> str:
     return str(zero) if zero and value == 0 else str(value)
 
 
-class Group(BaseModel):
+LARGEST_SEED = 2**63 - 1
+"""What torch's generators take."""
+
+LONGEST_ZOOM = 24 * 60 * 60
+"""Seconds."""
+
+
+class Group(Checked):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
@@ -173,7 +184,7 @@ class LookSettings(Group):
         le=2,
         varies=True,
     )
-    seed: int = setting(0, "Seed of the jitter; the same seed gives the same film", "N", ge=0)
+    seed: int = setting(0, "Seed of the jitter; the same seed gives the same film", "N", ge=0, le=LARGEST_SEED)
 
 
 class ConditioningSettings(Group):
@@ -236,7 +247,7 @@ class MotionSettings(Group):
     flow: Literal["dis", "farneback", "raft", "none"] = setting(
         "dis", "Optical flow: dis, farneback, raft (downloads weights) or none", "METHOD"
     )
-    cuts: str = setting(
+    cuts: WordOrPath = setting(
         "auto",
         "auto: find the cuts and start each shot anew; none: treat all as one shot; or a list of them (CSV or EDL, as "
         "`dreamvid shots` writes it)",
@@ -248,8 +259,8 @@ class MotionSettings(Group):
 class CameraSettings(Group):
     """How a zoom moves, and what it begins with."""
 
-    duration: Seconds = setting(Fraction(10), "How long the film is", "TIME")
     fps: FramesPerSecond = setting(Fraction(24), "Frames per second; the film is the same at any", "FPS")
+    duration: Seconds = setting(Fraction(10), "How long the film is", "TIME", le=LONGEST_ZOOM)
     size: Size | None = setting(None, "Size of the film; the input's own, or 640x360 for noise", "WxH")
     max_size: Side | None = setting(None, "Shrink so that the longer side has at most so many pixels", "PX")
     zoom: float = setting(
@@ -270,8 +281,19 @@ class CameraSettings(Group):
         le=1,
         varies=True,
     )
-    settle: Seconds = setting(Fraction(0), "Dream so long before the first frame is shown", "TIME")
+    settle: Seconds = setting(
+        Fraction(0), "Dream so long before the first frame is shown", "TIME", le=LONGEST_ZOOM
+    )
     loop: bool = setting(False, "Let the end lead into the beginning, so that the film repeats without a jump", "")
+
+    @field_validator("duration", "settle", mode="before")
+    @classmethod
+    def _count_frames(cls, value: Any, info: ValidationInfo) -> Any:
+        """A timecode counts the film's own frames."""
+        rate = info.data.get("fps")
+        if isinstance(value, str) and is_timecode(value.strip()) and rate is not None:
+            return parse_timecode(value.strip(), rate) / rate
+        return value
 
 
 class SoundSettings(Group):
@@ -289,9 +311,11 @@ class SoundSettings(Group):
 class PartSettings(Group):
     """What part of the clip, and how large."""
 
-    start: Seconds | None = setting(None, "Begin at this time: 2.5, 2.5s or 1:02.5", "TIME")
-    end: Seconds | None = setting(None, "End before this time", "TIME")
-    frames: int | None = setting(None, "At most so many frames", "N", ge=1)
+    start: Time | None = setting(
+        None, "Begin at this time: 2.5, 2.5s, 1:02.5, or a timecode as `dreamvid shots` prints it", "TIME"
+    )
+    end: Time | None = setting(None, "End before this time", "TIME")
+    frames: int | None = setting(None, "At most so many frames", "N", ge=1, le=10**9)
     size: Size | None = setting(None, "Scale to exactly this size", "WxH")
     max_size: Side | None = setting(None, "Shrink so that the longer side has at most so many pixels", "PX")
     rate: FramesPerSecond | None = setting(None, "Frames per second (the clip's own; 24 for image sequences)", "FPS")
@@ -329,7 +353,7 @@ class OutputSettings(Group):
     crf: int | None = setting(
         None, "Constant rate factor of h264, h265 and av1: less is better and larger", "N", ge=0, le=63
     )
-    audio: str = setting("copy", "Sound: copy the clip's own, none, or take it from a FILE", "copy|none|FILE")
+    audio: WordOrPath = setting("copy", "Sound: copy the clip's own, none, or take it from a FILE", "copy|none|FILE")
     sidecar: bool = setting(
         True, "Write OUTPUT.json beside it: settings, versions, weights, timings", ""
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from dreamvid.errors import SettingsError, did_you_mean
+from dreamvid.errors import SettingsError, did_you_mean, shown
 from dreamvid.settings import (
     NetworkSettings,
     ObjectiveSettings,
@@ -18,7 +18,7 @@ from dreamvid.settings import (
     key_of,
     make_settings,
 )
-from dreamvid.settings_groups import Group, setting
+from dreamvid.settings_groups import LARGEST_SEED, Group, setting
 from dreamvid.values import Size
 
 _SMALLEST_SCALE, _LARGEST_SCALE = 0.05, 8.0
@@ -30,10 +30,10 @@ def _parse_range(value: Any) -> Any:
         return value, value
     if not isinstance(value, str):
         return value
-    found = re.fullmatch(r"\s*(\d*\.?\d+)\s*(?:\.\.\s*(\d*\.?\d+)\s*)?", value, re.ASCII)
+    found = re.fullmatch(r"\s*(\d{0,9}\.?\d{1,24})\s*(?:\.\.\s*(\d{0,9}\.?\d{1,24})\s*)?", value, re.ASCII)
     low, high = (float(found[1]), float(found[2] or found[1])) if found else (1.0, 0.0)
     if not low <= high:
-        raise ValueError(f"'{value}' is no range of factors such as 0.5..1, from small to large")
+        raise ValueError(f"'{shown(value)}' is no range of factors such as 0.5..1, from small to large")
     return low, high
 
 
@@ -72,7 +72,7 @@ class VisualiseSettings(Group):
     tv: float = setting(
         0.05, "Total variation: smooth the picture. 1 pulls about as hard as the channel", "WEIGHT", ge=0, le=100
     )
-    seed: int = setting(0, "Seed of the noise; another seed draws other pictures", "N", ge=0)
+    seed: int = setting(0, "Seed of the noise; another seed draws other pictures", "N", ge=0, le=LARGEST_SEED)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -107,7 +107,7 @@ def make_visualise_settings(*layers: Mapping[str, Any], source: str = "settings"
         for text, value in layer.items():
             key = key_of(str(text))
             if key not in known:
-                raise SettingsError(f"{source}: visualize has no setting '{key}'{did_you_mean(key, known)}")
+                raise SettingsError(f"{source}: visualize has no setting '{shown(key)}'{did_you_mean(key, known)}")
             merged[known[key]] = value
     own = {name: value for name, value in merged.items() if name in VisualiseSettings.model_fields}
     try:

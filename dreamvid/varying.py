@@ -93,7 +93,7 @@ class Varying(BaseModel):
             data["schedules"] = schedules
         layers = data.get("layer")
         items = [layers] if isinstance(layers, str) else layers
-        if items and any(isinstance(item, str) and has_keys(item) for item in items):
+        if isinstance(items, (list, tuple)) and any(isinstance(item, str) and has_keys(item) for item in items):
             data["layer"], data["layer_timelines"] = _read_timelines(items)
         return data
 

@@ -51,12 +51,12 @@ def draw_analysis(analysis: SoundAnalysis, title: str) -> FloatImage:
 
 def describe(analysis: SoundAnalysis) -> str:
     """Return length, tempo and number of beats in words."""
-    parts = [_clock(analysis.duration, 0.1)]
+    parts = [f"length {_clock(analysis.duration, 0.1)}"]
+    if analysis.tempo is not None:
+        parts.append(f"tempo {analysis.tempo:.1f} beats per minute")
     if "beat" in analysis.envelopes:
         count = len(analysis.beat_times)
-        parts.append(f"{count} beat{'s' * (count != 1)}" if count else "no beats found")
-    if analysis.tempo is not None:
-        parts.append(f"{analysis.tempo:.1f} beats per minute")
+        parts.append(f"{count} beat{'s' * (count != 1)}" if count else "no beats found, so no tempo")
     return ", ".join(parts)
 
 

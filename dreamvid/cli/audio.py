@@ -62,11 +62,12 @@ def audio(
     from dreamvid.audio.drawing import describe, draw_analysis
     from dreamvid.media import write_image
     from dreamvid.media.header import check_file
+    from dreamvid.media.names import made_name
     from dreamvid.media.still_write import check_image_target
     from dreamvid.media.target import check_target
 
     check_file(source)
-    picture = output or source.with_name(f"{source.stem}.audio.png")
+    picture = output or source.with_name(made_name(source.stem, ".audio.png"))
     table = csv or picture.with_suffix(".csv")
     if table.absolute() == picture.absolute():
         raise SettingsError(f"--csv: {table} is where the picture goes; give the table another name")

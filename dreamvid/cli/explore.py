@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamvid.cli.options import Config, Like, Preset, Progress, with_options
-from dreamvid.errors import SettingsError, did_you_mean
+from dreamvid.errors import SettingsError, did_you_mean, shown
 from dreamvid.presets import read_preset
 from dreamvid.recipe import read_look
 from dreamvid.settings import (
@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 
     from dreamvid.render import Event
     from dreamvid.render.explore import Ranked
+    from dreamvid.timecode import Timecode
 
 _TRIED = (NetworkSettings, ObjectiveSettings, LookSettings, ConditioningSettings)
 _SHAPING = (*_TRIED, SoundSettings, SourceSettings)
 _SHOWN = [(heading, group) for heading, group in GROUPS if group in (*_SHAPING, PartSettings, RunSettings)]
-_RUN = re.compile(r"(?P<before>.*?)(?P<first>\d+)\.\.(?P<last>\d+)", re.ASCII)
+_RUN = re.compile(r"(?P<before>.*?)(?P<first>\d{1,9})\.\.(?P<last>\d{1,9})", re.ASCII)
 _LONGEST_RUN = 1024
 
 
@@ -82,7 +83,9 @@ def explore(
     ] = 8,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="TIME", help="Frame to dream on: 2.5 or 1:02.5", show_default="a telling one"),
+        typer.Option(
+            "--at", metavar="TIME", help="Frame to dream on: 2.5, 1:02.5 or 00:00:02:12", show_default="a telling one"
+        ),
     ] = None,
     cell: Annotated[
         int, typer.Option("--cell", metavar="PX", min=32, max=2048, help="Longer side of a picture on the sheet")
@@ -150,11 +153,11 @@ def parse_grid(text: str) -> tuple[str, tuple[str, ...]]:
                 f"--grid {option}: it changes nothing in a single frame; try an option of the network, the objective, "
                 "the look or the conditioning"
             )
-        raise SettingsError(f"--grid: there is no option '{option}'{did_you_mean(option, known)}")
+        raise SettingsError(f"--grid: there is no option '{shown(option)}'{did_you_mean(option, known)}")
     separator = next((mark for mark in "|;" if mark in rest), ",")
     parts = [part.strip() for part in rest.split(separator)]
     if not equals or not all(parts):
-        raise SettingsError(f"--grid: '{text}' is not OPTION=V1,V2,… such as layer=inception3a,inception4d")
+        raise SettingsError(f"--grid: '{shown(text)}' is not OPTION=V1,V2,… such as layer=inception3a,inception4d")
     values = tuple(value for part in parts for value in _run_of_numbers(part))
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
@@ -169,7 +172,9 @@ def _run_of_numbers(text: str) -> Iterable[str]:
         return [text]
     first, last = int(found["first"]), int(found["last"])
     if not first <= last < first + _LONGEST_RUN:
-        raise SettingsError(f"--grid: '{text}' runs from the smaller number to the larger, {_LONGEST_RUN} at most")
+        raise SettingsError(
+            f"--grid: '{shown(text)}' runs from the smaller number to the larger, {_LONGEST_RUN} at most"
+        )
     return [f"{found['before']}{number}" for number in range(first, last + 1)]
 
 
@@ -187,14 +192,14 @@ def _check_choice(options: Sequence[str], rank: bool, given: Mapping[str, Any], 
         )
 
 
-def _parse_time(text: str) -> Fraction:
-    """Seconds, as --start takes them."""
+def _parse_time(text: str) -> Fraction | Timecode:
+    """A time as --start takes it."""
     from pydantic import TypeAdapter, ValidationError
 
-    from dreamvid.values import Seconds
+    from dreamvid.values import Time
 
     try:
-        seconds: Fraction = TypeAdapter(Seconds).validate_python(text)
+        seconds: Fraction | Timecode = TypeAdapter(Time).validate_python(text)
     except ValidationError as error:
         raise SettingsError(f"--at: {explain_fault(error)}") from None
     return seconds

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a dreamvid error, 2 usage, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -16,8 +17,10 @@ from dreamvid.cli import audio, dream, explore, farm, layers, models, presets, s
 from dreamvid.cli import run as run_command
 from dreamvid.cli.app import DEFAULT, USAGE_ERROR, Command, app
 from dreamvid.cli.terminal import settle_streams, take_signals, working_folder_is_there
-from dreamvid.errors import DreamvidError, ResourceError
+from dreamvid.errors import DreamvidError, ResourceError, printable
 
+_MENDABLE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS, errno.ENOSPC, errno.EIO)
+"""What a system says of files that a person can do something about, wherever it turns up first."""
 _NO_ROOM = ("failed to map segment", "cannot allocate memory", "can't start new thread", "could not create thread")
 
 
@@ -91,6 +94,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except DreamvidError as error:
         return _complain(str(error), error.exit_code)
     except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _MENDABLE and error.filename is not None:
+            where = printable(os.fsdecode(error.filename), 300)
+            return _complain(f"{where}: {error.strerror}; check the name, the permissions and the disk", 1)
         if not _is_shortage(error):
             raise
         return _complain("out of memory: use a smaller --max-size, or a machine with more", ResourceError.exit_code)

@@ -146,7 +146,7 @@ def _print_table(found: Sequence[Shot], rate: Fraction) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from dreamvid.render.timecode import format_timecode
+    from dreamvid.timecode import format_timecode
 
     table = Table(box=None, pad_edge=False)
     for heading in ("shot", "first frame", "frames", "start", "end", "seconds"):

@@ -19,6 +19,7 @@ from filelock import FileLock
 from dreamvid.errors import DreamvidError, MediaError
 from dreamvid.farm.messages import PIECE_BYTES, SharedFile
 from dreamvid.media import list_sequence
+from dreamvid.media.names import name_beside
 from dreamvid.media.sequence import parse_pattern
 from dreamvid.render.identity import fingerprint
 
@@ -69,14 +70,16 @@ def bring(file: SharedFile, list_files: ListFiles, fetch: Fetch, cache: Path | N
                 complete.touch()
     except OSError as error:
         raise MediaError(f"{folder}: {file.path.name} cannot be stored here ({error.strerror}); make room") from error
-    is_folder = parse_pattern(file.path) is None and not (folder / file.path.name).is_file()
-    return folder if is_folder else folder / file.path.name
+    brought = folder / file.path.name
+    pattern = parse_pattern(brought)  # the name of a folder or of one file may look like one
+    is_folder = not brought.is_file() and not (pattern is not None and pattern.existing())
+    return folder if is_folder else brought
 
 
 def bring_to(path: Path, file: SharedFile, fetch: Fetch) -> None:
     """Bring a file to a path of this machine where nothing is yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    with FileLock(path.with_name(name_beside(f".{path.name}", ".lock"))):
         if not path.is_file():
             store(path, pieces(file.path, fetch))
 
@@ -94,7 +97,7 @@ def pieces(path: Path, fetch: Fetch) -> Iterator[bytes]:
 
 def store(path: Path, content: Iterator[bytes]) -> None:
     """Write a file that is there whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(name_beside(f".{path.name}", ".part"))
     with part.open("wb") as stream:
         for piece in content:
             stream.write(piece)

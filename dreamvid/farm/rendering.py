@@ -58,7 +58,14 @@ class Renderer:
         with contextlib.ExitStack() as opening:
             mask = open_mask(settings, self._reader, opening)
             preparing = prepare(
-                settings, task.clock, (height, width), opening, governed=True, mask=mask, networks=networks
+                settings,
+                task.clock,
+                (height, width),
+                opening,
+                governed=True,
+                frames=range(0),  # the driver has looked at them
+                mask=mask,
+                networks=networks,
             )
             self._prepared = outcome(preparing, self.notices.append)
             self._closing = opening.pop_all()

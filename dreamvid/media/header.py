@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import stat
 import warnings
 from collections.abc import Iterator
@@ -13,7 +12,8 @@ from typing import Any
 
 from PIL import Image
 
-from dreamvid.errors import MediaError
+from dreamvid.documents import DocumentError, parse_json
+from dreamvid.errors import MediaError, shown
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".exr"})
 LARGEST_IMAGE = 2**28
@@ -64,6 +64,8 @@ def check_file(path: Path) -> None:
             raise MediaError(f"{path}: is a pipe or a device; save it as a file first")
         with path.open("rb") as file:
             empty = not file.read(1)
+    except ValueError as error:  # a NUL
+        raise MediaError(f"'{shown(path)}' cannot be the name of a file; check it") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MediaError(f"{path}: there is no such file; check the name") from error
     except OSError as error:
@@ -153,8 +155,8 @@ def read_image_metadata(path: Path) -> dict[str, str]:
         except DAMAGED as error:
             raise not_an_image(path) from error
     try:
-        found = json.loads(text or "{}")
-    except (ValueError, TypeError):  # somebody else's description, in prose
+        found = parse_json(text or "{}")
+    except (DocumentError, TypeError):  # somebody else's description, in prose
         return {}
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 

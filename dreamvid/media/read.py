@@ -20,6 +20,7 @@ from dreamvid.media.header import read_header
 from dreamvid.media.probe import ClipInfo, probe
 from dreamvid.media.sequence import first_number, list_sequence
 from dreamvid.media.still import fit_size, read_image, resize_image
+from dreamvid.timecode import Timecode
 
 SEQUENCE_RATE = Fraction(24)
 """Frames per second of numbered files, which carry no rate of their own."""
@@ -240,8 +241,8 @@ class VideoReader(Reader):
 def open_reader(
     source: Path | str,
     *,
-    start: Fraction | None = None,
-    end: Fraction | None = None,
+    start: Fraction | Timecode | None = None,
+    end: Fraction | Timecode | None = None,
     frames: int | None = None,
     size: tuple[int, int] | None = None,
     max_size: int | None = None,
@@ -253,9 +254,10 @@ def open_reader(
 ) -> Reader:
     """Open a video file, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images.
 
-    `start` and `end` are seconds: the frames with start <= index / rate < end are read, exactly; `end` may lie
-    behind the clip's. `frames` limits their number. `size` is the exact (width, height) to resample to;
-    `max_size` limits the longer side in pixels, keeps the aspect, and only shrinks.
+    `start` and `end` are seconds, or timecodes, which count frames as the clip has them: the frames with
+    start <= index / rate < end are read, exactly; `end` may lie behind the clip's. `frames` limits their number.
+    `size` is the exact (width, height) to resample to; `max_size` limits the longer side in pixels, keeps the aspect,
+    and only shrinks.
 
     A clip with a constant rate gives each of its frames once; one with a variable rate is read at its usual
     rate, frames repeated or left out so that its duration stays. `rate` asks for another one; sequences have
@@ -275,7 +277,8 @@ def open_reader(
     paths = list_sequence(source)
     if paths is not None:
         sequence_rate = rate or SEQUENCE_RATE
-        span = _frame_range(path, len(paths), sequence_rate, start, end, frames)
+        first, last = (_seconds_of(time, sequence_rate, path) for time in (start, end))
+        span = _frame_range(path, len(paths), sequence_rate, first, last, frames)
         info = _sequence_info(path, paths, sequence_rate, info)
         work_size = fit_size(info.width, info.height, size, max_size)
         return ImageReader(info, work_size, sequence_rate, span, alpha=alpha, tonemap=tonemap, paths=paths)
@@ -289,8 +292,17 @@ def open_reader(
     total = info.frame_count
     if video_rate != info.rate:
         total = max(1, int(info.duration * video_rate + Fraction(1, 2)))
-    span = _frame_range(path, total, video_rate, start, end, frames)
+    first, last = (_seconds_of(time, info.rate, path) for time in (start, end))
+    span = _frame_range(path, total, video_rate, first, last, frames)
     return VideoReader(info, work_size, video_rate, span, alpha=alpha, tonemap=tonemap, deinterlace=deinterlace)
+
+
+def _seconds_of(time: Fraction | Timecode | None, rate: Fraction, path: Path) -> Fraction | None:
+    """A time of a clip, whose timecodes count frames at `rate`."""
+    try:
+        return time.seconds(rate) if isinstance(time, Timecode) else time
+    except ValueError as error:
+        raise MediaError(f"{path}: {error}") from None
 
 
 def _frame_range(

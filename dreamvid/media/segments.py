@@ -27,11 +27,10 @@ def join_segments(
     Returns lines about what was left out. Raises MediaError.
     """
     listing = segments[0].with_name("segments.ffconcat")
-    # The names are the journal's own and plain; ffmpeg looks for them beside the list.
-    listing.write_text("ffconcat version 1.0\n" + "".join(f"file {path.name}\n" for path in segments))
+    listing.write_bytes(b"ffconcat version 1.0\n" + b"".join(b"file " + _listed(path) + b"\n" for path in segments))
     try:
         return mux(
-            ["-protocol_whitelist", "file", "-f", "concat", "-safe", "1", "-i", file_url(listing)],
+            ["-protocol_whitelist", "file", "-f", "concat", "-safe", "0", "-i", file_url(listing)],
             joined,
             seconds=seconds,
             sound=sound,
@@ -51,3 +50,12 @@ def packet_sizes(path: Path) -> list[int]:
         raise MediaError(f"{path}: its frames cannot be listed ({failure_reason(stderr.splitlines())})")
     rows = [line.split(",") for line in listing.decode().splitlines() if not line.startswith("#")]
     return [int(row[4]) for row in rows]
+
+
+def _listed(path: Path) -> bytes:
+    """A segment as a list names it: by its whole path, as ffmpeg would take ? and # in the names of folders above for
+    parts of a web address. Line feeds a list cannot hold; there the plain name, beside the list, will do."""
+    whole = os.fsencode(file_url(path.absolute()))
+    if b"\n" in whole or b"\r" in whole:
+        return os.fsencode(path.name)
+    return b"'" + whole.replace(b"'", b"'\\''") + b"'"

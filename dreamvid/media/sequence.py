@@ -8,8 +8,9 @@ from pathlib import Path
 
 from dreamvid.errors import MediaError
 from dreamvid.media.header import IMAGE_SUFFIXES
+from dreamvid.media.names import OneFile, what_is
 
-_NUMBER = re.compile(r"(?<!%)((?:%%)*)%(0?)(\d*)d")
+_NUMBER = re.compile(r"(?<!%)((?:%%)*)%(0?)(\d{0,2})d", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class NumberedFiles:
         """Return the files on disk that the pattern names, by number, in order."""
         if not self.folder.is_dir():
             return {}
-        middle = re.compile(re.escape(self.prefix) + r"\s*(\d+)" + re.escape(self.suffix))
+        middle = re.compile(re.escape(self.prefix) + r"\s*([0-9]{1,18})" + re.escape(self.suffix))
         found = {
             int(match[1]): entry
             for entry in self.folder.iterdir()
@@ -41,11 +42,13 @@ class NumberedFiles:
 
 
 def parse_pattern(source: Path | str) -> NumberedFiles | None:
-    """Return the numbered files that `source` is a pattern of, or None if its name holds no `%d`.
+    """Return the numbered files that `source` is a pattern of; None if its name holds no `%d`, or it is a `OneFile`.
 
     `%05d` is a number filled with zeros to five digits, `%d` one that is not filled, `%%` a percent sign.
     Raises MediaError if there is more than one number.
     """
+    if isinstance(source, OneFile):
+        return None
     path = Path(source)
     numbers = list(_NUMBER.finditer(path.name))
     if not numbers:
@@ -66,7 +69,8 @@ def list_sequence(source: Path | str) -> list[Path] | None:
     Raises MediaError if there is no image, or one of a sequence is missing.
     """
     path = Path(source)
-    if path.is_dir():
+    kind = what_is(path)
+    if kind == "folder":
         images = [
             entry
             for entry in path.iterdir()
@@ -77,7 +81,7 @@ def list_sequence(source: Path | str) -> list[Path] | None:
                 f"{path}: the folder holds no images; put {', '.join(sorted(IMAGE_SUFFIXES))} files there"
             )
         return sorted(images, key=lambda entry: (_natural_key(entry.name), entry.name))
-    if path.exists():
+    if kind == "file":
         return None
     pattern = parse_pattern(path)
     if pattern is None:

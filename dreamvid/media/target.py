@@ -9,6 +9,7 @@ from pathlib import Path
 from dreamvid.errors import MediaError
 from dreamvid.media.codecs import CODECS, IMAGE_CODECS
 from dreamvid.media.header import is_image
+from dreamvid.media.names import OneFile, made_name, name_beside, what_is
 from dreamvid.media.sequence import NumberedFiles, list_sequence, parse_pattern
 from dreamvid.media.still_write import temporary_beside
 
@@ -17,23 +18,25 @@ def default_output(source: Path | str, codec: str = "h264") -> Path:
     """Return the output beside `source`: `clip.dream.mp4`, `still.dream.png` or `frames.dream/%05d.png`.
 
     The ending is that of `codec`, the first of those that it goes into; a video becomes numbered pictures where that
-    is what the codec writes.
+    is what the codec writes. The name of one file is a `OneFile`, and a long one is shortened to leave room for what
+    lies beside it.
     """
     path = Path(source)
     image_suffix = IMAGE_CODECS.get(codec, ".png")
-    if path.is_dir():
+    kind = what_is(path)
+    if kind == "folder":
         folder = path
-    elif not path.exists() and parse_pattern(path) is not None:
+    elif kind == "nothing" and parse_pattern(path) is not None:
         folder = path.parent
     elif is_image(path):
-        return path.with_name(f"{path.stem}.dream{image_suffix}")
+        return OneFile(path.with_name(made_name(path.stem, f".dream{image_suffix}")))
     elif codec in IMAGE_CODECS:
-        return path.with_name(f"{path.stem}.dream") / f"%05d{image_suffix}"
+        return path.with_name(made_name(path.stem, ".dream")) / f"%05d{image_suffix}"
     else:
-        return path.with_name(f"{path.stem}.dream{CODECS[codec].suffixes[0]}")
+        return OneFile(path.with_name(made_name(path.stem, f".dream{CODECS[codec].suffixes[0]}")))
     if folder.name in ("", ".."):  # "." has no name of its own
         folder = folder.resolve()
-    return folder.with_name(f"{folder.name}.dream") / f"%05d{image_suffix}"
+    return folder.with_name(made_name(folder.name, ".dream")) / f"%05d{image_suffix}"
 
 
 def beside(target: Path, ending: str) -> Path:
@@ -41,15 +44,15 @@ def beside(target: Path, ending: str) -> Path:
     `frames.left.json` for `frames/left_%05d.png`: it must not be taken for a picture of the folder."""
     files = output_pattern(target)
     if files is None:
-        return target.with_name(target.name + ending)
+        return target.with_name(name_beside(target.name, ending))
     folder = files.folder if files.folder.name not in ("", "..") else files.folder.resolve()
     name = ".".join(part for part in (folder.name, files.prefix.strip("._- ")) if part)
-    return folder.with_name(name + ending)
+    return folder.with_name(name_beside(name, ending))
 
 
 def output_pattern(path: Path) -> NumberedFiles | None:
     """Return the numbered files to write if `path` is the pattern of an image sequence, else None."""
-    return parse_pattern(path) if is_image(path) and not path.is_file() else None
+    return parse_pattern(path) if is_image(path) and what_is(path) != "file" else None
 
 
 def check_target(
@@ -59,7 +62,7 @@ def check_target(
 
     A missing folder of a sequence is made, if the folder above is there.
     """
-    if path.is_dir():
+    if what_is(path) == "folder":
         raise MediaError(f"{path}: this is a folder; give a file in it, or {path / '%05d.png'} for a sequence")
     outputs = list(files.existing().values()) if files else [path]
     _check_protected(path, outputs, protected, sequence=files is not None)

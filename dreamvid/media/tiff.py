@@ -42,7 +42,7 @@ def read_tiff(path: Path) -> FloatImage:
     with _opened(path) as page:
         try:
             pixels = page.asarray()
-        except ValueError:  # a compression that only the other libraries know
+        except (NotImplementedError, ValueError):  # a compression, or a subsampling, that only the others know
             return _read_compressed(path, page)
         kinds = PHOTOMETRIC.RGB, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.PALETTE
         if page.photometric not in kinds or pixels.ndim not in (2, 3):
@@ -119,19 +119,34 @@ def _as_rgb(image: FloatImage, page: TiffPage) -> FloatImage:
     return np.concatenate([np.broadcast_to(rgb, (*rgb.shape[:2], 3)), alpha], axis=-1)
 
 
-def _read_compressed(path: Path, page: TiffPage) -> FloatImage:
-    if page.bitspersample <= 8:
+def _read_with_pillow(path: Path, page: TiffPage) -> FloatImage | None:
+    """What Pillow makes of it; None where it takes the file for damaged, as it does YCbCr without compression."""
+    try:
         with open_quietly(path) as image:
             image.getexif().pop(0x0112, None)  # or Pillow turns the picture, which is done later, once for all formats
             mode = "RGBA" if _has_alpha(page) else "RGB"
             eight: FloatImage = np.divide(np.asarray(image.convert(mode)), np.float32(255), dtype=np.float32)
             return eight
-    pixels: Any = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    except (OSError, ValueError):
+        return None
+
+
+def _read_compressed(path: Path, page: TiffPage) -> FloatImage:
+    if page.bitspersample <= 8 and (eight := _read_with_pillow(path, page)) is not None:
+        return eight
+    data = np.fromfile(path, np.uint8)
+    turn = page.tags.get(_ORIENTATION)
+    if turn is not None:  # of some kinds libtiff flips the picture, whatever it is told; that is done later, for all
+        upright = (1).to_bytes(2, "little" if page.parent.byteorder == "<" else "big")
+        data[turn.valueoffset : turn.valueoffset + 2] = np.frombuffer(upright, np.uint8)
+    pixels: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         name = COMPRESSION(page.compression).name
         raise MediaError(f"{path}: this kind of TIFF ({name}) cannot be read; export it with LZW or ZIP compression")
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    levels = {"u2": 65535, "u4": 2**32 - 1}.get(pixels.dtype.str[1:], 1)
+    levels = {"u1": 255, "u2": 65535, "u4": 2**32 - 1}.get(pixels.dtype.str[1:], 1)
     scaled: FloatImage = np.divide(pixels, np.float32(levels), dtype=np.float32)
+    if page.photometric == PHOTOMETRIC.YCBCR:  # as RGB, with an alpha that is none
+        return np.ascontiguousarray(scaled[..., :3])
     return _as_rgb(scaled, page)

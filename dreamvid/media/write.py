@@ -62,7 +62,7 @@ def open_writer(
     fit, an output that exists without `overwrite`, a protected file, a folder that is missing or cannot be written,
     or unreadable sound.
     """
-    path = Path(target)
+    path = target if isinstance(target, Path) else Path(target)  # a `OneFile` stays one
     metadata = dict(metadata or {})
     guarded = [Path(item) for item in (*protected, *([sound.path] if sound else []))]
     files = output_pattern(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dreamvid.errors import ModelError, did_you_mean
+from dreamvid.errors import ModelError, did_you_mean, shown
 
 _WORDNET_ID = re.compile(r"^n\d{8}[_ ]")
 
@@ -44,9 +44,10 @@ def find_class(names: Sequence[str] | None, count: int, text: str, model: str) -
         return found[0]
     if found:
         some = ", ".join(f"{labels[number]} ({number})" for number in found[:6])
-        raise ModelError(f"{model} has several classes {text!r}: {some}; give one of these names or numbers")
+        raise ModelError(f"{model} has several classes '{shown(text)}': {some}; give one of these names or numbers")
     raise ModelError(
-        f"{model} knows no class {text!r}{did_you_mean(text, labels)}; `dreamvid layers {model} --classes` lists them"
+        f"{model} knows no class '{shown(text)}'{did_you_mean(text, labels)}; "
+        f"`dreamvid layers {model} --classes` lists them"
     )
 
 

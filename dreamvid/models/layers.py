@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from dreamvid.errors import ModelError, did_you_mean
+from dreamvid.errors import ModelError, did_you_mean, shown
 from dreamvid.models.spec import ModelSpec
 
 LOGITS = "logits"
@@ -144,14 +144,14 @@ class LayerTable:
             as_deep = self._counterpart(stem)
             hint = f"; its layer as deep is {as_deep}" if as_deep else did_you_mean(stem, self._exact)
             raise ModelError(
-                f"{self._model} has no layer {text!r}{hint}; `dreamvid layers {self._model}` lists them"
+                f"{self._model} has no layer '{shown(text)}'{hint}; `dreamvid layers {self._model}` lists them"
             )
         name = self._names[node]
         if word == stem or not _PRE_SUFFIX.search(word):
             return name, node
         if not _has_relu(node):
             raise ModelError(
-                f"{self._model} has no {text!r}: {name} does not end in a ReLU; use {name!r} itself"
+                f"{self._model} has no '{shown(text)}': {name} does not end in a ReLU; use {name!r} itself"
             )
         return name + _PRE, node
 

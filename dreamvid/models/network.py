@@ -178,7 +178,7 @@ class Network:
             dtype: what the network computes in; pictures, activations and gradients stay float32.
 
         Raises:
-            ModelError: there is no such layer.
+            ModelError: there is no such layer, or what it sees is not finite.
         """
         graph = self._table.subgraph(taps)
         skeleton = self._table.skeleton
@@ -191,7 +191,21 @@ class Network:
             std=self.std,
             dtype=dtype,
         )
-        return extractor.to(device).eval()
+        self._check_numbers(extractor.eval())
+        return extractor.to(device)
+
+    def _check_numbers(self, extractor: Extractor) -> None:
+        """Raise `ModelError` where weights, each of them finite, make something of a picture that is not."""
+        side = extractor.minimum_side
+        picture = torch.linspace(0, 1, 3 * side * side).view(1, 3, side, side)
+        with torch.no_grad():
+            seen = extractor(picture)
+        for tap, activations in zip(extractor.taps, seen, strict=True):
+            if not activations.isfinite().all():
+                raise ModelError(
+                    f"{self.weights or self.spec.name}: its numbers grow out of bounds before {tap}: these weights are "
+                    "damaged, or another network's; give others"
+                )
 
 
 def load_network(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import warnings
+import zipfile
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -20,15 +20,16 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from dreamvid.documents import DocumentError, parse_json
 from dreamvid.downloads import DownloadError, cached_path, fetch, is_cached
-from dreamvid.errors import ModelError
+from dreamvid.errors import ModelError, shown
 from dreamvid.models.spec import ModelSpec, PackageFile, Triple
 from dreamvid.notices import Said
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights as they lie in a file: float tensors by name, and what the file says about itself.
+    """Weights as they lie in a file: tensors by name, finite numbers or counts, and what the file says about itself.
 
     `.safetensors` files may carry these metadata, all optional: `architecture` (a name of `MODELS`),
     `classes` (a JSON list of names), `mean` and `std` (three numbers, RGB in [0, 1]).
@@ -42,7 +43,7 @@ class Checkpoint:
     def class_names(self) -> tuple[str, ...] | None:
         """The classes' names in order, if the file tells. ModelError if they are not a JSON list."""
         text = self.metadata.get("classes")
-        return None if text is None else tuple(map(str, self._list("classes", text)))
+        return None if text is None else tuple(shown(name, 200) for name in self._list("classes", text))
 
     def triple(self, key: str, otherwise: Triple) -> Triple:
         """Return the metadata's `mean` or `std`, or `otherwise`. ModelError if it is not three numbers."""
@@ -51,18 +52,25 @@ class Checkpoint:
             return otherwise
         try:
             red, green, blue = map(float, self._list(key, f"[{text.strip(' []')}]"))
-        except (TypeError, ValueError) as error:
-            raise ModelError(f"{self.source}: metadata {key!r} must be three numbers: {text!r}") from error
+        except (OverflowError, TypeError, ValueError) as error:
+            raise ModelError(f"{self.source}: metadata {key!r} must be three numbers: '{shown(text)}'") from error
+        lowest = 1e-3 if key == "std" else -1e3
+        if not all(lowest <= value <= 1e3 for value in (red, green, blue)):
+            raise ModelError(f"{self.source}: metadata {key!r} must be three numbers above {lowest:g}: '{shown(text)}'")
         return red, green, blue
 
     def _list(self, key: str, text: str) -> list[Any]:
         try:
-            values = json.loads(text)
-        except json.JSONDecodeError:
+            values = parse_json(text)
+        except DocumentError:
             values = None
         if not isinstance(values, list):
-            raise ModelError(f"{self.source}: metadata {key!r} must be a JSON list, not {text[:40]!r}")
+            raise ModelError(f"{self.source}: metadata {key!r} must be a JSON list, not '{shown(text, 40)}'")
         return values
+
+
+_COUNTS = ("num_batches_tracked",)
+"""What batch norms count, in integers; nothing is reckoned from it."""
 
 
 def cache_path(spec: ModelSpec) -> Path | None:
@@ -138,7 +146,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise ModelError(f"there is no weights file {path}; give a .safetensors or .pth file")
     try:
-        state, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_pickle(path), {})
+        state, metadata = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else (_read_pickle(path), {})
     except Exception as error:  # what is no weights file makes readers raise anything
         raise ModelError(
             f"{path} cannot be read as weights: it is damaged, or holds more than tensors, which is never run; "
@@ -146,7 +154,34 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ) from error
     if not state:
         raise ModelError(f"{path} holds no weights; save model.state_dict() alone, or .safetensors")
+    for name, tensor in state.items():
+        fault = _fault_of(name, tensor)
+        if fault is not None:
+            raise ModelError(f"{path}: its tensor {shown(name)} {fault}")
     return Checkpoint(state, metadata, source=str(path))
+
+
+def _fault_of(name: str, tensor: Tensor) -> str | None:
+    """Why a network cannot reckon with a tensor, and what to do about it; None where it can."""
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested or tensor.device.type != "cpu":
+        return "is sparse, quantized or without numbers; save plain tensors, as model.state_dict() has them"
+    if name.rpartition(".")[2] in _COUNTS:
+        return None if not tensor.is_floating_point() and tensor.numel() == 1 else "is no count; save the model again"
+    if not tensor.numel():
+        return "is empty; save the model again"
+    if not tensor.is_floating_point():
+        return f"holds {str(tensor.dtype).removeprefix('torch.')} in place of weights; save float tensors"
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        return "repeats a few numbers endlessly; save the model's own tensors"
+    try:
+        single = tensor.float()
+    except RuntimeError:  # numbers of four bits, packed, and what else torch only stores
+        return f"holds {str(tensor.dtype).removeprefix('torch.')}, which torch cannot reckon with; save float tensors"
+    if not single.isfinite().all():
+        return "holds numbers that are not finite (NaN, infinite): the training has failed; take an earlier checkpoint"
+    if name.endswith("running_var") and (single < 0).any():
+        return "is a variance below 0: the file is damaged or another network's; take another"
+    return None
 
 
 def adapt_checkpoint(spec: ModelSpec, checkpoint: Checkpoint) -> Checkpoint:
@@ -163,18 +198,19 @@ def build_module(spec: ModelSpec, checkpoint: Checkpoint) -> nn.Module:
     architecture = checkpoint.metadata.get("architecture", spec.name)
     if architecture != spec.name:
         raise ModelError(
-            f"{checkpoint.source} holds {architecture} weights, not {spec.name}; say --model {architecture}"
+            f"{checkpoint.source} holds {shown(architecture)} weights, not {spec.name}; "
+            f"say --model {shown(architecture)}"
         )
     state = {
-        name: tensor.float() if tensor.is_floating_point() else tensor
+        name: tensor.detach().float() if tensor.is_floating_point() else tensor
         for name, tensor in checkpoint.state.items()
         if not name.startswith(spec.ignored)
     }
     try:
         module = build_skeleton(spec, state, checkpoint.metadata)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError, RuntimeError) as error:
         raise ModelError(
-            f"{checkpoint.source} does not fit {spec.name} ({error}); name its network with --model NAME"
+            f"{checkpoint.source} does not fit {spec.name} ({shown(error)}); name its network with --model NAME"
         ) from error
     expected = module.state_dict()
     for name, tensor in expected.items():
@@ -188,7 +224,7 @@ def build_module(spec: ModelSpec, checkpoint: Checkpoint) -> nn.Module:
     if wrong:
         raise ModelError(
             f"{checkpoint.source} does not fit {spec.name}: {len(wrong)} of its {len(expected)} tensors are missing, "
-            f"unknown or of another shape (first: {wrong[0]}); name its network with --model NAME"
+            f"unknown or of another shape (first: {shown(wrong[0])}); name its network with --model NAME"
         )
     module.load_state_dict(state, assign=True)
     return module.requires_grad_(False)
@@ -248,8 +284,12 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:  # torch does not compress: what is compressed may be endless
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("compressed")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Detected pickle protocol")  # it can be read, or our own error follows
+        warnings.simplefilter("ignore")  # it can be read, or our own error follows
         content = torch.load(path, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):

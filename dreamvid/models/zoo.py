@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.errors import ModelError, did_you_mean
+from dreamvid.errors import ModelError, did_you_mean, shown
 from dreamvid.models import spellings
 from dreamvid.models.spec import IMAGENET, IMAGENET_MEAN, IMAGENET_STD, Builder, ModelSpec, PackageFile, Triple
 from dreamvid.models.spellings import Spellings
@@ -339,5 +339,5 @@ def find_model(name: str) -> ModelSpec:
     spec = squashed.get(re.sub("[-_.]", "", name.strip().lower()))
     if spec is None:
         hint = did_you_mean(name, MODELS) or "; `dreamvid models` lists them"
-        raise ModelError(f"there is no model {name!r}{hint}")
+        raise ModelError(f"there is no model '{shown(name)}'{hint}")
     return spec

@@ -21,7 +21,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dreamvid.errors import MediaError
+from dreamvid.documents import read_json
+from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media.target import beside
 from dreamvid.recipe import write_recipe
 from dreamvid.render.events import FrameDone
@@ -129,8 +130,8 @@ def sha256(path: Path) -> str:
 
 def _is_ours(path: Path) -> bool:
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        content = read_json(path, "sidecar")
+    except SettingsError:
         return False
     return isinstance(content, dict) and _KEY in content and "recipe" in content
 

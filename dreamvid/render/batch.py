@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dreamvid.errors import DreamvidError, SettingsError, did_you_mean
+from dreamvid.documents import read_yaml
+from dreamvid.errors import DreamvidError, SettingsError, did_you_mean, shown
 from dreamvid.media import default_output, read_metadata
 from dreamvid.render.identity import job_tag
 from dreamvid.render.job import Job
 from dreamvid.settings import make_settings
+from dreamvid.values import parse_path
 
 _KEYS = ("shared", "clips")
 _OWN_KEYS = ("input", "output")
@@ -22,22 +24,13 @@ def read_batch(path: Path, *, overwrite: bool = False) -> list[Job]:
     Paths are relative to the file. Raises `SettingsError` with the clip and the key at fault: all are checked
     before any is rendered.
     """
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such job file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot read it as a job file ({error})") from error
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "job file")
     if not isinstance(content, dict) or not isinstance(content.get("clips"), list) or not content["clips"]:
         raise SettingsError(f"{path}: a job file has a list `clips:`, each with an `input:`")
     for key in content:
         if key not in _KEYS:
             hint = did_you_mean(str(key), _KEYS) or "; there are shared and clips"
-            raise SettingsError(f"{path}: there is no '{key}' in a job file{hint}")
+            raise SettingsError(f"{path}: there is no '{shown(key)}' in a job file{hint}")
     shared = content.get("shared") or {}
     if not isinstance(shared, dict):
         raise SettingsError(f"{path}: `shared` holds settings such as `step: 2`")
@@ -63,13 +56,20 @@ def _make_job(path: Path, number: int, clip: Any, shared: Mapping[str, Any], ove
     where = f"{path}: clip {number}"
     if isinstance(clip, str):
         clip = {"input": clip}
-    if not isinstance(clip, dict) or not isinstance(clip.get("input"), str):
+    if not isinstance(clip, dict) or not clip.get("input"):
         raise SettingsError(f"{where}: has no `input:`; give a file")
+    source = _path(where, clip, "input", path.parent)
+    target = _path(where, clip, "output", path.parent) if clip.get("output") else None
     own = {key: value for key, value in clip.items() if key not in _OWN_KEYS}
     try:
         settings = make_settings(shared, own, source=where)
     except SettingsError as error:
         raise SettingsError(str(error) if where in str(error) else f"{where}: {error}") from None
-    source = path.parent / clip["input"]
-    target = path.parent / clip["output"] if clip.get("output") else default_output(source, settings.codec)
-    return Job(source, target, settings, overwrite)
+    return Job(source, target or default_output(source, settings.codec), settings, overwrite)
+
+
+def _path(where: str, clip: Mapping[str, Any], key: str, folder: Path) -> Path:
+    try:
+        return folder / parse_path(clip[key])
+    except ValueError as error:
+        raise SettingsError(f"{where}: {key}: {error}") from None

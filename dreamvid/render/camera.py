@@ -7,7 +7,7 @@ numbers, y down, to the place in the earlier picture that it shows (the backward
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import torch
@@ -36,10 +36,20 @@ def camera_motion(
     time = start
     while time < end:
         following = min(end, (time // STEP + 1) * STEP)
-        velocity = _velocity(settings_at((time // STEP) * STEP + STEP / 2), size)
+        velocity = _velocity(settings_at(_middle(time)), size)
         motion = motion @ torch.matrix_exp(velocity * float(following - time))
         time = following
     return motion
+
+
+def steps_until(end: Fraction) -> Iterator[Fraction]:
+    """The times, in seconds, at which a camera that changes is looked at until `end`."""
+    return (_middle(step * STEP) for step in range(math.ceil(end / STEP)))
+
+
+def _middle(time: Fraction) -> Fraction:
+    """Of the step that a time falls into."""
+    return (time // STEP) * STEP + STEP / 2
 
 
 def _velocity(camera: CameraSettings, size: Size) -> Tensor:

@@ -25,6 +25,7 @@ from dreamvid.render.cutting import Cutting
 from dreamvid.render.dreamers import make_look
 from dreamvid.render.events import Event, FrameDone, Started
 from dreamvid.render.job import Job, open_source, render_job
+from dreamvid.render.plan import Clock
 from dreamvid.render.recording import segment_length
 from dreamvid.render.zoom import first_index, frame_count
 from dreamvid.render.zoom_job import ZoomJob, render_zoom, zoom_output
@@ -87,7 +88,9 @@ def estimate_job(job: Job, tell: Callable[[str], None] = lambda _: None) -> Esti
     def render(trial: Path) -> Iterator[Event]:
         return render_job(replace(job, target=trial, settings=settings.model_copy(update=changes)))
 
-    look = make_look(settings, [])
+    clock = Clock(reader.rate, reader.frame_count)
+    first = settings if settings.needs_sound else settings.at(clock.moment(reader.first_index))
+    look = make_look(first, [])
     cold, warm = look.iterations, settings.warm_iterations
     ratio = _work(look, cold, (reader.height, reader.width)) / _work(look, warm, (reader.height, reader.width))
     trial = _try(render, target, every, tell)

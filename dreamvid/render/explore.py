@@ -21,7 +21,7 @@ from dreamvid.errors import MediaError, SettingsError
 from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import default_output
 from dreamvid.media.still import quantise
-from dreamvid.media.target import check_target
+from dreamvid.media.target import check_target, output_pattern
 from dreamvid.models import AUTO, LayerInfo, Network
 from dreamvid.models.layers import LayerTable
 from dreamvid.notices import Notice
@@ -34,6 +34,7 @@ from dreamvid.render.still import dream_residual, finish
 from dreamvid.render.still_frame import Still, find_still
 from dreamvid.render.still_plan import Sounds, plan_still
 from dreamvid.settings import Settings, key_of, make_settings
+from dreamvid.timecode import Timecode
 from dreamvid.values import LayerTarget
 
 _MOST_CELLS = 1024
@@ -60,7 +61,7 @@ class Exploration:
             motion and output do nothing.
         axes: none: the layers of the network; one: cells that flow; two: columns and rows.
         rank: instead of axes, rank the channels of the layers, and show so many of both ends of each list.
-        at: time of the frame in seconds; None: `find_frame` chooses.
+        at: time of the frame, in seconds or as a timecode; None: `find_frame` chooses.
         cell: longer side of a picture on the sheet, in pixels. It is dreamed at `max-size`, or at this.
         flags: the words that led to `values`, by option: they go into every cell's command.
         overwrite: whether what stands under the target's names may be replaced.
@@ -71,7 +72,7 @@ class Exploration:
     values: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[Axis, ...] = ()
     rank: int = 0
-    at: Fraction | None = None
+    at: Fraction | Timecode | None = None
     cell: int = 320
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     overwrite: bool = False
@@ -374,7 +375,7 @@ def _targets(job: Exploration) -> tuple[Path, Path]:
             raise MediaError(f"{job.target}: a sheet is a PNG, with a page beside it; give a name such as sheet.png")
         return job.target.with_suffix(".png"), job.target.with_suffix(".html")
     beside = default_output(job.source)
-    if "%" in beside.name:  # the pattern of a sequence, in a folder named after the source
+    if output_pattern(beside) is not None:  # the pattern of a sequence, in a folder named after the source
         beside = beside.parent.with_name(f"{beside.parent.name}.png")
     stem = beside.stem.removesuffix(".dream") + (".rank" if job.rank else ".explore")
     return beside.with_name(f"{stem}.png"), beside.with_name(f"{stem}.html")

@@ -178,6 +178,7 @@ def open_job(
         (reader.height, reader.width),
         closing,
         governed=is_film,
+        frames=range(reader.first_index, reader.first_index + reader.frame_count),
         mask=open_mask(settings, reader, closing),
         networks=networks,
     )

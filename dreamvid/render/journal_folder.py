@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
+from dreamvid.documents import parse_json
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media.still_write import publish
 from dreamvid.render.snapshot import make_durable, write_durably
@@ -29,6 +30,7 @@ from dreamvid.render.snapshot import make_durable, write_durably
 _INDEX = "journal.json"
 REPORT = "report.jsonl"
 _LOCK = "lock"
+_MOST_VALUES = 10**7  # of an index: a long film has many segments
 _SHOWN = 60  # characters of a value that differs
 _OURS = re.compile(
     r"lock|journal\.json|report\.jsonl|segments\.ffconcat|film\.\w+|film\.ffmetadata"
@@ -262,10 +264,7 @@ def was_published(folder: Path, target: Path) -> bool:
 
 def _read_index(path: Path) -> dict[str, Any]:
     """The index. Raises `OSError` or `ValueError` where it is missing or was changed."""
-    try:
-        index = json.loads(path.read_bytes())
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    index = parse_json(path.read_bytes(), most=_MOST_VALUES)
     if not isinstance(index, dict) or index.pop("check", None) != _check(index):
         raise ValueError(f"{path.name} was changed")
     return index

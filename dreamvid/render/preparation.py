@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,7 @@ from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import SoundTrack
 from dreamvid.notices import Said
 from dreamvid.render.companion import Companion
-from dreamvid.render.dreamers import Networks, auto_layers, load_aims, load_networks, make_dreamer
+from dreamvid.render.dreamers import Networks, auto_layers, load_aims, load_networks, make_dreamer, make_look
 from dreamvid.render.plan import Clock, Planner, S
 from dreamvid.settings import DreamSettings, key_of
 
@@ -43,10 +43,12 @@ def prepare(
     closing: contextlib.ExitStack,
     *,
     governed: bool,
+    frames: range | None = None,
     mask: Companion | None = None,
     networks: Networks | None = None,
 ) -> Generator[Said, None, Prepared[S]]:
-    """Load the networks and make the planner for frames of `size`, (height, width).
+    """Load the networks and make the planner for frames of `size`, (height, width); `frames` are those to be dreamed
+    (None: all).
 
     A generator: it yields what there is to say meanwhile. `networks` are those that are loaded already; what is loaded
     now is added. What is opened is closed by `closing`. Raises `MediaError`, `ModelError` or `SettingsError`.
@@ -63,8 +65,15 @@ def prepare(
     yield from auto_layers(aims, settings)
     settings = settings.for_model(aims[0].network.spec.look)
     dreamer = make_dreamer(aims, settings, machine)
-    dreamer.check_size(size)
-    _check_moments(settings, clock)
+    targets = [aim.target for aim in aims]
+    whole = range(clock.frames or 1)
+    check_over_time(settings, clock, whole)
+    check_over_time(
+        settings,
+        clock,
+        whole if frames is None else frames,
+        lambda now: dreamer.with_look(make_look(now, targets)).check_size(size),
+    )
     layer_of_target = [aim.layer for aim in aims]
     planner = Planner(
         dreamer, settings, clock, layer_of_target=layer_of_target, governed=governed, guide=guide, mask=mask
@@ -75,11 +84,28 @@ def prepare(
     return Prepared(planner, settings, machine, models, dreamer.extractor.taps, weights)
 
 
-def _check_moments(settings: DreamSettings, clock: Clock) -> None:
-    """Find an expression that has no value at some frame before hours of others are dreamed."""
-    if settings.varies:
-        for index in range(clock.frames or 1):
-            settings.at(clock.moment(index))
+def check_over_time(
+    settings: S, clock: Clock, frames: Iterable[int], check: Callable[[S], None] = lambda _: None
+) -> None:
+    """`check` what the settings come to at each of these frames, before hours of others are dreamed.
+
+    Whatever is to be known of a setting that may change over time is asked here: its field holds no more than a
+    default. Raises `SettingsError`, with the time, for what `check` raises it for, and for an expression without value.
+    """
+    if not settings.varies:
+        check(settings)
+        return
+    seen: set[tuple[object, ...]] = set()
+    for index in frames:
+        moment = clock.moment(index)
+        now = settings.at(moment)
+        values = (now.layer, *(getattr(now, name) for name in settings.schedules))
+        if values not in seen:
+            seen.add(values)
+            try:
+                check(now)
+            except SettingsError as error:
+                raise SettingsError(f"at {moment}: {error}") from None
 
 
 def listen(settings: DreamSettings, own_sound: Path | None) -> SoundAnalysis | None:

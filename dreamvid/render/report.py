@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from dreamvid.chart import Chart, Panel, draw_chart
+from dreamvid.documents import DocumentError, parse_json
 from dreamvid.errors import MediaError
 from dreamvid.render.events import FrameDone
 from dreamvid.render.snapshot import write_durably
 
 Line = dict[str, Any]
+
+_FIGURES = ("frame", "shot", "objective", "lift", "energy", "warped_error", "occluded", "seconds")
 
 
 class Report:
@@ -31,10 +34,9 @@ class Report:
     def keep(self, path: Path, done: int) -> None:
         """Go on from what an interrupted render of `done` frames left in `path`, and keep the figures there."""
         if path.exists():
-            for text in path.read_text().splitlines():
-                try:
-                    line = json.loads(text)
-                except ValueError:
+            for text in path.read_text(errors="replace").splitlines():
+                line = _read_line(text)
+                if line is None:
                     break  # a power cut in the middle of a line: it is beyond what was saved
                 if line["frame"] < done:
                     self._lines.append(line)
@@ -71,6 +73,17 @@ class Report:
         write_durably(self._lines_path, "".join(json.dumps(line) + "\n" for line in self._lines).encode())
         drawn = draw_report(self._lines, self._lines_path.name.removesuffix(".report.jsonl"))
         write_durably(self._chart_path, cv2.imencode(".png", drawn[..., ::-1])[1].tobytes())
+
+
+def _read_line(text: str) -> Line | None:
+    """The figures of a frame; None where they are not all there."""
+    try:
+        line = parse_json(text)
+    except DocumentError:
+        return None
+    if not isinstance(line, dict) or set(line) != set(_FIGURES) or line["frame"] is None:
+        return None
+    return line if all(value is None or isinstance(value, (int, float)) for value in line.values()) else None
 
 
 def draw_report(lines: list[Line], title: str) -> Chart:

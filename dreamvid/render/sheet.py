@@ -76,7 +76,7 @@ def write_sheet(sheet: Sheet, picture: Path, page: Path, *, side: int, overwrite
     made = [(picture, temporary_beside(picture)), (page, temporary_beside(page))]
     try:
         draw_sheet(sheet, side).save(made[0][1])
-        made[1][1].write_text(make_page(sheet, side), encoding="utf-8")
+        made[1][1].write_bytes(make_page(sheet, side).encode("utf-8", "replace"))
         for path, temporary in made:
             publish(temporary, path, overwrite=overwrite)
     except OSError as error:

@@ -20,7 +20,7 @@ from dreamvid.errors import MediaError
 from dreamvid.media.header import check_file
 from dreamvid.media.still_write import publish, temporary_beside
 from dreamvid.render.shots import Shot, shots_between
-from dreamvid.render.timecode import drops_numbers, format_timecode, is_timecode, parse_timecode
+from dreamvid.timecode import drops_numbers, format_timecode, is_timecode, parse_timecode
 
 SUFFIXES = (".csv", ".edl")
 """What a list that is written may end in."""
@@ -29,7 +29,7 @@ _COLUMNS = (
     "shot", "first_frame", "end_frame", "frames",
     "start_seconds", "end_seconds", "start_timecode", "end_timecode",
 )  # fmt: skip
-_LARGEST = 8 * 2**20  # bytes; a feature film has some 2,000 shots
+_LARGEST = 2**20  # bytes; a feature film has some 2,000 shots
 _TITLE_LENGTH = 70  # characters of an EDL's title
 
 
@@ -115,8 +115,7 @@ def read_shots(path: Path, rate: Fraction, frames: int) -> list[Shot]:
     """
     lines = _read_lines(path)
     try:
-        entries = list(_read_entries(lines, rate, is_edl=path.suffix.lower() == ".edl"))
-        _check(entries, frames)
+        entries = list(_checked(_read_entries(lines, rate, is_edl=path.suffix.lower() == ".edl"), frames))
     except _LineError as error:
         raise MediaError(f"{path}, line {error.line}: {error}") from None
     except csv.Error as error:
@@ -156,7 +155,8 @@ def _is_blank(line: str) -> bool:
     return not text or text.startswith("#")
 
 
-def _check(entries: Sequence[_Entry], frames: int) -> None:
+def _checked(entries: Iterable[_Entry], frames: int) -> Iterator[_Entry]:
+    """The same entries, as long as they make sense: so there are no more of them than frames."""
     before: _Entry | None = None
     for entry in entries:
         last = entry.first if entry.end is None else entry.end - 1
@@ -177,6 +177,7 @@ def _check(entries: Sequence[_Entry], frames: int) -> None:
                 f"({before.end}); shots may not overlap",
             )
         before = entry
+        yield entry
 
 
 def _parse_frame(text: str) -> int:

@@ -15,7 +15,7 @@ from dreamvid.media.still import quantise
 from dreamvid.media.still_write import publish, temporary_beside
 from dreamvid.render.frames import Frame
 from dreamvid.render.shots import Shot
-from dreamvid.render.timecode import format_timecode
+from dreamvid.timecode import format_timecode
 
 Size = tuple[int, int]
 """(width, height) in pixels."""

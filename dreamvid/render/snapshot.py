@@ -11,6 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
+from dreamvid.documents import parse_json
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
@@ -56,4 +58,4 @@ def read_snapshot(path: Path) -> Snapshot:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    return Snapshot(int(metadata["done"]), tensors, json.loads(metadata["numbers"]))
+    return Snapshot(int(metadata["done"]), tensors, parse_json(metadata["numbers"]))

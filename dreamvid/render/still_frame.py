@@ -15,6 +15,7 @@ from dreamvid.media.header import is_image
 from dreamvid.media.still import fit_size
 from dreamvid.render.frames import Frame
 from dreamvid.settings import Settings
+from dreamvid.timecode import Timecode
 
 _SAMPLES = 9  # frames of a clip that are looked at to choose one
 _GLANCE = 160  # pixels, the longer side at which they are
@@ -36,10 +37,11 @@ class Still:
         return self.frame.shape[0], self.frame.shape[1]
 
 
-def find_still(source: Path, settings: Settings, at: Fraction | None, side: int) -> Still:
-    """Read the frame at a time in seconds, or the one that `find_frame` chooses, at the size that it is dreamed at.
+def find_still(source: Path, settings: Settings, at: Fraction | Timecode | None, side: int) -> Still:
+    """Read the frame at a time, or the one that `find_frame` chooses, at the size that it is dreamed at.
 
-    That is `settings.max_size` or else `side`, for the longer side. Raises `MediaError` or `SettingsError`.
+    `at` is in seconds, or a timecode. The longer side of the size is `settings.max_size`, or else `side`. Raises
+    `MediaError` or `SettingsError`.
     """
     if at is None:
         start, end, frames = settings.start, settings.end, settings.frames

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dreamvid.media.names import made_name
 from dreamvid.media.still_write import check_image_target
 from dreamvid.media.target import check_target, output_pattern
 from dreamvid.models import class_label
@@ -65,10 +66,11 @@ def picture_targets(
     numbers = [f"-{number + 1}" if count > 1 else "" for number in range(count)]
     if output is None or _is_folder(output):
         folder = _made(output or Path())
-        targets = [folder / f"{subject.name}{number}.png" for subject in subjects for number in numbers]
+        targets = [folder / made_name(f"{subject.name}{number}", ".png") for subject in subjects for number in numbers]
     else:
         names = [f"-{subject.name}" if len(subjects) > 1 else "" for subject in subjects]
-        targets = [output.with_stem(f"{output.stem}{name}{number}") for name in names for number in numbers]
+        stems = [f"{output.stem}{name}{number}" for name in names for number in numbers]
+        targets = [output.with_name(made_name(stem, output.suffix)) for stem in stems]
     for target in targets:
         _check_picture(target, overwrite, protected)
     return targets
@@ -83,7 +85,7 @@ def sheet_target(
     """
     if output is None or _is_folder(output):
         taps = dict.fromkeys(aim.tap for subject in subjects for aim in subject.aims)
-        output = _made(output or Path()) / f"{_file_name(' '.join(taps))}-sheet.png"
+        output = _made(output or Path()) / made_name(_file_name(" ".join(taps)), "-sheet.png")
     _check_picture(output, overwrite, protected)
     return output
 

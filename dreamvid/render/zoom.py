@@ -10,20 +10,23 @@ import torch
 from torch import Tensor
 
 from dreamvid.dream import compose
-from dreamvid.render.camera import camera_motion, move
+from dreamvid.render.camera import camera_motion, move, steps_until
 from dreamvid.render.companion import Companion
 from dreamvid.render.events import Figures, FrameDone, ShotStarted
 from dreamvid.render.frames import Dreams, to_frame, to_tensor
-from dreamvid.render.plan import FramePlan, Planner
+from dreamvid.render.plan import Clock, FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.toning import Tone, keep_tone
-from dreamvid.settings import ZoomSettings
+from dreamvid.settings import ZoomSettings, key_of
 
 DREAMS_PER_SECOND = 24
 """How often the dream is renewed, near enough, at any frame rate."""
 
 _LONGEST_JOIN = Fraction(2)  # seconds over which a loop's end turns into its beginning
 _JOIN_SHARE = Fraction(1, 4)  # of the loop
+
+
+_CAMERA = ("zoom", "rotate", "pan_x", "pan_y", "center_x", "center_y")
 
 
 class Zoom:
@@ -54,9 +57,7 @@ class Zoom:
         self._before_first: list[Tensor] = []
         self._frames_per_dream = max(1, round(settings.fps / DREAMS_PER_SECOND))
         self._dose = float(DREAMS_PER_SECOND * self._frames_per_dream / settings.fps)
-        self._steady = settings.schedules.keys().isdisjoint(
-            {"zoom", "rotate", "pan_x", "pan_y", "center_x", "center_y"}
-        )
+        self._steady = settings.schedules.keys().isdisjoint(_CAMERA)
 
     @property
     def done(self) -> int:
@@ -160,6 +161,16 @@ class Zoom:
         if self._fed is None or not feed:
             return moved
         return torch.lerp(moved, self._fed, 1 - (1 - feed) ** self._dose)
+
+
+def check_camera(settings: ZoomSettings, clock: Clock) -> None:
+    """Raise `SettingsError` where a camera that changes has no value: it is looked at between the frames, too."""
+    moving = {name: settings.schedules[name] for name in _CAMERA if name in settings.schedules}
+    if any(schedule.names for schedule in moving.values()):
+        for time in steps_until(settings.duration):
+            moment = clock.moment_at(time)
+            for name, schedule in moving.items():
+                schedule.at(moment, name=f"--{key_of(name)}")
 
 
 def frame_count(settings: ZoomSettings) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dreamvid.dream.noise import pink_noise
 from dreamvid.media import CODECS, SoundTrack, Writer, default_output, open_writer
+from dreamvid.media.target import output_pattern
 from dreamvid.notices import Notice
 from dreamvid.recipe import recipe_tags
 from dreamvid.render.account import Account
@@ -28,7 +29,7 @@ from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.sources import Sources
 from dreamvid.render.still import dream_residual, finish
 from dreamvid.render.toning import Tone
-from dreamvid.render.zoom import Zoom, frame_count
+from dreamvid.render.zoom import Zoom, check_camera, frame_count
 from dreamvid.settings import ZoomSettings
 
 NOISE = Path("noise")
@@ -76,7 +77,16 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         if source is not None and source.info.has_alpha:
             notices.append(f"{job.source}: its transparency is left out, a zoom fills the whole picture")
         yield from map(Notice, notices)
-        prepared = yield from prepare(settings, clock, (height, width), closing, governed=False, mask=mask)
+        check_camera(settings, clock)
+        prepared = yield from prepare(
+            settings,
+            clock,
+            (height, width),
+            closing,
+            governed=False,
+            frames=range(frame_count(settings)),
+            mask=mask,
+        )
         facts = _facts(prepared, width, height, writer.encoder)
         identity = identify(prepared.settings, None if source is None else source.path, facts)
         journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
@@ -116,7 +126,7 @@ def zoom_output(source: Path, codec: str = "h264") -> Path:
     if source == NOISE:
         return Path(f"noise.zoom{suffix}")
     dream = default_output(source)
-    if dream.name == "%05d.png":  # a folder's or sequence's
+    if output_pattern(dream) is not None:  # a folder's or sequence's
         dream = dream.parent
     return dream.with_name(f"{dream.name.rsplit('.dream', 1)[0]}.zoom{suffix}")
 

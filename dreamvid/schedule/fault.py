@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dreamvid.errors import printable
+
 
 class Fault(ValueError):  # noqa: N818 - the text is at fault, not the program
     """What is wrong with a text, and between which two of its characters."""
@@ -19,12 +21,3 @@ class Fault(ValueError):  # noqa: N818 - the text is at fault, not the program
         before, marked, after = text[: self.start], text[self.start : self.end], text[self.end :]
         before = printable(before if len(before) <= 30 else f"…{before[-30:]}")
         return f"'{before}>>{printable(marked, 40)}<<{printable(after, 30)}', column {self.start + 1}: {self.reason}"
-
-
-def printable(text: str, length: int | None = None) -> str:
-    """`text` in one line that is safe to print, at most `length` characters of it."""
-    if length is not None and len(text) > length:
-        text = f"{text[:length]}…"
-    return "".join(
-        c if c.isprintable() else " " if c.isspace() else c.encode("unicode_escape").decode("ascii") for c in text
-    )

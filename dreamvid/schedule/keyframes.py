@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
-from dreamvid.errors import DreamvidError, SettingsError, did_you_mean
-from dreamvid.schedule.fault import Fault, printable
+from dreamvid.errors import DreamvidError, SettingsError, did_you_mean, printable
+from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.moment import Moment
 from dreamvid.schedule.parser import NUMBER
 

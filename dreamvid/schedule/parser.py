@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
-from dreamvid.errors import did_you_mean
+from dreamvid.errors import did_you_mean, printable
 from dreamvid.schedule.expression import (
     BINDING,
     CHOICE,
@@ -25,7 +25,7 @@ from dreamvid.schedule.expression import (
     Number,
     Unary,
 )
-from dreamvid.schedule.fault import Fault, printable
+from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.functions import CONSTANTS, FUNCTIONS
 
 MAX_LENGTH = 2_000  # characters of one expression

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dreamvid.errors import SettingsError
+from dreamvid.errors import SettingsError, printable
 from dreamvid.schedule.expression import Expression, NoValue
-from dreamvid.schedule.fault import Fault, printable
+from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.keyframes import MAX_TEXT, Keyframes, parse_keyframes
 from dreamvid.schedule.moment import ENVELOPES, Moment
 from dreamvid.schedule.parser import parse_expression

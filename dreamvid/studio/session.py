@@ -125,7 +125,8 @@ class Session:
     def output_name(self) -> str:
         """What the film is to be called."""
         source = self._need_source()
-        target = default_output(Path(source.name).name, self.settings.codec)
+        # The name goes to the command line, where a percent sign is a pattern's.
+        target = default_output(Path(source.name).name.replace("%", "_"), self.settings.codec)
         return str(target) if "%" in target.name else target.name
 
     # What is given.

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from dreamvid.documents import parse_json
 from dreamvid.errors import SettingsError
 from dreamvid.train.networks import Interface
 from dreamvid.train.settings import TrainSettings
@@ -49,12 +50,16 @@ class RunFolder:
         """Return the last checkpoint's state, or `None` where there is nothing to resume.
 
         Raises:
-            SettingsError: the checkpoint belongs to a run with other settings.
+            SettingsError: the checkpoint belongs to a run with other settings, or is damaged.
         """
         if self._settings.fresh or not self.has_checkpoint:
             return None
-        state: dict[str, Any] = torch.load(self._checkpoint, map_location=device, weights_only=True)
-        old, new = json.loads(state["settings"]), json.loads(self._settings.model_dump_json())
+        try:
+            state: dict[str, Any] = torch.load(self._checkpoint, map_location=device, weights_only=True)
+            old = dict(parse_json(state["settings"]))
+        except Exception as error:  # what is no checkpoint makes its reader raise anything
+            raise SettingsError(f"{self._checkpoint}: is damaged; start over with --fresh") from error
+        new = json.loads(self._settings.model_dump_json())
         for field in sorted(set(old) | set(new)):
             if field not in _FREE_TO_CHANGE and old.get(field) != new.get(field):
                 raise SettingsError(

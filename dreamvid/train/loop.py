@@ -330,15 +330,18 @@ class _Run:
         state = self.folder.load(self.device)
         if state is None:
             return
-        if state["classes"] != list(self.classes) or state["pictures"] != len(self.data):
+        if state.get("classes") != list(self.classes) or state.get("pictures") != len(self.data):
             raise SettingsError(
                 f"the pictures changed since the run in {self.folder.path} began; start over with --fresh"
             )
-        self.learner.load_state_dict(state["learner"])
-        self.mean_weights = state["mean_weights"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.done = state["done"]
-        self.epoch_loss, self.epoch_correct = state["epoch_loss"], state["epoch_correct"]
-        self.epoch_pictures = state["epoch_pictures"]
-        self.val_top1, self.seconds = state["val_top1"], state["seconds"]
-        self.curve = state["curve"]
+        try:
+            self.learner.load_state_dict(state["learner"])
+            self.mean_weights = state["mean_weights"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.done = state["done"]
+            self.epoch_loss, self.epoch_correct = state["epoch_loss"], state["epoch_correct"]
+            self.epoch_pictures = state["epoch_pictures"]
+            self.val_top1, self.seconds = state["val_top1"], state["seconds"]
+            self.curve = state["curve"]
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise SettingsError(f"{self.folder.path}: its checkpoint is damaged; start over with --fresh") from error

@@ -10,9 +10,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dreamvid.errors import MediaError, SettingsError, did_you_mean
+from dreamvid.documents import read_text
+from dreamvid.errors import MediaError, SettingsError, did_you_mean, shown
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+_LARGEST_LIST = 2**28  # bytes: ImageNet's is 50 MB
 
 
 @dataclass(frozen=True, order=True)
@@ -85,17 +87,14 @@ def listed_pictures(pictures: Iterable[Picture], list_path: Path) -> list[Pictur
         MediaError: the file cannot be read, or names a picture that is not there.
     """
     known = {picture.name: picture for picture in pictures}
-    try:
-        lines = list_path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise MediaError(f"cannot read the list {list_path}: {error}; give a text file of paths") from error
+    lines = read_text(list_path, "list of pictures", largest=_LARGEST_LIST, error=MediaError).splitlines()
     names = [PurePosixPath(line.strip().replace("\\", "/")).as_posix() for line in lines if line.strip()]
     missing = [name for name in names if name not in known]
     if missing:
         hint = did_you_mean(missing[0], known, count=1) if len(known) < 20_000 else ""
         raise MediaError(
             f"{len(missing)} of the {len(names)} pictures in {list_path} are not in the data, "
-            f"{missing[0]!r} first{hint or '; paths are relative to the class folders'}"
+            f"'{shown(missing[0])}' first{hint or '; paths are relative to the class folders'}"
         )
     return [known[name] for name in names]
 

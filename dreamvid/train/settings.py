@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from dreamvid.checked import Checked
+from dreamvid.errors import shown
 
 TrainableModel = Literal[
     "dreamnet", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "googlenet",
@@ -45,10 +48,10 @@ PRETRAINED = Path("pretrained")
 _FINETUNING_RATE = 0.6
 
 
-class TrainSettings(BaseModel):
+class TrainSettings(Checked):
     """A training run. The fields' descriptions are the help texts of `dreamvid train`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     data: list[Path] = Field(
         min_length=1,
@@ -140,7 +143,7 @@ class TrainSettings(BaseModel):
             return value
         pairs = [pair.split(":") for pair in value.split(",") if pair.strip()]
         if any(len(pair) != 2 for pair in pairs):
-            raise ValueError(f"{value!r} is no list of SHARE:PIXELS, as 0.25:32,0.65:48")
+            raise ValueError(f"'{shown(value)}' is no list of SHARE:PIXELS, as 0.25:32,0.65:48")
         return {share.strip(): size.strip() for share, size in pairs}
 
     @field_validator("output")

@@ -223,3 +223,19 @@ def test_how_threads_wait_is_the_environments_to_say(
     main._let_threads_wait_a_little()
     found = {name: os.environ[name] for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT") if name in os.environ}
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["NAME"], ["NAME.mp4"], ["NAME.png"], ["zoom", "NAME.png"], ["explore", "NAME.png"], ["shots", "NAME.mp4"],
+        ["audio", "NAME.mp3"], ["run", "NAME.yaml"], ["train", "NAME"], [str(JOURNEY), "--like", "NAME.png"],
+        [str(JOURNEY), "--config", "NAME.yaml"], [str(JOURNEY), "--guide", "NAME.png"],
+        [str(JOURNEY), "--cuts", "NAME"],
+        [str(JOURNEY), "--audio", "NAME.wav"], [str(JOURNEY), "-o", "NAME.mp4"], [str(JOURNEY), "-o", "NAME/x.mp4"],
+        ["shots", str(JOURNEY), "--cuts", "NAME.csv"], ["shots", str(JOURNEY), "-o", "NAME.csv"],
+    ],
+)  # fmt: skip
+def test_names_that_are_too_long_are_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([word.replace("NAME", "x" * 300) for word in words]) in (1, 2)
+    assert "x" * 40 in complaint(capsys)

@@ -73,6 +73,19 @@ def test_a_sequence_is_brought_as_one(tmp_path: Path, name: str) -> None:
     assert [path.read_bytes()[:1] for path in files_of(brought)] == [b"\1", b"\2", b"\3"]
 
 
+@pytest.mark.parametrize("name", ["50%d", f"{'x' * 250}.mp4", "clip%05d.mp4"])
+def test_names_that_are_odd_or_long_are_brought(tmp_path: Path, name: str) -> None:
+    if name.endswith(".mp4"):
+        (tmp_path / name).write_bytes(b"film")
+    else:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"film")
+    elsewhere = Elsewhere(tmp_path)
+    shared = SharedFile(Path("/elsewhere") / name, share(tmp_path / name).fingerprint)
+    brought = bring(shared, elsewhere.list_files, elsewhere.fetch, tmp_path / "cache")
+    assert [path.read_bytes() for path in files_of(brought)] == [b"film"]
+
+
 def test_what_was_cut_short_is_brought_again(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"x" * 2500)
     elsewhere = Elsewhere(tmp_path)

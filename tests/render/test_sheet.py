@@ -241,3 +241,10 @@ def test_both_files_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(MediaError, match="No space left"):
         write_sheet(flowing(), tmp_path / "b.png", tmp_path / "b.html", side=320, overwrite=False)
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "a.html"}
+
+
+def test_the_name_of_a_file_need_not_be_text(tmp_path: Path) -> None:
+    section = Section("", cells(COLOURS[:1], "--guide \udcff{}.png"))
+    odd = Sheet("clip\udcff.mp4", ("a fact",), flat((77, 77, 77)), (section,))
+    write_sheet(odd, tmp_path / "x.png", tmp_path / "x.html", side=64, overwrite=False)
+    assert "clip?.mp4" in (tmp_path / "x.html").read_text(encoding="utf-8")

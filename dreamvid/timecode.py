@@ -9,17 +9,38 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 
 _DROPPED = {Fraction(30_000, 1001): 2, Fraction(60_000, 1001): 4}  # numbers left out in each minute but the tenth
 _TIMECODE = re.compile(r"(\d{1,3})[:;](\d\d)[:;](\d\d)[:;](\d{2,3})", re.ASCII)
+_NEAR = Fraction(1, 10_000)
 _MINUTES_PER_HOUR = 60
 _SECONDS_PER_MINUTE = 60
 
 
+@dataclass(frozen=True)
+class Timecode:
+    """A timecode whose frames cannot be counted yet: that takes the rate of the clip that it belongs to."""
+
+    text: str
+
+    def seconds(self, rate: Fraction) -> Fraction:
+        """When its frame is first shown. Raises `ValueError` where there is no such timecode at `rate`."""
+        return parse_timecode(self.text, rate) / rate
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def drops_numbers(rate: Fraction) -> bool:
     """Whether frames of this rate are by custom numbered in drop-frame timecode."""
-    return rate in _DROPPED
+    return _dropped(rate) is not None
+
+
+def _dropped(rate: Fraction) -> int | None:
+    """How many numbers a minute leaves out; None where no frames of this rate are numbered so. People write 29.97."""
+    return next((count for exact, count in _DROPPED.items() if abs(rate / exact - 1) < _NEAR), None)
 
 
 def is_timecode(text: str) -> bool:
@@ -36,7 +57,7 @@ def format_timecode(frame: int, rate: Fraction, *, drop: bool | None = None) -> 
     drop = drops_numbers(rate) if drop is None else drop
     numbers = math.ceil(rate)
     if drop:
-        frame = _with_gaps(frame, numbers, _DROPPED[rate])
+        frame = _with_gaps(frame, numbers, _dropped(rate) or 0)
     seconds, frames = divmod(frame, numbers)
     minutes, seconds = divmod(seconds, _SECONDS_PER_MINUTE)
     hours, minutes = divmod(minutes, _MINUTES_PER_HOUR)
@@ -56,15 +77,15 @@ def parse_timecode(text: str, rate: Fraction, *, drop: bool = False) -> int:
     numbers = math.ceil(rate)
     if minutes >= _MINUTES_PER_HOUR or seconds >= _SECONDS_PER_MINUTE:
         raise ValueError(f"'{text}' is no timecode: minutes and seconds end at 59")
-    if drop and rate not in _DROPPED:
+    dropped = _dropped(rate)
+    if drop and dropped is None:
         raise ValueError(f"'{text}' is drop-frame timecode, for 29.97 or 59.94 frames per second, not {_named(rate)}")
     if frames >= numbers:
         raise ValueError(f"'{text}' does not exist at {_named(rate)} frames per second: frames end at {numbers - 1:02}")
     minutes += hours * _MINUTES_PER_HOUR
     count = (minutes * _SECONDS_PER_MINUTE + seconds) * numbers + frames
-    if not drop:
+    if not drop or dropped is None:
         return count
-    dropped = _DROPPED[rate]
     if minutes % 10 and seconds == 0 and frames < dropped:
         raise ValueError(f"'{text}' does not exist in drop-frame timecode: this minute begins with frame {dropped:02}")
     return count - dropped * (minutes - minutes // 10)
