@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import warnings
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -24,6 +23,7 @@ from dreamvid.downloads import DownloadError, cached_path, fetch, is_cached
 from dreamvid.errors import ModelError
 from dreamvid.models.zoo import ModelSpec, PackageFile, Triple
 from dreamvid.notices import Said
+from dreamvid.process_wide import ignored_warnings
 
 
 @dataclass(frozen=True)
@@ -248,8 +248,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Detected pickle protocol")  # it can be read, or our own error follows
+    with ignored_warnings("Detected pickle protocol"):  # it can be read, or our own error follows
         content = torch.load(path, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
