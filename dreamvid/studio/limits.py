@@ -186,4 +186,5 @@ def _check_tiff(path: Path, limits: Limits) -> None:
 
 
 def _bytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 10**9 else f"{count / 1e6:.1f} MB"
+    unit, name = next((one for one in ((10**9, "GB"), (10**6, "MB")) if count >= one[0]), (1000, "kB"))
+    return f"{count / unit:.3g} {name}"
