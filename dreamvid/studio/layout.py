@@ -88,8 +88,8 @@ def _widget(control: Control) -> Any:
         case "slider":
             return gr.Slider(control.low or 0, control.high or 0, value=value, step=control.step, buttons=[], **common)
         case "number":
-            limits: dict[str, Any] = {"minimum": control.low, "maximum": control.high}
-            return gr.Number(value=value, step=control.step or 0.01, placeholder="", **limits, **common)
+            # Without bounds: what is beyond them is said by the settings, which name the flag.
+            return gr.Number(value=value, step=control.step or 0.01, placeholder="", **common)
         case "file":
             del common["info"]
             return gr.File(file_count="single", height=62, **common)

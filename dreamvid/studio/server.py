@@ -36,7 +36,7 @@ from dreamvid.studio.style import CSS, DARK, make_theme
 from dreamvid.studio.uploads import Uploads
 
 _FORGET_EVERY, _FORGET_AFTER = 60, 900  # seconds, of pictures that were shown
-_MOST_EVENTS, _MOST_THREADS = 500, 100
+_MOST_EVENTS, _MOST_THREADS, _MOST_STATES = 500, 100, 500
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,7 @@ def _launch_options(place: Place, folder: Path, uploads: Uploads) -> dict[str, A
         "footer_links": [],
         "show_error": True,
         "max_threads": _MOST_THREADS,
+        "state_session_capacity": _MOST_STATES,
         "theme": make_theme(),
         "css": CSS,
         "head": DARK,
