@@ -57,8 +57,11 @@ app.command("studio", cls=Command)(studio.studio)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit code; a polite kill is taken like Ctrl-C."""
+    """Run the command line and leave with its exit code; a polite kill is taken like Ctrl-C, and so is a terminal that
+    is closed."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as `nohup` wants it
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     _let_threads_wait_a_little()
     sys.exit(run(arguments))
 

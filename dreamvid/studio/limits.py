@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _DEFLATE = (COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE)
 _PLAIN = (COMPRESSION.NONE, COMPRESSION.PACKBITS, COMPRESSION.LZW, COMPRESSION.JPEG)
 _SHARPEST_DEFLATE = 1032  # bytes that one may become
 _KIB = 1024
+_ONE_AT_A_TIME = threading.Lock()
+"""Headers of a picture may themselves be large: 2 GB where all of the file is tags."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,10 @@ def check_picture(path: Path, limits: Limits) -> ClipInfo:
     """The facts of a picture or film that becomes no more than the limits. Raises `MediaError`."""
     if is_image(path):
         check_size(path, limits.picture)
-        info = probe(path)
-        _check_pixels(path, info.width * info.height, f"{info.width}x{info.height}", limits)
-        _check_unpacked(path, limits)
+        with _ONE_AT_A_TIME:
+            info = probe(path)
+            _check_pixels(path, info.width * info.height, f"{info.width}x{info.height}", limits)
+            _check_unpacked(path, limits)
         return info
     _check_length(path, limits, limits.seconds)
     info = probe(path)

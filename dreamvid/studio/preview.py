@@ -38,6 +38,7 @@ Pixels = npt.NDArray[np.uint8]
 DRAFT_SIDE, SHOWN_SIDE, CELL_SIDE = 256, 432, 176  # px, the longer sides
 _HASTE, _CELL_HASTE = 3, 2  # a draft takes a third of the steps
 _LONGEST_FAREWELL = 20.0  # seconds
+_LOOKING = 3  # frames that are read at a time: a large one takes a gigabyte
 _DREAMERS_KEPT, _STILLS_KEPT, _NETWORKS_KEPT, _SOUNDS_KEPT = 6, 48, 6, 12
 
 
@@ -62,7 +63,7 @@ class Previewer:
         self._stills: OrderedDict[tuple[object, ...], Still] = OrderedDict()
         self._sounds: OrderedDict[tuple[object, ...], Sounds] = OrderedDict()
         self._turns = Turns()  # at the networks
-        self._looking = threading.Lock()
+        self._looking = threading.BoundedSemaphore(_LOOKING)
         self._loading = threading.Lock()
         self._books = threading.Lock()
 
@@ -77,14 +78,18 @@ class Previewer:
     def look_at(self, source: Path, settings: Settings, index: int, rate: Fraction | None, side: int) -> Still:
         """Frame `index` of a source of that rate (None: a picture), its longer side `side` pixels. `MediaError`."""
         key = (source, index, side, settings.size, settings.tonemap, settings.deinterlace)
+        with self._books:
+            if key in self._stills:
+                self._stills.move_to_end(key)
+                return self._stills[key]
+        at = None if rate is None else index / rate
+        plain = Settings(size=settings.size, tonemap=settings.tonemap, deinterlace=settings.deinterlace)
         with self._looking:
-            if key not in self._stills:
-                at = None if rate is None else index / rate
-                plain = Settings(size=settings.size, tonemap=settings.tonemap, deinterlace=settings.deinterlace)
-                self._stills[key] = find_still(source, plain, at, side)
-            self._stills.move_to_end(key)
+            still = find_still(source, plain, at, side)
+        with self._books:
+            self._stills[key] = still
             _keep_latest(self._stills, _STILLS_KEPT)
-            return self._stills[key]
+        return still
 
     def show(
         self, look_at: Callable[[int], Still], settings: Settings, is_wanted: Callable[[], bool] = lambda: True
@@ -118,7 +123,8 @@ class Previewer:
 
         A program that ends while one of its threads is inside of torch is aborted by the system.
         """
-        self._looking.acquire(timeout=_LONGEST_FAREWELL)  # and is never given back
+        for _ in range(_LOOKING):
+            self._looking.acquire(timeout=_LONGEST_FAREWELL / _LOOKING)  # and is never given back
         self._turns.close(_LONGEST_FAREWELL)
 
     def cell(self, still: Still, settings: Settings, is_wanted: Callable[[], bool] = lambda: True) -> Pixels:

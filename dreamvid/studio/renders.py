@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -25,6 +26,7 @@ class Renders:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self._moving = Turns()
+        self._served: set[Path] = set()
 
     @told
     def motion(self, request: gr.Request) -> Iterator[tuple[Any, Any]]:
@@ -62,7 +64,7 @@ class Renders:
         for slot in range(SLOTS):
             render = shown[slot] if slot < len(shown) else None
             state = "" if render is None else render.state
-            file = None if render is None else render.file
+            file = None if render is None else self._serve(render.file)
             updates += [
                 "" if render is None else render.key,
                 gr.update(value="" if render is None else describe_render(render), visible=render is not None),
@@ -71,6 +73,14 @@ class Renders:
                 gr.update(visible=file is not None, value=None if file is None else str(file)),
             ]
         return updates
+
+    def _serve(self, film: Path | None) -> Path | None:
+        """See that a film may be fetched, alone of what is in its folder, and from there: films are large to copy."""
+        film = None if film is None else film.resolve()
+        if film is not None and film not in self._served:
+            self._served.add(film)
+            gr.set_static_paths([film])
+        return film
 
     @told
     def stop_render(self, key: str) -> None:

@@ -18,7 +18,6 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["GRADIO_RUN_HISTORY"] = "False"
 
-import gradio as gr
 from starlette.middleware import Middleware
 
 from dreamvid.errors import DreamvidError, SettingsError
@@ -75,7 +74,6 @@ def open_studio(place: Place) -> Iterator[str]:
         queue = RenderQueue(place.films, uploads.release)
         sessions = Sessions(uploads, folder / "made", place.clip, place.limits)
         studio = Studio(sessions, uploads, Previewer(), queue, list_controls())
-        gr.set_static_paths([place.films])  # films are served from where they lie, and not copied first
         page = build_page(studio)
         page.delete_cache = (_FORGET_EVERY, _FORGET_AFTER)
         try:
@@ -113,7 +111,6 @@ def _launch_options(place: Place, folder: Path, uploads: Uploads) -> dict[str, A
         "quiet": True,
         "prevent_thread_lock": True,
         "auth": None if place.password is None else _asks_for(place.password),
-        "allowed_paths": [str(place.films.resolve())],
         "blocked_paths": [str(folder / "handed")],
         "max_file_size": place.limits.size,
         "ssr_mode": False,
