@@ -33,7 +33,7 @@ class Explorer:
         session = self.studio.session(request)
         ticket, end = session.new_ticket(), time.monotonic() + _LONGEST
         cells: list[tuple[Any, str]] = []
-        session.offers = []
+        offers = session.offers = []  # another list for each time: an older one may still be filled
         anew = STYLE_KEYS if what == "presets" else ()
 
         def wanted() -> bool:
@@ -50,7 +50,7 @@ class Explorer:
                     cells.append((self.studio.previewer.cell(still, trial, wanted), caption))
                 except DreamvidError:  # such as a layer that needs more pixels than a cell has
                     continue
-                session.offers.append(offer)
+                offers.append(offer)
                 yield list(cells), status("", "exploring …")
         except DreamvidError as error:
             yield gr.skip(), status(str(error))
