@@ -29,6 +29,7 @@ from dreamvid.studio.limits import Limits
 from dreamvid.studio.page import build_page
 from dreamvid.studio.preview import Previewer
 from dreamvid.studio.queue import RenderQueue
+from dreamvid.studio.session import Source
 from dreamvid.studio.sessions import Sessions
 from dreamvid.studio.studio import Studio
 from dreamvid.studio.style import CSS, DARK, make_theme
@@ -65,6 +66,7 @@ def open_studio(place: Place) -> Iterator[str]:
     Raises `SettingsError` where others could reach it without a password, `MediaError` for a clip that cannot be used.
     """
     check_host(place.host, place.password)
+    first = None if place.clip is None else Source(place.clip, str(place.clip), check_upload(place.clip, place.limits))
     with tempfile.TemporaryDirectory(prefix="dreamvid-studio-") as name:
         folder = Path(name)
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "page")
@@ -72,13 +74,11 @@ def open_studio(place: Place) -> Iterator[str]:
             (folder / part).mkdir()
         uploads = Uploads(folder / "page", folder / "handed", place.limits.total)
         queue = RenderQueue(place.films, uploads.release)
-        sessions = Sessions(uploads, folder / "made", place.clip, place.limits)
+        sessions = Sessions(uploads, folder / "made", first, place.limits)
         studio = Studio(sessions, uploads, Previewer(), queue, list_controls())
         page = build_page(studio)
         page.delete_cache = (_FORGET_EVERY, _FORGET_AFTER)
         try:
-            if place.clip is not None:
-                check_upload(place.clip, place.limits)
             options = _launch_options(place, folder, uploads)
             try:
                 _, url, _ = page.queue(default_concurrency_limit=None, max_size=_MOST_EVENTS).launch(**options)

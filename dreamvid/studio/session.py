@@ -174,11 +174,14 @@ class Session:
         if is_song(path):
             check_sound(path, self.limits)
             return self._follow(path, name or path.name)
-        info = check_upload(path, self.limits)
-        self.source = Source(path, name or path.name, info)
-        self.names[str(path)] = self.source.name
-        self.frame = self.source.frames // 2 if info.rate else 0
+        self.look_at(Source(path, name or path.name, check_upload(path, self.limits)))
         return ""
+
+    def look_at(self, source: Source) -> None:
+        """Take a clip or picture that was looked into already."""
+        self.source = source
+        self.names[str(source.path)] = source.name
+        self.frame = source.frames // 2 if source.rate else 0
 
     def open_upload(self, upload: Path) -> str:
         """Take what was handed in, as `open` does, and keep it."""

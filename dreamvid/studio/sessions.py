@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from dreamvid.studio.limits import Limits
-from dreamvid.studio.session import Session
+from dreamvid.studio.session import Session, Source
 from dreamvid.studio.uploads import Uploads
 
 _MAY_COME_BACK = 300.0  # seconds after a page was closed: connections break
@@ -20,9 +20,9 @@ _MOST = 200
 class Sessions:
     """The sessions of all pages, by the names that the server has given these. Safe in threads."""
 
-    def __init__(self, uploads: Uploads, made: Path, clip: Path | None, limits: Limits) -> None:
-        """`made` is a folder for what is made to be fetched; `clip` is what every page begins with."""
-        self._uploads, self._made, self._clip, self._limits = uploads, made, clip, limits
+    def __init__(self, uploads: Uploads, made: Path, first: Source | None, limits: Limits) -> None:
+        """`made` is a folder for what is made to be fetched; `first` is what every page begins with."""
+        self._uploads, self._made, self._first, self._limits = uploads, made, first, limits
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
         self._swept = time.monotonic()
@@ -56,8 +56,8 @@ class Sessions:
             self._sessions.pop(oldest).close()
         made = Path(tempfile.mkdtemp(dir=self._made))
         session = Session(name, self._uploads, made, self._limits)
-        if self._clip is not None:
-            session.open(self._clip, str(self._clip))
+        if self._first is not None:
+            session.look_at(self._first)
         return session
 
     def _sweep(self) -> None:
