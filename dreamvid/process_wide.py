@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 ALONE = threading.RLock()
 """Held while something is changed for the whole process, for as short a time as can be."""
+_SILENCE = threading.RLock()
+"""The same for warnings, by themselves: a large picture may take seconds to be read."""
 
 
 @contextlib.contextmanager
@@ -18,6 +20,6 @@ def ignored_warnings(message: str = "", category: type[Warning] = Warning) -> It
     `warnings.catch_warnings` swaps the filters of the whole process: of two threads in it at once, the one that leaves
     last leaves the other's filters behind for good.
     """
-    with ALONE, warnings.catch_warnings():
+    with _SILENCE, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message, category)
         yield

@@ -36,7 +36,7 @@ _POLICY = (
 )
 _HEADERS = (
     (b"content-security-policy", _POLICY.encode()),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
 )
 _LARGEST_BODY = 10**6  # bytes, of what is no upload
@@ -61,15 +61,18 @@ class Door:
         self,
         app: Callable[[Scope, Receive, Send], Awaitable[None]],
         names: Collection[str],
+        own: Collection[str],
         is_open: bool,
         uploads: Uploads,
         arrived: Path,
         largest: int,
     ) -> None:
-        """`names` are those of the host; `is_open`: others may reach it, by any of its addresses; `arrived` is where
-        uploads lie, `largest` how many bytes one may have."""
+        """`names` are those of the host, `own` those that only the studio has, such as a proxy's, perhaps with a port;
+        `is_open`: others may reach it, by any of its addresses; `arrived` is where uploads lie, `largest` how many
+        bytes one may have."""
         self._app = app
-        self._names = frozenset(name.lower().rstrip(".") for name in names)
+        self._names = frozenset(map(_name_of, (*names, *own))) - {""}
+        self._own = frozenset(map(_place_of, own))
         self._is_open = is_open
         self._uploads = uploads
         self._arrived = arrived.resolve()
@@ -138,7 +141,8 @@ class Door:
                 421, f"the studio is not served as '{_name_of(host)}'; give its name with --name, or use its address"
             )
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
-        if origin is not None and _place_of(urlsplit(origin).netloc) != _place_of(host):
+        # A proxy may ask in the name of its own, but from a page under the name that people know.
+        if origin is not None and _origin_of(origin) not in (_place_of(host), *self._own):
             raise _RefusedError(403, "this request comes from another page; use the studio's own")
         is_visit = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
         if site not in ("same-origin", "none") and not is_visit:
@@ -235,6 +239,13 @@ def _named_files(value: Any, depth: int = 0) -> Iterator[str]:
 def _name_of(host: str) -> str:
     """The name in a Host header, without its port."""
     return _place_of(host)[0]
+
+
+def _origin_of(origin: str) -> tuple[str, int | None]:
+    try:
+        return _place_of(urlsplit(origin).netloc)
+    except ValueError:
+        return "", None
 
 
 def _place_of(netloc: str) -> tuple[str, int | None]:

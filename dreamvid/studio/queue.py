@@ -139,7 +139,7 @@ class RenderQueue:
             self._changed.notify_all()
 
     def resume(self, key: str) -> None:
-        """Go on with a render that was cancelled or failed. Raises `SettingsError` where too many wait."""
+        """Resume a render that was cancelled or failed. Raises `SettingsError` where too many wait."""
         with self._changed:
             render = self._renders.get(key)
             if render is not None and render.state in ("cancelled", "failed"):

@@ -1,4 +1,4 @@
-"""Films, and a few frames in motion: what happens when they are asked for, stopped and gone on with."""
+"""Films, and a few frames in motion: what happens when they are asked for, stopped and resumed."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Renders:
 
     @told
     def resume_render(self, key: str) -> None:
-        """Go on with the render that the page has shown there."""
+        """Resume the render that the page has shown there."""
         self.studio.queue.resume(key)
 
 

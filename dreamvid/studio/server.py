@@ -98,7 +98,8 @@ def open_studio(place: Place) -> Iterator[str]:
 def _launch_options(place: Place, folder: Path, uploads: Uploads) -> dict[str, Any]:
     door = Middleware(
         Door,
-        names=(place.host, socket.gethostname(), f"{socket.gethostname()}.local", *place.names),
+        names=(place.host, socket.gethostname(), f"{socket.gethostname()}.local"),
+        own=place.names,
         is_open=not is_local(place.host),
         uploads=uploads,
         arrived=folder / "page",

@@ -40,7 +40,7 @@ def server() -> Server:
 
 @pytest.fixture
 def door(server: Server, uploads: Uploads, tmp_path: Path) -> Door:
-    return Door(server, ("dreams.example",), False, uploads, tmp_path / "page", 10**8)
+    return Door(server, ("::1", "[", ""), ("dreams.example",), False, uploads, tmp_path / "page", 10**8)
 
 
 async def ask_door(
@@ -89,7 +89,7 @@ def test_other_names_are_not(ask: Ask, server: Server, host: str) -> None:
 
 
 def test_a_studio_for_others_is_served_at_any_address(server: Server, uploads: Uploads, tmp_path: Path) -> None:
-    door = Door(server, (), True, uploads, tmp_path / "page", 10**8)
+    door = Door(server, (), (), True, uploads, tmp_path / "page", 10**8)
     assert asyncio.run(ask_door(door, "/", host="192.168.1.5:7860"))[0] == 200
     assert asyncio.run(ask_door(door, "/", host="evil.example"))[0] == 421
 
@@ -99,6 +99,9 @@ def test_a_studio_for_others_is_served_at_any_address(server: Server, uploads: U
     [
         {"origin": "http://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
+        {"origin": ""},
+        {"origin": "https://dreams.example:8443"},
         {"origin": "http://localhost:8000"},
         {"origin": "http://localhost"},
         {"sec_fetch_site": "cross-site"},
@@ -117,6 +120,7 @@ def test_its_own_page_and_links_to_it_are_served(ask: Ask) -> None:
     assert ask("/", sec_fetch_site="cross-site", sec_fetch_mode="navigate")[0] == 200
     proxied = {"host": "dreams.example", "origin": "https://dreams.example"}
     assert ask("/gradio_api/queue/join", "POST", b"{}", **proxied)[0] == 200
+    assert ask("/gradio_api/queue/join", "POST", b"{}", origin="https://dreams.example")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -165,7 +169,7 @@ def test_bodies_are_small_but_for_uploads(ask: Ask) -> None:
 
 def test_uploads_end_where_the_total_is_reached(server: Server, tmp_path: Path, uploads: Uploads) -> None:
     few = Uploads(tmp_path / "page", tmp_path / "handed", 10_000)
-    door = Door(server, (), False, few, tmp_path / "page", 10**8)
+    door = Door(server, (), (), False, few, tmp_path / "page", 10**8)
     for _ in range(3):  # what is given back may be used again
         assert asyncio.run(ask_door(door, "/gradio_api/upload", "POST", b"1" * 6000))[0] == 200
     (tmp_path / "page" / "clip.mp4").write_bytes(bytes(6000))
