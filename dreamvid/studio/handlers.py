@@ -22,7 +22,7 @@ from dreamvid.studio.controls import Control
 from dreamvid.studio.keys import draw_track
 from dreamvid.studio.session import STYLE_KEYS, Session
 from dreamvid.studio.studio import DEFAULT_LOOK, Studio, merge
-from dreamvid.studio.telling import complain, status, told
+from dreamvid.studio.telling import complain, shorten, status, told
 
 _PATIENCE = 0.08  # seconds in which a slider that is being dragged may move on
 LONGEST_LOOK = 600.0  # seconds
@@ -115,7 +115,7 @@ class Handlers:
         try:
             said = session.open_upload(Path(upload))
         except DreamvidError as error:
-            gr.Warning(str(error))
+            gr.Warning(shorten(str(error)))
             return None, gr.skip(), complain(session, str(error)), gr.skip()
         if said:  # a song: what is looked at stays
             gr.Info(said)
@@ -175,7 +175,7 @@ class Handlers:
         try:
             missing = session.load_look(Path(upload))
         except DreamvidError as error:
-            gr.Warning(str(error))
+            gr.Warning(shorten(str(error)))
             return complain(session, str(error))
         if missing:
             return complain(session, f"this look also wants {', '.join(missing)}: drop it in under its name")

@@ -19,6 +19,7 @@ from dreamvid.media.header import is_image
 from dreamvid.settings import Settings
 
 _LARGEST_GUIDE, _LARGEST_OCTAVE = 1536, 2048  # px
+_MOST_TARGETS = 32  # layers or classes, each of which takes memory
 _DEFLATE = (COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE)
 _PLAIN = (COMPRESSION.NONE, COMPRESSION.PACKBITS, COMPRESSION.LZW, COMPRESSION.JPEG)
 _SHARPEST_DEFLATE = 1032  # bytes that one may become
@@ -111,6 +112,9 @@ def check_film(settings: Settings, info: ClipInfo | None, limits: Limits) -> Non
         raise SettingsError(f"--guide-size: the studio takes at most {_LARGEST_GUIDE}")
     if settings.octave_sizes and max(settings.octave_sizes) > _LARGEST_OCTAVE:
         raise SettingsError(f"--octave-sizes: the studio takes at most {_LARGEST_OCTAVE}")
+    for name, targets in (("layer", settings.layer), ("class", settings.class_)):
+        if targets is not None and len(targets) > _MOST_TARGETS:
+            raise SettingsError(f"--{name}: the studio takes at most {_MOST_TARGETS} at a time")
     duration = None if info is None else info.duration
     if settings.rate is not None and duration is not None and duration * settings.rate > limits.frames:
         raise SettingsError(f"--rate: the studio makes films of at most {limits.frames} frames")

@@ -15,14 +15,20 @@ from dreamvid.errors import DreamvidError
 from dreamvid.studio.session import Session
 
 _log = logging.getLogger("dreamvid.studio")
+_LONGEST = 500  # characters
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 def status(problem: str, text: str = "") -> str:
     """The line under the picture, in HTML."""
     if problem:
-        return f'<p class="problem">{html.escape(problem)}</p>'
+        return f'<p class="problem">{html.escape(shorten(problem))}</p>'
     return f"<p>{html.escape(text) or '&nbsp;'}</p>"
+
+
+def shorten(text: str) -> str:
+    """A message that fits on the page: it may quote a long text that somebody has typed."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 
 def complain(session: Session, problem: str) -> str:
@@ -61,10 +67,10 @@ def _shown(error: Exception) -> gr.Error:
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, DreamvidError):
-        return gr.Error(str(error), title="This cannot be done", print_exception=False)
+        return gr.Error(shorten(str(error)), title="This cannot be done", print_exception=False)
     _log.error("something went wrong in the studio", exc_info=error)
     kind = type(error).__name__
-    cause = "there is too little memory" if isinstance(error, MemoryError) else f"{kind}: {error}".rstrip(": ")
+    cause = "there is too little memory" if isinstance(error, MemoryError) else shorten(f"{kind}: {error}".rstrip(": "))
     return gr.Error(
         f"{cause}. Nothing else is lost; the terminal of the studio says more",
         title="Something went wrong in the studio",

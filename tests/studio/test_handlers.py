@@ -53,6 +53,7 @@ def test_a_key_without_a_clip_is_a_problem_too(studio: Studio) -> None:
         (MemoryError(), "there is too little memory"),
         (OSError(28, "No space left on device"), "No space left on device"),
         (ValueError(), "ValueError"),
+        (MediaError("x" * 10_000), "^.?x{500} ….?$"),
     ],
 )
 def test_an_error_says_what_it_is(error: Exception, said: str) -> None:

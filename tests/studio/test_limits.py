@@ -154,7 +154,13 @@ def test_looks_are_short(name: str, tmp_path: Path, new_session: Callable[..., S
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("size", "9000x9000"), ("octave-sizes", "9000"), ("guide-size", 4000), ("rate", "1000")],
+    [
+        ("size", "9000x9000"),
+        ("octave-sizes", "9000"),
+        ("guide-size", 4000),
+        ("rate", "1000"),
+        ("layer", ["conv2"] * 40),
+    ],
 )
 def test_films_are_not_made_too_large(key: str, value: object, new_session: Callable[..., Session]) -> None:
     session = new_session(limits=Limits(frames=1000))

@@ -103,7 +103,9 @@ class Page:
         answer.raise_for_status()
         return {"path": answer.json()[0], "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
 
-    async def press(self, dependency: dict[str, Any], data: list[Any], event_data: Any = None) -> list[dict[str, Any]]:
+    async def press(
+        self, dependency: dict[str, Any], data: list[Any], event_data: Any = None, patience: float = LONGEST_PRESS
+    ) -> list[dict[str, Any]]:
         """The messages that come of it, up to the last. `TimeoutError` where the page is closed before."""
         body = {
             "data": data, "fn_index": dependency["id"], "session_hash": self.name, "event_data": event_data,
@@ -113,7 +115,7 @@ class Page:
         if joined.status_code != 200:
             return [{"msg": "process_completed", "success": False, "output": {"error": joined.text}}]
         event, messages = joined.json()["event_id"], []
-        async with asyncio.timeout(LONGEST_PRESS):
+        async with asyncio.timeout(patience):
             async with self.http.stream("GET", f"/gradio_api/queue/data?session_hash={self.name}") as stream:
                 async for line in stream.aiter_lines():
                     if not line.startswith("data: "):
@@ -247,3 +249,21 @@ def test_twenty_people_press_everything(
     assert score.bare == []
     assert with_renders.max() * 1e9 < BOUND
     assert "something went wrong" not in log, log
+
+
+async def play_four_times(address: str) -> None:
+    async with httpx.AsyncClient(base_url=address, timeout=60, trust_env=False) as http:
+        config = (await http.get("/config")).json()
+        pages = [Page(http, config, f"moving{number}") for number in range(4)]
+        for page in pages:
+            await page.press(page.named("drop", "upload"), [await page.upload(SAMPLE)])
+        played = await asyncio.gather(*(page.press(page.named("move", "click"), [], None, 300) for page in pages))
+        for messages in played:
+            assert messages[-1]["success"], messages[-1]
+            path = next(iter(re.findall(r'"path": "([^"]*motion\.webp)"', json.dumps(messages))))
+            assert (await http.get(f"/gradio_api/file={path}")).headers["content-type"] == "image/webp"
+        await see_a_dream(pages[0])
+
+
+def test_frames_in_motion_are_played_four_times_at_once(server: tuple[str, subprocess.Popen[str]]) -> None:
+    asyncio.run(play_four_times(server[0]))
