@@ -40,7 +40,7 @@ class Limits:
         pixels: of a frame.
         frames: of a clip, or of the film that is made of it.
         seconds: of a clip.
-        sound: seconds of a song.
+        sound: seconds of a song, or of a clip whose sound is followed.
         total: bytes of all files that lie here at a time.
     """
 
@@ -51,7 +51,7 @@ class Limits:
     pixels: int = 48 * 10**6
     frames: int = 500_000
     seconds: float = 7200
-    sound: float = 3600
+    sound: float = 1800
     total: int = 10 * 10**9
 
 
@@ -116,6 +116,9 @@ def check_film(settings: Settings, info: ClipInfo | None, limits: Limits) -> Non
         if targets is not None and len(targets) > _MOST_TARGETS:
             raise SettingsError(f"--{name}: the studio takes at most {_MOST_TARGETS} at a time")
     duration = None if info is None else info.duration
+    if settings.needs_sound and settings.react is None and duration is not None and duration > limits.sound:
+        most = f"{limits.sound / 60:g} minutes"
+        raise SettingsError(f"the studio follows the sound of clips of at most {most}; cut it first")
     if settings.rate is not None and duration is not None and duration * settings.rate > limits.frames:
         raise SettingsError(f"--rate: the studio makes films of at most {limits.frames} frames")
 

@@ -1,4 +1,4 @@
-"""Sound, beats and cuts of what is looked at, for the timeline: looked for once, and one sound at a time."""
+"""Sound, beats and cuts of what is looked at, for the timeline: looked for once, and two sounds at a time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dreamvid.media import ClipInfo
 from dreamvid.render.shots import gather_shots, watch_cuts
 from dreamvid.studio.timeline import Track
 
-HEARING = threading.Lock()
-"""Held while a sound is analyzed, which takes 2 GB for an hour of it."""
+HEARING = threading.BoundedSemaphore(2)
+"""Held while a sound is analyzed, which takes a gigabyte for half an hour of it."""
 _TRACKS_KEPT = 3
 
 

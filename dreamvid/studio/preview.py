@@ -177,9 +177,11 @@ class Previewer:
             pass
 
     def _hear(self, still: Still, settings: Settings) -> None:
-        """Listen to what the settings react to, once, and to one thing at a time: it takes memory."""
-        with HEARING:
-            hear_still(still, settings, self._sounds_of(still, settings))
+        """Listen to what the settings react to, once; nobody who hears nothing waits for somebody who does."""
+        sounds = self._sounds_of(still, settings)
+        if settings.needs_sound and settings.needs_sound not in sounds:
+            with HEARING:
+                hear_still(still, settings, sounds)
 
     def _sounds_of(self, still: Still, settings: Settings) -> Sounds:
         heard = (still.source, settings.react, settings.attack, settings.release, settings.offset, settings.bpm)

@@ -220,7 +220,7 @@ class Session:
             check_weights(upload, self.limits)
         else:
             check_kind(upload, self.limits)
-            if is_song(upload):
+            if control.name == "react" or is_song(upload):
                 check_sound(upload, self.limits)
             else:
                 check_picture(upload, self.limits)
@@ -303,7 +303,8 @@ class Session:
         if source is None or source.rate is None:
             return None
         react = self.given.get("react")
-        heard = Path(react) if react else source.path if source.info.audio_codecs else None
+        is_short = (source.info.duration or 0) <= self.limits.sound
+        heard = Path(react) if react else source.path if source.info.audio_codecs and is_short else None
         return self._listener.track(source.info, heard, lambda: not self.has_left, listen=listen)
 
     def _need_source(self) -> Source:

@@ -133,8 +133,19 @@ def test_songs_are_measured_by_what_is_in_them(
 
 
 def test_a_gap_counts(tmp_path: Path, new_session: Callable[..., Session]) -> None:
-    with pytest.raises(MediaError, match="600 minutes, the studio takes 60"):
+    with pytest.raises(MediaError, match="600 minutes, the studio takes 30"):
         new_session().open_upload(song_with_a_gap(tmp_path))
+
+
+def test_the_sound_of_long_clips_is_not_followed(new_session: Callable[..., Session]) -> None:
+    session = new_session(limits=Limits(sound=1))
+    session.open(SAMPLE)
+    with pytest.raises(SettingsError, match="follows the sound of clips of at most"):
+        session.merge({"strength": "0.5 + beat"})
+    session.merge({"strength": "0.5 + 0.1*t"})
+    track = session.track(listen=True)
+    assert track is not None
+    assert track.sound is None
 
 
 def test_weights_are_measured_unpacked(tmp_path: Path, new_session: Callable[..., Session]) -> None:
