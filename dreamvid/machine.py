@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from dreamvid.errors import SettingsError, shown
+from dreamvid.process_wide import ALONE
 
 _PIXELS_A_THREAD = 10_000
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -49,16 +50,38 @@ def threads_worth_waking(pixels: int, device: torch.device) -> Iterator[None]:
     Two threads that wait for each other after every small operation are slower than one: a step of dreamnet takes
     8.5 ms at 58x33 instead of 18, and 34 at 160x90 instead of 39; from 200x100 on two are faster.
     """
-    most = torch.get_num_threads()
-    fewer = max(1, pixels // _PIXELS_A_THREAD)
-    if device.type != "cpu" or fewer >= most:
+    with _thread_count.borrowed() as most:
+        fewer = max(1, pixels // _PIXELS_A_THREAD)
+        if device.type == "cpu" and fewer < most:
+            torch.set_num_threads(fewer)
         yield
-        return
-    torch.set_num_threads(fewer)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(most)
+
+
+class _ThreadCount:
+    """The number of threads that torch computes with, which is the whole process's: threads that start while another
+    has made it smaller get the smaller one, so it must not be taken for the right one."""
+
+    def __init__(self) -> None:
+        self._borrowers = 0
+        self._right = 1
+
+    @contextlib.contextmanager
+    def borrowed(self) -> Iterator[int]:
+        """The right number, which is set again afterwards."""
+        with ALONE:
+            if not self._borrowers:
+                self._right = torch.get_num_threads()
+            self._borrowers += 1
+            right = self._right
+        try:
+            yield right
+        finally:
+            with ALONE:
+                self._borrowers -= 1
+                torch.set_num_threads(right)
+
+
+_thread_count = _ThreadCount()
 
 
 def _choose_device(name: str) -> torch.device:

@@ -27,6 +27,10 @@ def studio(
         str | None,
         typer.Option("--password", metavar="WORD", envvar="DREAMVID_PASSWORD", help="Ask for it; any user name does"),
     ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="NAME", help="A name it is reached by, as behind a proxy; repeat for several"),
+    ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page")] = True,
 ) -> None:
     """Find the look by looking: a local web page with the dream of a frame, all settings, and the command line."""
@@ -35,7 +39,7 @@ def studio(
 
     from dreamvid.studio.server import Place, open_studio
 
-    place = Place(Path(folder), Path(clip) if clip else None, host, port, password)
+    place = Place(Path(folder), Path(clip) if clip else None, host, port, password, tuple(name or ()))
     with open_studio(place) as url:
         typer.echo(f"dreamvid studio at {url} (Ctrl-C ends it; finished films stay in {folder})")
         if browser:

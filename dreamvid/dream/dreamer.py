@@ -29,6 +29,7 @@ from dreamvid.memory import peak_bytes
 
 _LEVEL = 1.0 / 255.0
 _GLANCE_SIDE = 512  # px, of what is looked at to tell how far a dream has come
+_MOST_MOVES = 100  # between two pauses
 _SAMPLE_SIDE = 256  # of the picture whose gradient's memory is counted
 
 
@@ -59,11 +60,21 @@ class Dreamer:
         self._guide: tuple[Tensor | None, ...] = (None,) * len(extractor.taps)
         self._measured: MutableMapping[str, float] = {} if measured is None else measured  # shared by all copies
         self._steps: dict[Look, float] = {}  # the same, by look
+        self._pause: Callable[[], None] = lambda: None
 
     def with_look(self, look: Look) -> Dreamer:
         """The same dreamer with another look."""
         other = copy.copy(self)
         other.look = look
+        return other
+
+    def pausing(self, pause: Callable[[], None]) -> Dreamer:
+        """The same dreamer, which calls `pause` before each step; whatever that raises ends the dream.
+
+        Recorded steps are replayed up to a hundred at a time.
+        """
+        other = copy.copy(self)
+        other._pause = pause
         return other
 
     def guided_by(self, picture: Tensor) -> Dreamer:
@@ -252,15 +263,22 @@ class Dreamer:
         tiling: Tiling | None,
     ) -> Tensor:
         ascent = Ascent(self.extractor, self._objective, self.look, base, gain, tiling)
-        moves = [
-            Move(*self._jitter_offset(octave, iteration), step * self.look.decay_at(iteration, iterations))
-            for iteration in range(iterations)
-        ]
+        for first in range(0, iterations, _MOST_MOVES):
+            moves = [
+                Move(*self._jitter_offset(octave, iteration), step * self.look.decay_at(iteration, iterations))
+                for iteration in range(first, min(first + _MOST_MOVES, iterations))
+            ]
+            image = self._move(ascent, image, moves, tiling)
+        return image
+
+    def _move(self, ascent: Ascent, image: Tensor, moves: Sequence[Move], tiling: Tiling | None) -> Tensor:
+        self._pause()
         if tiling is None or len(tiling) == 1:
             replayed = self._graphs.run(ascent, image, moves)
             if replayed is not None:
                 return replayed
         for dy, dx, length in moves:
+            self._pause()
             image = ascent.step(image, Roll(dy, dx), length)
         return image
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import stat
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import Image
 
 from dreamvid.documents import DocumentError, parse_json
 from dreamvid.errors import MediaError, shown
+from dreamvid.process_wide import ignored_warnings
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".exr"})
 LARGEST_IMAGE = 2**28
@@ -113,7 +113,7 @@ def _read_header(path: Path) -> ImageHeader:
 @contextlib.contextmanager
 def open_quietly(path: Path) -> Iterator[Image.Image]:
     """Pillow's picture; what it says of a damaged EXIF is no news to people who want the picture. Raises `DAMAGED`."""
-    with warnings.catch_warnings(action="ignore", category=UserWarning), Image.open(path) as image:
+    with ignored_warnings(category=UserWarning), Image.open(path) as image:
         yield image
 
 
@@ -121,7 +121,7 @@ def load_exif(raw: bytes | None) -> Image.Exif:
     """EXIF tags from their bytes, as far as they can be read; none of None. Raises one of `DAMAGED`."""
     exif = Image.Exif()
     if raw:
-        with warnings.catch_warnings(action="ignore", category=UserWarning):
+        with ignored_warnings(category=UserWarning):
             exif.load(raw)
     return exif
 

@@ -18,8 +18,9 @@ from __future__ import annotations
 import copy
 import operator
 import re
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
@@ -30,6 +31,7 @@ from torch import Tensor, fx, nn
 
 from dreamvid.errors import ModelError, did_you_mean, shown
 from dreamvid.models.spec import ModelSpec
+from dreamvid.process_wide import ALONE
 
 LOGITS = "logits"
 _PRE = "/pre"
@@ -250,7 +252,8 @@ def smallest_side(skeleton: nn.Module, graph: fx.Graph, upper: int) -> int:
 
 def _trace(skeleton: nn.Module) -> fx.Graph:
     """Trace the network, without dropout and with no function working in place (as `build_skeleton`'s modules)."""
-    graph = fx.symbolic_trace(skeleton).graph
+    with ALONE:
+        graph = _Tracer().trace(skeleton)
     for node in list(graph.nodes):
         if node.op == "call_module" and isinstance(skeleton.get_submodule(str(node.target)), nn.Dropout):
             node.replace_all_uses_with(node.args[0])
@@ -258,6 +261,32 @@ def _trace(skeleton: nn.Module) -> fx.Graph:
         elif node.op == "call_function" and node.kwargs.get("inplace"):
             node.kwargs = {**node.kwargs, "inplace": False}
     return graph
+
+
+class _Tracer(fx.Tracer):
+    """Traces without getting into the way of other threads.
+
+    While it traces, torch.fx puts functions of its own in the place of `nn.Module.__call__` and `__getattr__`, and so
+    for the modules of every thread. What other threads call goes straight through; two that trace at once would leave
+    each other's functions behind, hence the lock around it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    @property
+    def _is_called(self) -> bool:
+        """Whether it is the thread that traces which has come here."""
+        return threading.get_ident() == self._thread
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A module is called."""
+        return super().call_module(m, forward, args, kwargs) if self._is_called else forward(*args, **kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """A module's parameter or submodule is asked for."""
+        return super().getattr(attr, attr_val, parameter_proxy_cache) if self._is_called else attr_val
 
 
 def _operations(graph: fx.Graph) -> Iterator[fx.Node]:

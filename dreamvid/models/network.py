@@ -183,7 +183,8 @@ class Network:
         graph = self._table.subgraph(taps)
         skeleton = self._table.skeleton
         extractor = Extractor(
-            make_lean(cast(fx.GraphModule, fuse(fx.GraphModule(self.module, graph)))),
+            # No second trace: it is a graph already, and tracing concerns the whole process, see `layers.py`.
+            make_lean(cast(fx.GraphModule, fuse(fx.GraphModule(self.module, graph), no_trace=True))),
             [self._table.info(tap) for tap in taps],
             stride=self._table.total_stride(graph),
             minimum_side=smallest_side(skeleton, graph, self.spec.minimum_side),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import warnings
 import zipfile
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ from dreamvid.downloads import DownloadError, cached_path, fetch, is_cached
 from dreamvid.errors import ModelError, shown
 from dreamvid.models.spec import ModelSpec, PackageFile, Triple
 from dreamvid.notices import Said
+from dreamvid.process_wide import ignored_warnings
 
 
 @dataclass(frozen=True)
@@ -288,8 +288,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         with zipfile.ZipFile(path) as archive:  # torch does not compress: what is compressed may be endless
             if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
                 raise ValueError("compressed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it can be read, or our own error follows
+    with ignored_warnings("Detected pickle protocol"):  # it can be read, or our own error follows
         content = torch.load(path, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):

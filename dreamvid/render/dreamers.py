@@ -38,6 +38,11 @@ def load_networks(settings: DreamSettings, networks: Networks) -> Iterator[Said]
             networks[key] = yield from loading_network(key[0], weights=key[1])
 
 
+def has_loaded(settings: DreamSettings, networks: Networks) -> bool:
+    """Whether all networks that `settings` name are among `networks`."""
+    return all(key in networks for key in _keys(settings))
+
+
 def dreaming_networks(settings: DreamSettings, networks: Networks) -> list[Network]:
     """Those of the loaded networks that `settings` name."""
     return [networks[key] for key in _keys(settings)]

@@ -31,10 +31,8 @@ def plan_still(
     reader = still.reader
     clock, guide, mask = STILL, None, None
     if reader.rate is not None:
-        needed = settings.needs_sound
-        if needed not in sounds:
-            sounds[needed] = listen(settings, still.source if reader.info.audio_codec else None)
-        clock = Clock(reader.rate, reader.info.frame_count, sounds[needed])
+        hear_still(still, settings, sounds)
+        clock = Clock(reader.rate, reader.info.frame_count, sounds[settings.needs_sound])
     with contextlib.ExitStack() as closing:
         if settings.guide is not None:
             guide = closing.enter_context(
@@ -45,3 +43,10 @@ def plan_still(
             check_mask(mask, reader.info.width, reader.info.height)
         planner = Planner(dreamer, settings, clock, layer_of_target=layers, governed=False, guide=guide, mask=mask)
         return planner.at(still.index)
+
+
+def hear_still(still: Still, settings: Settings, sounds: Sounds) -> None:
+    """Listen to what the settings react to, and add it to `sounds` if it is not there. Raises `MediaError`."""
+    needed = settings.needs_sound
+    if still.reader.rate is not None and needed not in sounds:
+        sounds[needed] = listen(settings, still.source if still.reader.info.audio_codec else None)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.media import ClipInfo, probe
+from dreamvid.media import ClipInfo
 from dreamvid.media.header import is_image
 from dreamvid.media.probe import probe_sound
 from dreamvid.settings import Settings
+from dreamvid.studio.limits import Limits, check_picture, check_size
 
 _SIGNATURES = (
     b"\x1aE\xdf\xa3",  # Matroska, WebM
@@ -42,33 +42,13 @@ _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # MP4 
 _TRANSPORT_SYNC, _TRANSPORT_PACKETS = 0x47, (188, 192)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much may be handed in: bytes of a file, pixels of a frame, seconds of a clip."""
-
-    size: int = 2 * 10**9
-    pixels: int = 48 * 10**6
-    seconds: float = 2 * 3600
-
-
 def check_upload(path: Path, limits: Limits) -> ClipInfo:
     """Look at a picture or film that somebody has handed in. Raises `MediaError` where it is not to be used.
 
     Lists of other files, which ffmpeg would follow to wherever they point, are none of the kinds that are taken.
     """
     check_kind(path, limits)
-    info = probe(path)
-    if info.width * info.height > limits.pixels:
-        raise MediaError(
-            f"{path.name}: {info.width}x{info.height} is too large for the studio ({limits.pixels / 1e6:.0f} "
-            "megapixels); shrink it first"
-        )
-    if info.duration is not None and info.duration > limits.seconds:
-        raise MediaError(
-            f"{path.name}: it lasts {float(info.duration) / 60:.0f} minutes, the studio takes "
-            f"{limits.seconds / 60:.0f}; cut it first"
-        )
-    return info
+    return check_picture(path, limits)
 
 
 def is_song(path: Path) -> bool:
@@ -81,13 +61,7 @@ def is_song(path: Path) -> bool:
 
 def check_kind(path: Path, limits: Limits) -> None:
     """Raise `MediaError` unless a file begins as a film, song or picture does and is not too large."""
-    if not path.is_file():
-        raise MediaError(f"{path}: there is no such file; the studio takes single files")
-    size = path.stat().st_size
-    if size == 0:
-        raise MediaError(f"{path.name}: the file is empty")
-    if size > limits.size:
-        raise MediaError(f"{path.name}: {size / 1e9:.1f} GB is too large; the studio takes {limits.size / 1e9:.1f} GB")
+    check_size(path, limits.size)
     with path.open("rb") as file:
         head = file.read(_TRANSPORT_PACKETS[-1] + 5)
         if head.startswith(b"ID3"):  # what follows it decides: ffmpeg looks there, too

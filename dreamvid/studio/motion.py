@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from dreamvid.errors import SettingsError
+from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.media import open_reader
-from dreamvid.render.job import Job, render_job
-from dreamvid.settings import make_settings
-from dreamvid.studio.command import essential
+from dreamvid.studio.command import command_words, essential
 from dreamvid.studio.preview import DRAFT_SIDE, Previewer
+from dreamvid.studio.processes import complaint, keep_last, start_render, stop
 from dreamvid.studio.session import Session
+from dreamvid.studio.turns import NoLongerWantedError
 
 FRAMES = 12
+_LONGEST = 180.0  # seconds
+_LOOK_EVERY = 0.2  # seconds
 
 
-def render_motion(session: Session, previewer: Previewer) -> Path:
+def render_motion(session: Session, previewer: Previewer, is_wanted: Callable[[], bool] = lambda: True) -> Path:
     """Render 12 frames around the playhead, as they will be but small; return an animated WebP of them.
 
-    Raises `SettingsError` for a picture, which does not move, and whatever a render raises.
+    They are rendered by a process, which ends where nobody wants them any more (`NoLongerWantedError`) or after three
+    minutes. Raises `SettingsError` for a picture, which does not move, and `DreamvidError` with what the render said.
     """
     source = session.source
     if source is None or source.rate is None:
@@ -31,17 +39,58 @@ def render_motion(session: Session, previewer: Previewer) -> Path:
     part = {"start": str(first / source.rate), "frames": str(FRAMES), "max-size": str(DRAFT_SIDE), "codec": "ffv1"}
     unset = {"end", "size", "shots", "rate", "crf", "bit-depth", "report"}
     given = {key: value for key, value in essential(session.given).items() if key not in unset}
-    settings = make_settings(given, part, {"sidecar": False, "audio": "none"})
+    settings = session.settings
     if settings.model == "auto":  # which of the two it is, is known by now
-        settings = settings.model_copy(update={"model": previewer.model(settings)})
+        given["model"] = previewer.model(settings)
+    words = command_words(str(source.path), given | part | {"sidecar": False, "audio": "none"})
     folder = Path(tempfile.mkdtemp(dir=session.made))
-    film = folder / "motion.mkv"
-    for _ in render_job(Job(source.path, film, settings)):
-        pass
+    try:
+        film = folder / "motion.mkv"
+        _run(words, film, is_wanted)
+        moving = session.made / "motion.webp"
+        _animate(film, moving, round(1000 / float(source.rate)))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return moving
+
+
+def _run(words: Sequence[str], film: Path, is_wanted: Callable[[], bool]) -> None:
+    end = time.monotonic() + _LONGEST
+    process = start_render(words, film)
+    said: list[str] = []
+    heard: list[str] = []
+    threads = [
+        threading.Thread(target=keep_last, args=(pipe, lines), daemon=True)
+        for pipe, lines in ((process.stdout, heard), (process.stderr, said))
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        while True:
+            try:
+                code = process.wait(_LOOK_EVERY)
+                break
+            except subprocess.TimeoutExpired:
+                if not is_wanted():
+                    raise NoLongerWantedError from None
+                if time.monotonic() > end:
+                    raise DreamvidError(
+                        f"{FRAMES} frames of this take more than {_LONGEST / 60:.0f} minutes; use fewer --iterations "
+                        "for looking, or Render"
+                    ) from None
+    finally:
+        stop(process, patience=2.0)
+        for thread in threads:
+            thread.join()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    if code:
+        raise DreamvidError(complaint(said, code))
+
+
+def _animate(film: Path, moving: Path, duration: int) -> None:
+    """Write the frames of a film as an animated picture; `duration` of each in milliseconds."""
     with open_reader(film) as reader:
         pictures = [Image.fromarray(np.round(frame[..., :3] * 255).astype(np.uint8)) for frame in reader]
-    moving = folder / "motion.webp"
-    duration = round(1000 / float(source.rate))
     pictures[0].save(moving, save_all=True, append_images=pictures[1:], duration=duration, loop=0, quality=85)
-    film.unlink()
-    return moving

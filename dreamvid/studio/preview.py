@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +20,16 @@ from dreamvid.media import resize_image
 from dreamvid.media.still import quantise
 from dreamvid.models import LayerInfo
 from dreamvid.notices import Said
-from dreamvid.render.dreamers import Aim, Networks, load_aims, load_networks, make_dreamer, make_look
+from dreamvid.render.dreamers import Aim, Networks, has_loaded, load_aims, load_networks, make_dreamer, make_look
 from dreamvid.render.explore import respond, which_layers
 from dreamvid.render.frames import Frame, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan
 from dreamvid.render.still import finish, level_still
 from dreamvid.render.still_frame import Still, find_still
-from dreamvid.render.still_plan import Sounds, plan_still
+from dreamvid.render.still_plan import Sounds, hear_still, plan_still
 from dreamvid.settings import Settings
+from dreamvid.studio.listening import HEARING
+from dreamvid.studio.turns import NoLongerWantedError, Turn, Turns
 from dreamvid.values import LayerTarget
 
 Pixels = npt.NDArray[np.uint8]
@@ -35,7 +38,8 @@ Pixels = npt.NDArray[np.uint8]
 DRAFT_SIDE, SHOWN_SIDE, CELL_SIDE = 256, 432, 176  # px, the longer sides
 _HASTE, _CELL_HASTE = 3, 2  # a draft takes a third of the steps
 _LONGEST_FAREWELL = 20.0  # seconds
-_DREAMERS_KEPT, _STILLS_KEPT = 6, 48
+_LOOKING = 3  # frames that are read at a time: a large one takes a gigabyte
+_DREAMERS_KEPT, _STILLS_KEPT, _NETWORKS_KEPT, _SOUNDS_KEPT = 6, 48, 6, 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,31 +58,38 @@ class Previewer:
     def __init__(self, device: str = "auto") -> None:
         self._device = device
         self._machine: Machine | None = None
-        self._networks: Networks = {}
+        self._networks: Networks = OrderedDict()
         self._dreamers: OrderedDict[tuple[object, ...], Dreamer] = OrderedDict()
         self._stills: OrderedDict[tuple[object, ...], Still] = OrderedDict()
-        self._sounds: dict[tuple[object, ...], Sounds] = {}
-        self._lock = threading.Lock()
-        self._looking = threading.Lock()
+        self._sounds: OrderedDict[tuple[object, ...], Sounds] = OrderedDict()
+        self._turns = Turns()  # at the networks
+        self._looking = threading.BoundedSemaphore(_LOOKING)
         self._loading = threading.Lock()
+        self._books = threading.Lock()
 
     def load(self, settings: Settings) -> Iterator[Said]:
         """Load the networks that `settings` name, and tell of what is downloaded. Raises `ModelError`."""
+        if has_loaded(settings, self._networks):  # nobody waits for what somebody else downloads
+            return
         with self._loading:
             yield from load_networks(settings, self._networks)
+            _keep_latest(self._networks, _NETWORKS_KEPT)
 
     def look_at(self, source: Path, settings: Settings, index: int, rate: Fraction | None, side: int) -> Still:
         """Frame `index` of a source of that rate (None: a picture), its longer side `side` pixels. `MediaError`."""
         key = (source, index, side, settings.size, settings.tonemap, settings.deinterlace)
+        with self._books:
+            if key in self._stills:
+                self._stills.move_to_end(key)
+                return self._stills[key]
+        at = None if rate is None else index / rate
+        plain = Settings(size=settings.size, tonemap=settings.tonemap, deinterlace=settings.deinterlace)
         with self._looking:
-            if key not in self._stills:
-                at = None if rate is None else index / rate
-                plain = Settings(size=settings.size, tonemap=settings.tonemap, deinterlace=settings.deinterlace)
-                self._stills[key] = find_still(source, plain, at, side)
-            self._stills.move_to_end(key)
-            while len(self._stills) > _STILLS_KEPT:
-                self._stills.popitem(last=False)
-            return self._stills[key]
+            still = find_still(source, plain, at, side)
+        with self._books:
+            self._stills[key] = still
+            _keep_latest(self._stills, _STILLS_KEPT)
+        return still
 
     def show(
         self, look_at: Callable[[int], Still], settings: Settings, is_wanted: Callable[[], bool] = lambda: True
@@ -88,22 +99,23 @@ class Previewer:
         `look_at` gives the frame with so many pixels on its longer side. Raises what the command line would.
         """
         still = look_at(SHOWN_SIDE)
+        self._hear(still, settings)
         before = quantise_frame(still.frame)
-        for side, haste, stage in ((DRAFT_SIDE, _HASTE, "draft"), (SHOWN_SIDE, 1, "preview")):
-            steps = self._dream(look_at(side), settings, haste)
-            while is_wanted():
-                with self._lock:
-                    if not is_wanted():
-                        return
-                    picture = next(steps, None)
-                if picture is None:
+        turn = self._turns.turn(is_wanted)
+        try:
+            for side, haste, stage in ((DRAFT_SIDE, _HASTE, "draft"), (SHOWN_SIDE, 1, "preview")):
+                steps = self._dream(look_at(side), settings, haste, turn)
+                while True:
+                    with turn:
+                        picture = next(steps, None)
+                    if picture is None:
+                        break
+                    large = resize_image(picture, still.size[1], still.size[0])
+                    yield Shown(before, quantise_frame(large), stage)
+                if max(still.size) <= DRAFT_SIDE and haste == 1:
                     break
-                large = resize_image(picture, still.size[1], still.size[0])
-                yield Shown(before, quantise_frame(large), stage)
-            else:
-                return
-            if max(still.size) <= DRAFT_SIDE and haste == 1:
-                break
+        except NoLongerWantedError:
+            return
         yield Shown(before, quantise_frame(large), "preview", is_final=True)
 
     def close(self) -> None:
@@ -111,13 +123,16 @@ class Previewer:
 
         A program that ends while one of its threads is inside of torch is aborted by the system.
         """
-        for lock in (self._looking, self._lock):
-            lock.acquire(timeout=_LONGEST_FAREWELL)  # and is never given back
+        for _ in range(_LOOKING):
+            self._looking.acquire(timeout=_LONGEST_FAREWELL / _LOOKING)  # and is never given back
+        self._turns.close(_LONGEST_FAREWELL)
 
-    def cell(self, still: Still, settings: Settings) -> Pixels:
-        """A small dream for a gallery, with half the steps."""
-        with self._lock:
-            *_, picture = self._dream(still, settings, _CELL_HASTE)
+    def cell(self, still: Still, settings: Settings, is_wanted: Callable[[], bool] = lambda: True) -> Pixels:
+        """A small dream for a gallery, with half the steps. Raises `NoLongerWantedError` besides."""
+        self._load(settings)
+        self._hear(still, settings)
+        with self._turns.turn(is_wanted) as turn:
+            *_, picture = self._dream(still, settings, _CELL_HASTE, turn)
         return quantise_frame(picture)
 
     def layers_worth_a_look(self, settings: Settings) -> tuple[str, ...]:
@@ -135,7 +150,7 @@ class Previewer:
     def rank_channels(self, still: Still, settings: Settings, count: int) -> list[LayerTarget]:
         """The channels of the first layer that the frame excites most, each as a layer of its own."""
         aim = self._main(settings, settings.layer[:1] if settings.layer else None)[0]
-        with self._lock:
+        with self._turns.turn():
             ratios = respond(aim.network, aim.tap, still.frame)
         name = settings.layer[0].name if settings.layer else aim.tap
         best = ratios.argsort(descending=True, stable=True)[:count].tolist()
@@ -154,12 +169,34 @@ class Previewer:
         return self._aims(settings.model_copy(update={"layer": layers, "class_": None}))
 
     def _aims(self, settings: Settings) -> list[Aim]:
-        with self._lock:
-            return load_aims(settings, networks=self._networks)
+        self._load(settings)
+        return load_aims(settings, networks=self._networks)
 
-    def _dream(self, still: Still, settings: Settings, haste: int) -> Iterator[Frame]:
-        """What the frame's dream has come to after each octave, with so many times fewer steps. Holds no lock."""
-        plan = self._plan(still, settings)
+    def _load(self, settings: Settings) -> None:
+        for _ in self.load(settings):
+            pass
+
+    def _hear(self, still: Still, settings: Settings) -> None:
+        """Listen to what the settings react to, once; nobody who hears nothing waits for somebody who does."""
+        sounds = self._sounds_of(still, settings)
+        if settings.needs_sound and settings.needs_sound not in sounds:
+            with HEARING:
+                hear_still(still, settings, sounds)
+
+    def _sounds_of(self, still: Still, settings: Settings) -> Sounds:
+        heard = (still.source, settings.react, settings.attack, settings.release, settings.offset, settings.bpm)
+        with self._books:
+            sounds = self._sounds.setdefault(heard, {})
+            self._sounds.move_to_end(heard)
+            _keep_latest(self._sounds, _SOUNDS_KEPT)
+            return sounds
+
+    def _dream(self, still: Still, settings: Settings, haste: int, turn: Turn) -> Iterator[Frame]:
+        """What the frame's dream has come to after each octave, with so many times fewer steps.
+
+        To be gone through within the turn, which it gives to others between its steps.
+        """
+        plan = self._plan(still, settings, turn)
         machine = self._on()
         raw = to_tensor(still.frame, machine.device)
         dreamer = _fit(plan.dreamer, still.size)
@@ -167,7 +204,7 @@ class Previewer:
         for dream in dreamer.dream_by_octaves(raw, iterations=iterations):
             yield to_frame(finish(raw, plan.gain * level_still(dream, raw, plan), plan))
 
-    def _plan(self, still: Still, settings: Settings) -> FramePlan[Settings]:
+    def _plan(self, still: Still, settings: Settings, turn: Turn) -> FramePlan[Settings]:
         machine = self._on()
         aims = load_aims(settings, networks=self._networks)
         settings = settings.for_model(aims[0].network.spec.look)
@@ -175,17 +212,20 @@ class Previewer:
         if taps not in self._dreamers:
             self._dreamers[taps] = make_dreamer(aims, settings, machine)
         self._dreamers.move_to_end(taps)
-        while len(self._dreamers) > _DREAMERS_KEPT:
-            self._dreamers.popitem(last=False)
         dreamer = self._dreamers[taps].with_look(make_look(settings, [aim.target for aim in aims]))
-        heard = (still.source, settings.react, settings.attack, settings.release, settings.offset, settings.bpm)
-        sounds = self._sounds.setdefault(heard, {})
-        return plan_still(still, dreamer, settings, [aim.layer for aim in aims], sounds)
+        _keep_latest(self._dreamers, _DREAMERS_KEPT)
+        sounds = self._sounds_of(still, settings)
+        return plan_still(still, dreamer.pausing(turn.pass_on), settings, [aim.layer for aim in aims], sounds)
 
     def _on(self) -> Machine:
         if self._machine is None:
             self._machine = choose_machine(self._device)
         return self._machine
+
+
+def _keep_latest(kept: MutableMapping[Any, Any], count: int) -> None:
+    while len(kept) > count:
+        kept.pop(next(iter(kept)), None)
 
 
 def _fit(dreamer: Dreamer, size: tuple[int, int]) -> Dreamer:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import hmac
 import os
+import socket
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,29 +16,27 @@ from typing import Any
 # Read when gradio is loaded: nothing is sent anywhere.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["GRADIO_RUN_HISTORY"] = "False"
 
 from starlette.middleware import Middleware
 
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.settings import Settings
 from dreamvid.studio.controls import list_controls
-from dreamvid.studio.guard import Limits, check_host, check_upload
-from dreamvid.studio.handlers import Handlers
+from dreamvid.studio.door import Door
+from dreamvid.studio.guard import check_host, check_upload, is_local
+from dreamvid.studio.limits import Limits
 from dreamvid.studio.page import build_page
+from dreamvid.studio.preview import Previewer
 from dreamvid.studio.queue import RenderQueue
+from dreamvid.studio.session import Source
+from dreamvid.studio.sessions import Sessions
+from dreamvid.studio.studio import Studio
 from dreamvid.studio.style import CSS, DARK, make_theme
+from dreamvid.studio.uploads import Uploads
 
-_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
-    "worker-src 'self' blob:; frame-ancestors 'none'; form-action 'self'; base-uri 'self'"
-)
-_HEADERS = (
-    (b"content-security-policy", _POLICY.encode()),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-)
-_FORGET_EVERY, _FORGET_AFTER = 600, 3600  # seconds, of pictures that were shown
+_FORGET_EVERY, _FORGET_AFTER = 60, 900  # seconds, of pictures that were shown
+_MOST_EVENTS, _MOST_THREADS, _MOST_STATES = 500, 100, 500
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Place:
 
     Attributes:
         films: the folder that finished films go into.
+        names: what it is called besides its host, as behind a proxy.
         password: what is asked for, under any name; None: nothing is.
         port: None: the first free one from 7860 on.
     """
@@ -55,6 +55,7 @@ class Place:
     host: str = "127.0.0.1"
     port: int | None = None
     password: str | None = None
+    names: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
 
@@ -65,35 +66,45 @@ def open_studio(place: Place) -> Iterator[str]:
     Raises `SettingsError` where others could reach it without a password, `MediaError` for a clip that cannot be used.
     """
     check_host(place.host, place.password)
+    first = None if place.clip is None else Source(place.clip, str(place.clip), check_upload(place.clip, place.limits))
     with tempfile.TemporaryDirectory(prefix="dreamvid-studio-") as name:
         folder = Path(name)
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "page")
-        for part in ("handed", "made"):
+        for part in ("page", "handed", "made"):
             (folder / part).mkdir()
-        queue = RenderQueue(place.films)
-        handlers = Handlers(folder, queue, list_controls(), place.clip, place.limits)
-        page = build_page(handlers)
+        uploads = Uploads(folder / "page", folder / "handed", place.limits.total)
+        queue = RenderQueue(place.films, uploads.release)
+        sessions = Sessions(uploads, folder / "made", first, place.limits)
+        studio = Studio(sessions, uploads, Previewer(), queue, list_controls())
+        page = build_page(studio)
         page.delete_cache = (_FORGET_EVERY, _FORGET_AFTER)
         try:
-            if place.clip is not None:
-                check_upload(place.clip, place.limits)
-            options = _launch_options(place, folder / "handed")
+            options = _launch_options(place, folder, uploads)
             try:
-                _, url, _ = page.queue(default_concurrency_limit=None).launch(**options)
+                _, url, _ = page.queue(default_concurrency_limit=None, max_size=_MOST_EVENTS).launch(**options)
             except OSError as error:  # whose text is gradio's, about its own variables
                 raise SettingsError(
                     f"{place.host}{f':{place.port}' if place.port else ''} cannot be served on, or is in use; "
                     "choose another --port"
                 ) from error
-            threading.Thread(target=_warm_up, args=(handlers,), daemon=True).start()
+            threading.Thread(target=_warm_up, args=(studio,), daemon=True).start()
             yield url
         finally:
             queue.close()
             page.close(verbose=False)
-            handlers.close()
+            studio.close()
 
 
-def _launch_options(place: Place, handed: Path) -> dict[str, Any]:
+def _launch_options(place: Place, folder: Path, uploads: Uploads) -> dict[str, Any]:
+    door = Middleware(
+        Door,
+        names=(place.host, socket.gethostname(), f"{socket.gethostname()}.local"),
+        own=place.names,
+        is_open=not is_local(place.host),
+        uploads=uploads,
+        arrived=folder / "page",
+        largest=place.limits.size,
+    )
     return {
         "server_name": place.host,
         "server_port": place.port,
@@ -101,19 +112,20 @@ def _launch_options(place: Place, handed: Path) -> dict[str, Any]:
         "quiet": True,
         "prevent_thread_lock": True,
         "auth": None if place.password is None else _asks_for(place.password),
-        "allowed_paths": [str(place.films.resolve())],
-        "blocked_paths": [str(handed)],
+        "blocked_paths": [str(folder / "handed")],
         "max_file_size": place.limits.size,
         "ssr_mode": False,
         "pwa": False,
         "mcp_server": False,
         "enable_monitoring": False,
         "footer_links": [],
-        "show_error": False,
+        "show_error": True,
+        "max_threads": _MOST_THREADS,
+        "state_session_capacity": _MOST_STATES,
         "theme": make_theme(),
         "css": CSS,
         "head": DARK,
-        "app_kwargs": {"middleware": [Middleware(_KeepsToItself)], "docs_url": None, "redoc_url": None},
+        "app_kwargs": {"middleware": [door], "docs_url": None, "redoc_url": None},
     }
 
 
@@ -124,22 +136,7 @@ def _asks_for(password: str) -> Callable[[str, str], bool]:
     return is_right
 
 
-def _warm_up(handlers: Handlers) -> None:
+def _warm_up(studio: Studio) -> None:
     """Load the network while somebody chooses a clip."""
     with contextlib.suppress(DreamvidError):  # whoever dreams is told
-        handlers.previewer.model(Settings())
-
-
-class _KeepsToItself:
-    """Tells browsers to load nothing from elsewhere; gradio's page would ask for fonts and a script."""
-
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
-        self._app = app
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        async def send_with_policy(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
-            await send(message)
-
-        await self._app(scope, receive, send_with_policy if scope["type"] == "http" else send)
+        studio.previewer.model(Settings())

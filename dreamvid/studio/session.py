@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import shutil
 import threading
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dreamvid.audio import analyse_sound
-from dreamvid.errors import MediaError, SettingsError
+from dreamvid.errors import DreamvidError, MediaError, SettingsError
 from dreamvid.media import ClipInfo, default_output
 from dreamvid.recipe import Recipe, read_look, write_recipe
-from dreamvid.render.shots import gather_shots, watch_cuts
 from dreamvid.render.still_frame import Still
 from dreamvid.settings import (
     ConditioningSettings,
@@ -30,9 +28,12 @@ from dreamvid.settings import (
 )
 from dreamvid.studio.command import command_words, essential, show_command
 from dreamvid.studio.controls import FILES, Control
-from dreamvid.studio.guard import Limits, check_files, check_kind, check_upload, is_song
+from dreamvid.studio.guard import check_files, check_kind, check_upload, is_song
+from dreamvid.studio.limits import Limits, check_film, check_picture, check_size, check_sound, check_weights
+from dreamvid.studio.listening import Listener
 from dreamvid.studio.preview import Previewer
 from dreamvid.studio.timeline import Track
+from dreamvid.studio.uploads import Uploads
 
 _STYLE = (LookSettings, ConditioningSettings, MotionSettings)
 STYLE_KEYS = frozenset(key_of(name) for group in _STYLE for name in group.model_fields)
@@ -67,10 +68,11 @@ class Source:
 class Session:
     """One page that somebody looks at. Its methods raise `DreamvidError` and then have changed nothing."""
 
-    folder: Path
-    """For what is handed in, which nobody can fetch; it goes with the studio."""
-    made: Path | None = None
-    """For what is made to be fetched; None: wherever temporary files go."""
+    key: str
+    """Nobody else's."""
+    uploads: Uploads
+    made: Path
+    """A folder for what is made to be fetched."""
     limits: Limits = field(default_factory=Limits)
     source: Source | None = None
     frame: int = 0
@@ -86,9 +88,14 @@ class Session:
     """What the page's controls hold, by key, where it is not what they began with."""
     problem: str = ""
     """What could not be done, until the next picture says so."""
+    seen: float = field(default_factory=time.monotonic)
+    """When somebody was there last."""
+    has_left: bool = False
+    """Whether the page was closed; it may come back."""
     _history: list[dict[str, Any]] = field(default_factory=list)
-    _tracks: dict[Path, Track] = field(default_factory=dict)
+    _listener: Listener = field(default_factory=Listener)
     _ticket: int = 0
+    _motion_ticket: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def new_ticket(self) -> int:
@@ -101,11 +108,33 @@ class Session:
         """Whether no newer request has come."""
         return ticket == self._ticket
 
+    def new_motion_ticket(self) -> int:
+        """The same for frames in motion, which do not depend on what is looked at meanwhile."""
+        with self._lock:
+            self._motion_ticket += 1
+            return self._motion_ticket
+
+    def is_motion_wanted(self, ticket: int) -> bool:
+        """Whether the page is there, and has not asked for others."""
+        return ticket == self._motion_ticket and not self.has_left
+
+    def leave(self) -> None:
+        """The page was closed: nothing is wanted any more."""
+        self.has_left = True
+        self.new_ticket()
+
+    def close(self) -> None:
+        """Nobody comes back: what was handed in and made goes, as far as no render needs it."""
+        self.leave()
+        self.uploads.release(self.key)
+        shutil.rmtree(self.made, ignore_errors=True)
+
     @property
     def settings(self) -> Settings:
         """What is set, checked. Raises `SettingsError`."""
         settings = make_settings(essential(self.given))
         check_files(settings, {Path(path) for path in self.names})
+        check_film(settings, self.source.info if self.source else None, self.limits)
         return settings
 
     def recipe(self) -> Recipe:
@@ -119,8 +148,14 @@ class Session:
     def words(self) -> list[str]:
         """What follows `dreamvid` to render this here. Raises `SettingsError` where there is nothing to render."""
         source = self._need_source()
-        check_files(self.settings, {Path(path) for path in self.names})
+        self.settings  # noqa: B018 - which are checked
         return command_words(str(source.path), self.given)
+
+    def files(self) -> list[Path]:
+        """What has to stay for `words` to work."""
+        settings = self.settings
+        named = [value for name in FILES if (value := getattr(settings, name)) is not None]
+        return [self._need_source().path, *named]
 
     def output_name(self) -> str:
         """What the film is to be called."""
@@ -138,12 +173,25 @@ class Session:
         """
         check_kind(path, self.limits)
         if is_song(path):
+            check_sound(path, self.limits)
             return self._follow(path, name or path.name)
-        info = check_upload(path, self.limits)
-        self.source = Source(path, name or path.name, info)
-        self.names[str(path)] = self.source.name
-        self.frame = self.source.frames // 2 if info.rate else 0
+        self.look_at(Source(path, name or path.name, check_upload(path, self.limits)))
         return ""
+
+    def look_at(self, source: Source) -> None:
+        """Take a clip or picture that was looked into already."""
+        self.source = source
+        self.names[str(source.path)] = source.name
+        self.frame = source.frames // 2 if source.rate else 0
+
+    def open_upload(self, upload: Path) -> str:
+        """Take what was handed in, as `open` does, and keep it."""
+        kept = self.uploads.keep(upload, self.key)
+        try:
+            return self.open(kept, upload.name)
+        except DreamvidError:
+            self.uploads.drop(kept, self.key)
+            raise
 
     def _follow(self, song: Path, name: str) -> str:
         changed = self.given | {"react": str(song)}
@@ -153,30 +201,34 @@ class Session:
         driven = f"{name} now drives rms, bass, mid, high, onset and beat: use them under Timeline"
         return driven if self.source is not None else f"{driven}; drop in a clip or a picture, too"
 
-    def keep(self, upload: Path) -> Path:
-        """Move a file that was handed in to where nobody clears it away, under its own name."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        kept = folder / upload.name
-        try:
-            os.link(upload, kept)
-        except OSError:  # another disk
-            kept.write_bytes(upload.read_bytes())
-        return kept
-
     def set(self, control: Control, value: Any) -> None:
         """Set one thing, as its control holds it; a file is the path of what was handed in. `DreamvidError`."""
         text = control.text(value)
-        changed = {key: old for key, old in self.given.items() if key != control.key}
-        names = {}
         if text is not None and control.kind == "file":
-            path = Path(text)
-            if control.name == "weights":
-                if path.suffix.lower() not in _WEIGHTS:
-                    raise MediaError(f"{path.name}: weights are {' or '.join(_WEIGHTS)} files")
+            kept = self._keep_checked(control, Path(text))
+            try:
+                self._set(control, str(kept), {str(kept): kept.name})
+            except DreamvidError:
+                self.uploads.drop(kept, self.key)
+                raise
+        else:
+            self._set(control, text, {})
+
+    def _keep_checked(self, control: Control, upload: Path) -> Path:
+        if control.name == "weights":
+            if upload.suffix.lower() not in _WEIGHTS:
+                raise MediaError(f"{upload.name}: weights are {' or '.join(_WEIGHTS)} files")
+            check_weights(upload, self.limits)
+        else:
+            check_kind(upload, self.limits)
+            if control.name == "react" or is_song(upload):
+                check_sound(upload, self.limits)
             else:
-                check_kind(path, self.limits)
-            kept = self.keep(path)
-            text, names = str(kept), {str(kept): kept.name}
+                check_picture(upload, self.limits)
+        return self.uploads.keep(upload, self.key)
+
+    def _set(self, control: Control, text: Any, names: Mapping[str, str]) -> None:
+        changed = {key: old for key, old in self.given.items() if key != control.key}
         if text is not None:
             changed[control.key] = text
         self._check(changed, names)
@@ -191,7 +243,9 @@ class Session:
 
     def trial(self, values: Mapping[str, Any], *, anew: Collection[str] = ()) -> Settings:
         """What `merge` would lead to. Raises `SettingsError`."""
-        return make_settings(essential(self._merged(values, anew)))
+        settings = make_settings(essential(self._merged(values, anew)))
+        check_film(settings, self.source.info if self.source else None, self.limits)
+        return settings
 
     def _merged(self, values: Mapping[str, Any], anew: Collection[str]) -> dict[str, Any]:
         kept = {key: value for key, value in self.given.items() if key not in anew}
@@ -203,12 +257,12 @@ class Session:
 
         Those are left out: a look must not make the studio read what nobody gave it. Raises `DreamvidError`.
         """
-        if path.suffix.lower() in (".yaml", ".yml"):
-            values = read_settings_file(path)
+        suffix = path.suffix.lower()
+        if suffix in (".yaml", ".yml", ".json"):
+            check_size(path, self.limits.text)
         else:
-            if path.suffix.lower() != ".json":
-                check_kind(path, self.limits)
-            values = read_look(path, Settings)
+            check_kind(path, self.limits)
+        values = read_settings_file(path) if suffix in (".yaml", ".yml") else read_look(path, Settings)
         values = {key_of(key): value for key, value in values.items()}
         words = {key for key in ("cuts", "audio") if values.get(key) not in (None, "auto", "none", "copy")}
         files = (_FILE_KEYS | words) & {key for key, value in values.items() if value is not None}
@@ -233,7 +287,9 @@ class Session:
             del self._history[:-_HISTORY]
 
     def _check(self, given: Mapping[str, Any], names: Mapping[str, str]) -> None:
-        check_files(make_settings(essential(given)), {Path(path) for path in {**self.names, **names}})
+        settings = make_settings(essential(given))
+        check_files(settings, {Path(path) for path in {**self.names, **names}})
+        check_film(settings, self.source.info if self.source else None, self.limits)
 
     # What is looked at.
 
@@ -248,14 +304,9 @@ class Session:
         if source is None or source.rate is None:
             return None
         react = self.given.get("react")
-        heard = Path(react) if react else source.path if source.info.audio_codecs else None
-        key = source.path / (react or "own").strip("/")
-        if listen and key not in self._tracks:
-            sound = None if heard is None else analyse_sound(heard)
-            shots = gather_shots(watch_cuts(source.path, source.rate, info=source.info))
-            cuts = tuple(shot.first for shot in shots if shot.first)
-            self._tracks[key] = Track(source.frames, source.rate, sound, cuts)
-        return self._tracks.get(key, Track(source.frames, source.rate))
+        is_short = (source.info.duration or 0) <= self.limits.sound
+        heard = Path(react) if react else source.path if source.info.audio_codecs and is_short else None
+        return self._listener.track(source.info, heard, lambda: not self.has_left, listen=listen)
 
     def _need_source(self) -> Source:
         if self.source is None:

@@ -221,3 +221,22 @@ def test_small_octaves_are_left_to_few_threads() -> None:
     finally:
         torch.set_num_threads(before)
     assert seen == [(60 * 90, 1), (120 * 180, 2)]
+
+
+def test_a_dream_pauses_before_each_step_and_may_end_there() -> None:
+    extractor, pauses = TinyExtractor(), 0
+    look = Look(octaves=2, iterations=(2, 105), jitter=4, step=1.0)
+    calls: list[int] = []
+
+    def pause() -> None:
+        nonlocal pauses
+        pauses += 1
+        calls.append(extractor.calls)
+        if pauses > 150:
+            raise InterruptedError
+
+    plain = Dreamer(TinyExtractor(), look).dream(PICTURE)
+    assert torch.equal(Dreamer(extractor, look).pausing(pause).dream(PICTURE), plain)
+    assert set(range(extractor.calls)) <= set(calls)
+    with pytest.raises(InterruptedError):
+        Dreamer(extractor, look).pausing(pause).dream(PICTURE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from PIL import Image
 
 from dreamvid.errors import DreamvidError, MediaError, SettingsError
 from dreamvid.studio.controls import list_controls
-from dreamvid.studio.guard import Limits, check_host, check_kind, check_upload
+from dreamvid.studio.guard import check_host, check_kind, check_upload
+from dreamvid.studio.limits import Limits
 from dreamvid.studio.session import Session
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -62,44 +64,47 @@ def test_songs_with_tags_are_known_by_what_follows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("values", [{"guide": "/etc/hostname"}, {"cuts": "/etc/passwd"}, {"audio": "/etc/passwd"}])
-def test_a_look_cannot_name_files_of_the_server(values: dict[str, str], tmp_path: Path) -> None:
-    session = Session(tmp_path)
+def test_a_look_cannot_name_files_of_the_server(
+    values: dict[str, str], new_session: Callable[..., Session]
+) -> None:
+    session = new_session()
     with pytest.raises(SettingsError, match="was not given to the studio"):
         session.merge(values)
     assert session.given == {}
 
 
-def test_files_that_a_loaded_look_names_are_left_out_and_told(tmp_path: Path) -> None:
+def test_files_that_a_loaded_look_names_are_left_out_and_told(
+    tmp_path: Path, new_session: Callable[..., Session]
+) -> None:
     sidecar = tmp_path / "film.mp4.json"
     recipe = {"strength": "0.5", "guide": "/etc/hostname", "mask": "sky.png", "octaves": "3", "keep-color": "True"}
     sidecar.write_text(json.dumps({"version": "0.1.0", "recipe": recipe}))
-    session = Session(tmp_path, given={"step": "3"})
+    session = new_session(given={"step": "3"})
     assert session.load_look(sidecar) == ["hostname", "sky.png"]
     assert session.command() == "dreamvid INPUT --keep-color --strength 0.5 --octaves 3"
 
 
-def test_a_file_that_is_handed_in_is_kept_under_its_name(tmp_path: Path) -> None:
-    session = Session(tmp_path / "handed")
-    session.folder.mkdir()
+def test_a_file_that_is_handed_in_is_kept_under_its_name(tmp_path: Path, new_session: Callable[..., Session]) -> None:
+    session = new_session()
     session.open(SAMPLES / "journey.mp4")
     session.set(CONTROLS["guide"], str(SAMPLES / "portrait.jpg"))
     assert session.command() == "dreamvid journey.mp4 --guide portrait.jpg"
     assert session.settings.guide is not None
-    assert session.folder in session.settings.guide.parents
+    assert tmp_path / "handed" in session.settings.guide.parents
     session.set(CONTROLS["guide"], None)
     assert session.command() == "dreamvid journey.mp4"
 
 
-def test_what_makes_no_sense_changes_nothing(tmp_path: Path) -> None:
-    session = Session(tmp_path, given={"octaves": "3"})
+def test_what_makes_no_sense_changes_nothing(new_session: Callable[..., Session]) -> None:
+    session = new_session(given={"octaves": "3"})
     for key, value in (("channels", "x"), ("size", "large"), ("iterations", "many")):
         with pytest.raises(DreamvidError, match=f"--{key}"):
             session.set(CONTROLS[key], value)
     assert session.given == {"octaves": "3"}
 
 
-def test_undo_goes_back_step_by_step(tmp_path: Path) -> None:
-    session = Session(tmp_path)
+def test_undo_goes_back_step_by_step(new_session: Callable[..., Session]) -> None:
+    session = new_session()
     session.set(CONTROLS["strength"], 0.5)
     session.set(CONTROLS["octaves"], 3.0)
     assert session.undo()
@@ -131,8 +136,10 @@ def song(folder: Path) -> Path:
     return path
 
 
-def test_a_song_drives_the_look_and_what_is_looked_at_stays(tmp_path: Path) -> None:
-    session = Session(tmp_path)
+def test_a_song_drives_the_look_and_what_is_looked_at_stays(
+    tmp_path: Path, new_session: Callable[..., Session]
+) -> None:
+    session = new_session()
     path = song(tmp_path)
     assert "drop in a clip or a picture, too" in session.open(path, "song.wav")
     assert session.source is None
@@ -144,8 +151,8 @@ def test_a_song_drives_the_look_and_what_is_looked_at_stays(tmp_path: Path) -> N
     assert session.settings.react is None
 
 
-def test_a_film_whose_picture_is_broken_is_no_song(tmp_path: Path) -> None:
+def test_a_film_whose_picture_is_broken_is_no_song(tmp_path: Path, new_session: Callable[..., Session]) -> None:
     path = tmp_path / "cut.mp4"
     path.write_bytes((SAMPLES / "journey.mp4").read_bytes()[:20_000])
     with pytest.raises(MediaError, match=r"cut\.mp4"):
-        Session(tmp_path).open(path)
+        new_session().open(path)

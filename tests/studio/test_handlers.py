@@ -2,49 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 
-from dreamvid.studio.controls import list_controls
-from dreamvid.studio.guard import Limits
+from dreamvid.errors import MediaError
 from dreamvid.studio.handlers import Handlers
-from dreamvid.studio.queue import RenderQueue
+from dreamvid.studio.keys import Keys
+from dreamvid.studio.renders import Renders
+from dreamvid.studio.studio import Studio
+from dreamvid.studio.telling import told
 
 PAGE: Any = SimpleNamespace(session_hash="one")
+SAMPLE = Path(__file__).parents[2] / "samples" / "journey.mp4"
 
 
-@pytest.fixture
-def handlers(tmp_path: Path) -> Iterator[Handlers]:
-    (tmp_path / "handed").mkdir()
-    queue = RenderQueue(tmp_path / "renders")
-    yield Handlers(tmp_path, queue, list_controls(), None, Limits())
-    queue.close()
-
-
-def statuses(handlers: Handlers) -> list[str]:
+def statuses(studio: Studio) -> list[str]:
     """What stands under the picture while it is made anew."""
-    return [status for _, status, _ in handlers.show_again(PAGE)]
+    return [status for _, status, _ in Handlers(studio).show_again(PAGE)]
 
 
-def test_a_problem_stays_while_the_picture_is_made_anew_and_then_goes(handlers: Handlers) -> None:
-    said = handlers.set_schedule("strength", "0.5 + nonsense", PAGE)
+def test_a_problem_stays_while_the_picture_is_made_anew_and_then_goes(studio: Studio) -> None:
+    said = Keys(studio).set_schedule("strength", "0.5 + nonsense", PAGE)
     assert "nonsense" in said
-    assert all("nonsense" in status for status in statuses(handlers))
-    assert not any("nonsense" in status for status in statuses(handlers))
+    assert all("nonsense" in status for status in statuses(studio))
+    assert not any("nonsense" in status for status in statuses(studio))
 
 
-def test_what_is_no_clip_is_said_under_the_picture(handlers: Handlers, tmp_path: Path) -> None:
+def test_what_is_no_clip_is_said_under_the_picture(studio: Studio, tmp_path: Path) -> None:
     (tmp_path / "notes.mp4").write_text("#EXTM3U\n/etc/hostname\n")
     with pytest.warns(UserWarning, match=r"notes\.mp4"):  # gradio's, where there is no page to show it on
-        _, _, said, _ = handlers.open(str(tmp_path / "notes.mp4"), PAGE)
+        _, _, said, _ = Handlers(studio).open(str(tmp_path / "notes.mp4"), PAGE)
     assert "notes.mp4" in said
-    assert all("notes.mp4" in status for status in statuses(handlers))
+    assert all("notes.mp4" in status for status in statuses(studio))
+    assert not any((tmp_path / "handed").iterdir())
 
 
-def test_a_key_without_a_clip_is_a_problem_too(handlers: Handlers) -> None:
-    assert "no time" in handlers.set_key("strength", 1.0, PAGE)[1]
-    assert all("no time" in status for status in statuses(handlers))
+def test_a_key_without_a_clip_is_a_problem_too(studio: Studio) -> None:
+    assert "no time" in Keys(studio).set_key("strength", 1.0, PAGE)[1]
+    assert all("no time" in status for status in statuses(studio))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MediaError("clip.mp4: is damaged"), "clip.mp4: is damaged"),
+        (MemoryError(), "there is too little memory"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (ValueError(), "ValueError"),
+        (MediaError("x" * 10_000), "^.?x{500} ….?$"),
+    ],
+)
+def test_an_error_says_what_it_is(error: Exception, said: str) -> None:
+    @told
+    def call() -> None:
+        raise error
+
+    @told
+    def steps() -> Any:
+        yield 1
+        raise error
+
+    with pytest.raises(gr.Error, match=said):
+        call()
+    with pytest.raises(gr.Error, match=said):
+        list(steps())
+
+
+def test_what_a_page_handed_in_goes_with_it_but_not_what_a_render_needs(studio: Studio, tmp_path: Path) -> None:
+    session = studio.session(PAGE)
+    session.open_upload(SAMPLE)
+    kept = session.files()[0]
+    studio.uploads.hold([kept], "render")
+    session.close()
+    assert kept.exists()
+    studio.uploads.release("render")
+    assert not any((tmp_path / "handed").iterdir())
+
+
+def test_buttons_mean_the_render_that_was_shown_there(studio: Studio) -> None:
+    studio.queue.close()  # nothing runs
+    renders = Renders(studio)
+    first = studio.queue.add("clip", ["x"], "a.mp4")
+    key = renders.renders()[0]
+    second = studio.queue.add("clip", ["x"], "b.mp4")
+    renders.stop_render(key)
+    states = {render.key: render.state for render in studio.queue.renders()}
+    assert states[first.key] == "cancelled"
+    assert states[second.key] != "cancelled"
