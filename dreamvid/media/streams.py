@@ -33,7 +33,6 @@ from dreamvid.media.header import LARGEST_IMAGE
 
 _PACKETS_TRIED = 100  # in search of a frame that can be decoded
 _MICROSECONDS = 1_000_000
-_PROGRESSIVE = 1  # of AVFieldOrder; 0 is unknown, what is above is interlaced
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT
 
 # Code points of ISO/IEC 23091-2, by ffmpeg's names; what is missing here is unknown or reserved.
@@ -192,11 +191,6 @@ def _picture(
     rotation, mirrored = _turn(frame)
     # A track of VP8 or VP9 has its transparency beside the picture, where only the container sees it.
     aside = str(stream.metadata.get("alpha_mode", "")) == "1"
-
-    def tag(name: str, names: dict[int, str]) -> str | None:
-        found = names.get(int(getattr(context, name)))
-        return found if found or frame is None else names.get(int(getattr(frame, name)))
-
     return PictureStream(
         index=stream.index,
         codec=_codec(stream),
@@ -208,12 +202,12 @@ def _picture(
         sample_aspect=stream.sample_aspect_ratio or Fraction(1),
         rotation=rotation,
         mirrored=mirrored,
-        interlaced=int(context.field_order) > _PROGRESSIVE,
+        interlaced=frame is not None and frame.interlaced_frame,
         rates=tuple(Fraction(rate) for rate in (stream.average_rate, stream.base_rate) if rate and rate > 0),
-        matrix=tag("colorspace", _MATRICES),
-        primaries=tag("color_primaries", _PRIMARIES),
-        transfer=tag("color_trc", _TRANSFERS),
-        levels=tag("color_range", _LEVELS),
+        matrix=_MATRICES.get(int(context.colorspace)),
+        primaries=_PRIMARIES.get(int(context.color_primaries)),
+        transfer=_TRANSFERS.get(int(context.color_trc)),
+        levels=_LEVELS.get(int(context.color_range)),
         start=_start(stream, begin),
     )
 
