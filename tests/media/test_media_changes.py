@@ -45,7 +45,7 @@ def test_every_frame_arrives_whatever_changes(tmp_path: Path, change: str) -> No
     assert indices(clip, rate=Fraction(12), start=Fraction(1, 4)) == TWICE[6::2]
 
 
-@pytest.mark.parametrize("change", ["size", "format", "tags"])
+@pytest.mark.parametrize("change", ["size", "smaller", "format", "tags"])
 def test_fields_of_a_stream_that_changes(tmp_path: Path, change: str) -> None:
     interlaced = ("-flags", "+ildct+ilme", "-x264-params", "tff=1")
     clip = transport(tmp_path, CHANGES[change], "-c:v", "libx264", "-crf", "8", "-bf", "2", "-g", "5", *interlaced)
