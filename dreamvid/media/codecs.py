@@ -127,9 +127,16 @@ SUBTITLE_CODECS: dict[str, tuple[str, frozenset[str]]] = {
 
 
 def codec_at_hand(codec: Codec) -> tuple[Codec, str | None]:
-    """Return the codec if this machine can encode with it; else its stand-in, and a line that says why."""
-    if codec.stand_in is None or (problem := _find_problem(codec)) is None:
+    """Return the codec if this machine can encode with it; else its stand-in, and a line that says why.
+
+    Raises MediaError where there is none: not every ffmpeg is built with all encoders.
+    """
+    if (problem := _find_problem(codec)) is None:
         return codec, None
+    if codec.stand_in is None:
+        raise MediaError(
+            f"codec {codec.name} is not in this ffmpeg ({problem}); choose another --codec, or unset IMAGEIO_FFMPEG_EXE"
+        )
     other = CODECS[codec.stand_in]
     return other, f"{codec.name} is not to be had on this machine ({problem}): the processor encodes {other.name}"
 
