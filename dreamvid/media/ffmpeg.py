@@ -10,6 +10,7 @@ import functools
 import os
 import re
 import subprocess
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -122,6 +123,34 @@ def run_ffmpeg(arguments: Sequence[str], *, loglevel: str = "error") -> tuple[in
         env=_environment(),
     )
     return done.returncode, done.stdout, done.stderr.decode("utf-8", "replace")
+
+
+def run_ffmpeg_on(source: Sequence[str], arguments: Sequence[str]) -> tuple[int, bytes, str]:
+    """Run a second ffmpeg with `arguments` on the standard output of a first one with `source`, as `run_ffmpeg` does.
+
+    The exit code is the first one's where that failed. Standard error is that of both.
+    """
+    with tempfile.TemporaryFile() as errors:
+        first = subprocess.Popen(
+            _command(source, "error"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=_environment(),
+        )
+        with first:
+            done = subprocess.run(
+                _command(arguments, "error"),
+                stdin=first.stdout,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                check=False,
+                env=_environment(),
+            )
+            if first.stdout:
+                first.stdout.close()
+        errors.seek(0)
+        return first.returncode or done.returncode, done.stdout, errors.read().decode("utf-8", "replace")
 
 
 class FFmpeg:

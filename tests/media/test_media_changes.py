@@ -5,9 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from media_clips import COUNT, index_of, indexed, indices, make
 
+from dreamvid.audio.decode import SAMPLE_RATE, decode_sound
 from dreamvid.media import open_reader, probe
 
 BT709 = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
@@ -82,3 +84,14 @@ def test_a_clock_that_jumps_is_followed(tmp_path: Path) -> None:
     clip.write_bytes(clip.read_bytes() + (tmp_path / "first.ts").read_bytes())  # back to the first time
     assert indices(clip) == [*TWICE, *range(COUNT)]
     assert indices(clip, start=Fraction(30, 24)) == list(range(6, COUNT))
+
+
+def test_sound_that_changes_stays_in_time(tmp_path: Path) -> None:
+    click = "aevalsrc=exprs=if(between(t\\,0.25\\,0.252)\\,0.9\\,0)|0:s=48000:c=stereo"
+    first = indexed(tmp_path / "first.ts", "-c:a", "pcm_bluray", "-f", "mpegts", sound="anullsrc=r=96000:cl=mono")
+    second = indexed(tmp_path / "second.ts", "-c:a", "pcm_bluray", "-output_ts_offset", "0.5", sound=click)
+    both = tmp_path / "both.ts"
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    samples = decode_sound(both)
+    assert np.abs(samples).argmax() / SAMPLE_RATE == pytest.approx(0.75, abs=0.05)
+    assert len(samples) / SAMPLE_RATE == pytest.approx(1, abs=0.05)
