@@ -146,8 +146,8 @@ def _find_problem(codec: Codec) -> str | None:
     """Try to encode two frames; return why that fails."""
     encoding = codec.encodings[0]
     source = ["-f", "lavfi", "-i", "color=size=320x192:rate=1"]
-    arguments = [*codec.arguments, *encoding.arguments, "-pix_fmt", encoding.pixel_format, "-frames:v", "2", "-f", "null", "-"]
-    code, _, stderr = run_ffmpeg([*source, *arguments])
+    arguments = [*codec.arguments, *encoding.arguments, "-pix_fmt", encoding.pixel_format]
+    code, _, stderr = run_ffmpeg([*source, *arguments, "-frames:v", "2", "-f", "null", "-"])
     return failure_reason(stderr.splitlines()[:1]) if code else None
 
 
