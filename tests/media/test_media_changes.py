@@ -89,7 +89,7 @@ def test_a_clock_that_jumps_is_followed(tmp_path: Path) -> None:
 def test_sound_that_changes_stays_in_time(tmp_path: Path) -> None:
     click = "aevalsrc=exprs=if(between(t\\,0.25\\,0.252)\\,0.9\\,0)|0:s=48000:c=stereo"
     first = indexed(tmp_path / "first.ts", "-c:a", "mp2", sound="anullsrc=r=44100:cl=mono")
-    second = indexed(tmp_path / "second.ts", "-c:a", "mp2", "-output_ts_offset", "0.5", sound=click)
+    second = indexed(tmp_path / "second.ts", "-c:a", "mp2", "-output_ts_offset", "0.5833333", sound=click)
     both = tmp_path / "both.ts"
     both.write_bytes(first.read_bytes() + second.read_bytes())
     samples = decode_sound(both)
