@@ -16,7 +16,7 @@ from typing import Literal
 from dreamvid.errors import MediaError
 from dreamvid.media.color import HDR_TRANSFERS, ColorTags, kept_tags
 from dreamvid.media.ffmpeg import failure_reason, file_url, input_arguments, run_ffmpeg
-from dreamvid.media.header import LARGEST_IMAGE, check_file, is_image, read_header, read_image_metadata
+from dreamvid.media.header import LARGEST_IMAGE, check_file, holds_image, read_header, read_image_metadata
 from dreamvid.media.packets import Timing, read_timing
 from dreamvid.media.streams import Contents, PictureStream, SoundStream, read_contents
 
@@ -62,6 +62,8 @@ class ClipInfo:
     """Whether it says that a frame holds two moments, in alternate lines."""
     first_number: int = 1
     """The number of a sequence's first file."""
+    pictures: int = 1
+    """How many an image file holds; the first is read."""
     first_frame_time: Fraction = field(default=Fraction(0), repr=False)
     """When the first frame is due, on the clock that ffmpeg seeks the picture by."""
     seekable: bool = field(default=False, repr=False)
@@ -108,12 +110,8 @@ def probe(path: Path | str) -> ClipInfo:
     """
     path = Path(path)
     check_file(path)
-    if is_image(path):
-        header = read_header(path)
-        return ClipInfo(
-            path, "still", header.width, header.height, None, None, 1,
-            bit_depth=header.bit_depth, pixel_format=header.mode, has_alpha=header.has_alpha,
-        )  # fmt: skip
+    if holds_image(path):
+        return probe_image(path)
     # Capital V: a cover picture in a sound file is no video.
     arguments = [*input_arguments(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
     _, table, stderr = run_ffmpeg(arguments, loglevel="info")
@@ -128,6 +126,15 @@ def probe(path: Path | str) -> ClipInfo:
     if timing is None or not contents.picture.width * contents.picture.height:
         raise MediaError(f"{path}: the video stream holds no frames; copy or export it again")
     return _clip_info(path, contents, contents.picture, timing, stderr)
+
+
+def probe_image(path: Path) -> ClipInfo:
+    """Return the facts about a still image, even if it is one that moves. Raises MediaError."""
+    header = read_header(path)
+    return ClipInfo(
+        path, "still", header.width, header.height, None, None, 1,
+        bit_depth=header.bit_depth, pixel_format=header.mode, has_alpha=header.has_alpha, pictures=header.pictures,
+    )  # fmt: skip
 
 
 def probe_sound(path: Path | str) -> SoundInfo:
@@ -155,7 +162,7 @@ def read_metadata(path: Path | str) -> dict[str, str]:
     """
     path = Path(path)
     check_file(path)
-    if is_image(path):
+    if holds_image(path):
         return read_image_metadata(path)
     code, output, stderr = run_ffmpeg([*input_arguments(path), "-f", "ffmetadata", "pipe:1"])
     if code:

@@ -17,7 +17,7 @@ from dreamvid.errors import MediaError
 from dreamvid.media.color import BT709, ColorTags, FloatImage, tone_map_filters
 from dreamvid.media.ffmpeg import FFmpeg, cropping_arguments, input_arguments
 from dreamvid.media.header import read_header
-from dreamvid.media.probe import ClipInfo, probe
+from dreamvid.media.probe import ClipInfo, probe, probe_image
 from dreamvid.media.sequence import first_number, list_sequence
 from dreamvid.media.still import fit_size, read_image, resize_image
 
@@ -111,6 +111,11 @@ class ImageReader(Reader):
         super().__init__(info, size, rate, span, alpha=alpha)
         self._paths = paths
         self._tonemap = None if tonemap == AS_CODED else tonemap
+        if info.pictures > 1:
+            self.notices.append(
+                f"{info.path}: holds {info.pictures} pictures in one file, of which the first is read; "
+                "export them as a video, GIF or numbered pictures to dream them all"
+            )
 
     def _read(self) -> Iterator[FloatImage]:
         for path in self._paths[self.first_index : self._end_index]:
@@ -339,9 +344,9 @@ def _seconds(time: Fraction) -> str:
 
 
 def _sequence_info(source: Path, paths: list[Path], rate: Fraction, known: ClipInfo | None) -> ClipInfo:
-    """Return the facts about a sequence; all its images must have one size."""
+    """Return the facts about a sequence: what any of its images has; all must have one size."""
     if known is None:
-        known = probe(paths[0])
+        known = probe_image(paths[0])
         for path in paths[1:]:
             header = read_header(path)
             if (header.width, header.height) != (known.width, known.height):
@@ -349,6 +354,12 @@ def _sequence_info(source: Path, paths: list[Path], rate: Fraction, known: ClipI
                     f"{path}: is {header.width}x{header.height} where {paths[0].name} is {known.width}x{known.height}; "
                     "bring the images to one size"
                 )
+            known = replace(
+                known,
+                has_alpha=known.has_alpha or header.has_alpha,
+                bit_depth=max(known.bit_depth, header.bit_depth),
+                pictures=max(known.pictures, header.pictures),
+            )
     return replace(
         known, path=source, kind="sequence", rate=rate, duration=len(paths) / rate, frame_count=len(paths),
         first_number=first_number(source, paths),

@@ -25,7 +25,7 @@ from dreamvid.motion import FlowMethod, fetch_raft
 from dreamvid.notices import Notice, Said
 from dreamvid.recipe import recipe_tags
 from dreamvid.render.account import Account
-from dreamvid.render.companion import Companion, check_mask
+from dreamvid.render.companion import open_mask
 from dreamvid.render.cutting import Cutting
 from dreamvid.render.dreamers import Networks
 from dreamvid.render.events import Event, Finished, Started
@@ -154,7 +154,9 @@ def open_job(
         (reader.height, reader.width),
         closing,
         governed=is_film,
-        mask=open_mask(settings, reader, closing),
+        mask=open_mask(
+            settings.mask, (reader.width, reader.height), (reader.info.width, reader.info.height), closing
+        ),
         networks=networks,
     )
     if is_film and FlowMethod(settings.flow) is FlowMethod.RAFT:
@@ -284,14 +286,3 @@ def _render_with_journal(
     recorder.finish(Ending(rate, opened.sound, tags, job.overwrite, original_of(reader)))
     journal.remove()
     return recorder.frame_count
-
-
-def open_mask(settings: Settings, reader: Reader, closing: contextlib.ExitStack) -> Companion | None:
-    """The mask, checked, where the settings have one; it is closed by `closing`."""
-    if settings.mask is None:
-        return None
-    mask = closing.enter_context(
-        Companion(settings.mask, size=(reader.width, reader.height), tonemap=settings.tonemap)
-    )
-    check_mask(mask, reader.info.width, reader.info.height)
-    return mask
