@@ -6,8 +6,13 @@ back by the inverse. Its alpha is premultiplied, as the format wants it; in memo
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
+import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,9 @@ from dreamvid.media.color import FloatImage, to_display, to_linear, tone_map
 from dreamvid.media.header import not_an_image
 
 _BRIGHTEST = 65504.0  # of half floats; what infinity is taken for
+_COMPLAINTS = (b"(EXR_ERR_", b"Warning: Exception raised reading")
+_C = ctypes.CDLL(None if os.name == "posix" else "ucrtbase")
+_ONE_AT_A_TIME = threading.Lock()
 _OVER = 1.001  # beyond white by more than rounding
 
 
@@ -85,11 +93,51 @@ def read_exr_metadata(path: Path) -> dict[str, str]:
 @contextmanager
 def _opened(path: Path, *, header_only: bool = False) -> Iterator[Any]:
     try:
-        with OpenEXR.File(str(path), separate_channels=True, header_only=header_only) as file:
+        with _quietly():
+            file = OpenEXR.File(str(path), separate_channels=True, header_only=header_only)
+        with file:
             yield file
     except (RuntimeError, ValueError, TypeError, KeyError, MemoryError, OSError) as error:
         # The library has no error of its own for a damaged file.
         raise not_an_image(path) from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Take what the library writes of a damaged file, dozens of lines, off standard output and error.
+
+    It writes to the descriptors themselves, and there is no telling it not to. What others write meanwhile comes after.
+    """
+    with _ONE_AT_A_TIME, ExitStack() as closing:
+        caught = []
+        _flush()
+        for number in (1, 2):
+            try:
+                kept = os.dup(number)
+            except OSError:  # closed: nothing is seen of it
+                continue
+            file = closing.enter_context(tempfile.TemporaryFile())
+            os.dup2(file.fileno(), number)
+            caught.append((number, kept, file))
+        try:
+            yield
+        finally:
+            _flush()
+            for number, kept, file in caught:
+                os.dup2(kept, number)
+                os.close(kept)
+                file.seek(0)
+                others = [line for line in file if not any(mark in line for mark in _COMPLAINTS)]
+                with suppress(OSError), open(number, "wb", closefd=False) as stream:  # who writes next will see
+                    stream.write(b"".join(others))
+
+
+def _flush() -> None:
+    """Send on what waits to be written, in Python and in the C library: part of it goes either way."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or none at all
+            stream.flush()
+    _C.fflush(None)
 
 
 def _find_part(path: Path, file: Any) -> tuple[Any, dict[str, str]]:
