@@ -6,13 +6,13 @@ back by the inverse. Its alpha is premultiplied, as the format wants it; in memo
 
 from __future__ import annotations
 
-import ctypes
+import io
 import os
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,7 @@ from dreamvid.media.color import FloatImage, to_display, to_linear, tone_map
 from dreamvid.media.header import not_an_image
 
 _BRIGHTEST = 65504.0  # of half floats; what infinity is taken for
-_COMPLAINTS = (b"(EXR_ERR_", b"Warning: Exception raised reading")
-_C = ctypes.CDLL(None if os.name == "posix" else "ucrtbase")
+_COMPLAINTS = ("(EXR_ERR_", "Warning: Exception raised reading")
 _ONE_AT_A_TIME = threading.Lock()
 _OVER = 1.001  # beyond white by more than rounding
 
@@ -104,40 +103,42 @@ def _opened(path: Path, *, header_only: bool = False) -> Iterator[Any]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Take what the library writes of a damaged file, dozens of lines, off standard output and error.
+    """Take what the library says of a damaged file, dozens of lines, off standard output and error.
 
-    It writes to the descriptors themselves, and there is no telling it not to. What others write meanwhile comes after.
+    It prints to the one and writes to the other's descriptor, and there is no telling it not to. What others write
+    meanwhile comes after.
     """
-    with _ONE_AT_A_TIME, ExitStack() as closing:
-        caught = []
-        _flush()
-        for number in (1, 2):
-            try:
-                kept = os.dup(number)
-            except OSError:  # closed: nothing is seen of it
-                continue
-            file = closing.enter_context(tempfile.TemporaryFile())
-            os.dup2(file.fileno(), number)
-            caught.append((number, kept, file))
+    printed = io.StringIO()
+    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as written:
+        kept = _replace_descriptor(2, written.fileno())
         try:
-            yield
+            with redirect_stdout(printed):
+                yield
         finally:
-            _flush()
-            for number, kept, file in caught:
-                os.dup2(kept, number)
+            if kept is not None:
+                os.dup2(kept, 2)
                 os.close(kept)
-                file.seek(0)
-                others = [line for line in file if not any(mark in line for mark in _COMPLAINTS)]
-                with suppress(OSError), open(number, "wb", closefd=False) as stream:  # who writes next will see
-                    stream.write(b"".join(others))
+            written.seek(0)
+            others = _without_complaints(written.read().decode("utf-8", "replace"))
+            with suppress(OSError, ValueError, AttributeError):  # nobody listens any more
+                sys.stdout.write(_without_complaints(printed.getvalue()))
+            with suppress(OSError), open(2, "w", encoding="utf-8", closefd=False) as stream:
+                stream.write(others)
 
 
-def _flush() -> None:
-    """Send on what waits to be written, in Python and in the C library: part of it goes either way."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # closed, or none at all
-            stream.flush()
-    _C.fflush(None)
+def _replace_descriptor(number: int, other: int) -> int | None:
+    """Let a descriptor stand for another file; return a copy of what it was, None where it was closed."""
+    try:
+        kept = os.dup(number)
+    except OSError:
+        return None
+    os.dup2(other, number)
+    return kept
+
+
+def _without_complaints(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if not any(mark in line for mark in _COMPLAINTS))
 
 
 def _find_part(path: Path, file: Any) -> tuple[Any, dict[str, str]]:
