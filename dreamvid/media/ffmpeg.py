@@ -31,6 +31,7 @@ CONTAINERS = (
 )
 _OLDEST, _OLDEST_FORMATS = "7.0", (61, 0)
 _CROPPING_FORMATS = (61, 7)  # of ffmpeg 7.1, which began to crop as the container says
+_LAYER_FORMATS = (63, 0)  # of ffmpeg 9.0
 _TAIL_LINES = 40
 _CONSEQUENCES = (
     "Conversion failed!",
@@ -87,6 +88,11 @@ def _environment() -> dict[str, str]:
     """The surroundings of ffmpeg. Static builds crash when they load the system's tables of character sets, for the
     names of a broadcast's services: they get none to load."""
     return {**os.environ, "GCONV_PATH": os.devnull}
+
+
+def decodes_alpha_layers() -> bool:
+    """Whether this ffmpeg decodes transparency that is a layer of HEVC."""
+    return _formats_version(_find_executable()) >= _LAYER_FORMATS
 
 
 def cropping_arguments() -> list[str]:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from dreamvid.errors import MediaError
 from dreamvid.media.color import HDR_TRANSFERS, ColorTags, kept_tags
-from dreamvid.media.ffmpeg import failure_reason, file_url, input_arguments, run_ffmpeg
+from dreamvid.media.ffmpeg import decodes_alpha_layers, failure_reason, file_url, input_arguments, run_ffmpeg
 from dreamvid.media.header import LARGEST_IMAGE, check_file, holds_image, read_header, read_image_metadata
 from dreamvid.media.packets import Timing, read_timing
 from dreamvid.media.streams import Contents, PictureStream, SoundStream, read_contents
@@ -68,6 +68,8 @@ class ClipInfo:
     """When the first frame is due, on the clock that ffmpeg seeks the picture by."""
     seekable: bool = field(default=False, repr=False)
     """Whether the container finds any frame exactly."""
+    lost_alpha: bool = field(default=False, repr=False)
+    """Whether it has transparency that this ffmpeg does not decode."""
     decoder: str | None = field(default=None, repr=False)
     """The decoder of ffmpeg's that is needed to get all there is; None: the usual one."""
     proprietary: str | None = field(default=None, repr=False)
@@ -195,6 +197,7 @@ def _clip_info(path: Path, contents: Contents, picture: PictureStream, timing: T
         width, height, aspect = height, width, 1 / aspect
     rate, variable = timing.choose_rate(picture.rates)
     length = timing.duration
+    layer = picture.alpha_layer and decodes_alpha_layers()
     count = max(1, int(length * rate + Fraction(1, 2))) if variable else len(timing.ticks)
     return ClipInfo(
         path, "video", width, height, rate, length if variable else count / rate, count,
@@ -203,7 +206,8 @@ def _clip_info(path: Path, contents: Contents, picture: PictureStream, timing: T
         color_space=picture.matrix, color_primaries=picture.primaries, color_transfer=picture.transfer,
         color_range=picture.levels, sample_aspect=aspect,
         audio_codecs=tuple(sound.codec for sound in contents.sounds), subtitle_codecs=contents.subtitles,
-        has_chapters=contents.has_chapters, has_alpha=picture.has_alpha, interlaced=picture.interlaced,
+        has_chapters=contents.has_chapters, has_alpha=picture.has_alpha or layer,
+        lost_alpha=picture.alpha_layer and not layer and not picture.has_alpha, interlaced=picture.interlaced,
         first_frame_time=timing.first,
         seekable=timing.sure and not {"mov", "matroska"}.isdisjoint(contents.containers),
         decoder=_ALPHA_DECODERS.get(picture.codec) if picture.has_alpha else None,

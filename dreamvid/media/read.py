@@ -160,6 +160,11 @@ class VideoReader(Reader):
                 f"{info.path}: is coded for HDR screens ({info.color_transfer}) and would look flat; "
                 "bring it into the usual range with --tonemap hable (or mobius, reinhard, clip)"
             )
+        if info.lost_alpha:
+            self.notices.append(
+                f"{info.path}: its transparency is a layer of HEVC, which this ffmpeg does not decode, and is left "
+                "out; use ffmpeg 9 or newer, or convert it to ProRes 4444"
+            )
         if info.interlaced and not deinterlace:
             self.notices.append(f"{info.path}: is interlaced; --deinterlace takes the combs out of what moves")
 

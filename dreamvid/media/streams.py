@@ -33,6 +33,7 @@ from dreamvid.media.header import LARGEST_IMAGE
 
 _PACKETS_TRIED = 100  # in search of a frame that can be decoded
 _MICROSECONDS = 1_000_000
+_ALPHA_INFO = b"\x4e\x01\xa5"  # the head of an SEI message of HEVC (F.14.2.8) and its type, which says what alpha means
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT
 
 # Code points of ISO/IEC 23091-2, by ffmpeg's names; what is missing here is unknown or reserved.
@@ -81,6 +82,8 @@ class PictureStream:
     pixel_format: str
     bit_depth: int
     has_alpha: bool
+    alpha_layer: bool
+    """Whether its transparency is a layer of HEVC, which not every ffmpeg decodes."""
     sample_aspect: Fraction
     rotation: int
     """Degrees clockwise by which it is turned to be shown, after `mirrored`: 0, 90, 180 or 270."""
@@ -199,6 +202,7 @@ def _picture(
         pixel_format=form.name if form else "",
         bit_depth=min(16, max([8, *(part.bits for part in shown)])),
         has_alpha=aside or (form is not None and (form.has_palette or len(shown) < len(form.components))),
+        alpha_layer=_codec(stream) == "hevc" and _ALPHA_INFO in bytes(context.extradata or b""),
         sample_aspect=stream.sample_aspect_ratio or Fraction(1),
         rotation=rotation,
         mirrored=mirrored,

@@ -179,6 +179,30 @@ def test_alpha_beside_the_picture_is_kept(tmp_path: Path, codec: str, suffix: st
         assert next(reader).shape == (48, 64, 3)
 
 
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+@pytest.mark.parametrize("decodes", [True, False])
+def test_alpha_in_a_layer_is_kept_or_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, decodes: bool
+) -> None:
+    source = "color=red:s=64x48,format=rgba,geq=r=200:g=40:b=40:a=if(lt(X\\,32)\\,255\\,64),format=yuva420p"
+    clip = make(
+        tmp_path / f"x{suffix}", "-f", "lavfi", "-i", source, "-frames:v", "3", "-c:v", "libx265", "-pix_fmt", "yuva420p",
+        "-x265-params", "log-level=none", "-crf", "8",
+    )  # fmt: skip
+    if not decodes:
+        monkeypatch.setattr("dreamvid.media.ffmpeg._LAYER_FORMATS", (999, 0))
+    with open_reader(clip, alpha=True) as reader:
+        frame = next(reader)
+    if decodes:
+        assert reader.notices == []
+        assert abs(float(frame[:, :24, 3].mean()) - 1) < 0.05
+        assert abs(float(frame[:, 40:, 3].mean()) - 64 / 255) < 0.05
+    else:
+        (notice,) = reader.notices
+        assert "layer of HEVC" in notice
+        assert frame.shape == (48, 64, 3)
+
+
 @pytest.mark.parametrize(("profile", "compatible", "told"), [(5, 0, True), (8, 1, False), (8, 4, False)])
 def test_dolby_vision_that_nothing_else_reads_is_refused(
     tmp_path: Path, profile: int, compatible: int, told: bool
