@@ -186,8 +186,8 @@ def test_alpha_in_a_layer_is_kept_or_told(
 ) -> None:
     source = "color=red:s=64x48,format=rgba,geq=r=200:g=40:b=40:a=if(lt(X\\,32)\\,255\\,64),format=yuva420p"
     clip = make(
-        tmp_path / f"x{suffix}", "-f", "lavfi", "-i", source, "-frames:v", "3", "-c:v", "libx265", "-pix_fmt", "yuva420p",
-        "-x265-params", "log-level=none", "-crf", "8",
+        tmp_path / f"x{suffix}", "-f", "lavfi", "-i", source, "-frames:v", "3", "-c:v", "libx265",
+        "-pix_fmt", "yuva420p", "-x265-params", "log-level=none", "-crf", "8",
     )  # fmt: skip
     if not decodes:
         monkeypatch.setattr("dreamvid.media.ffmpeg._LAYER_FORMATS", (999, 0))
