@@ -59,6 +59,24 @@ def test_fields_of_a_stream_that_changes(tmp_path: Path, change: str) -> None:
         assert reader.warnings == []
 
 
+@pytest.mark.parametrize("second", ["size", "tags"])
+def test_tone_curves_take_a_change(tmp_path: Path, second: str) -> None:
+    light = "format=yuv420p10le,setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084:range=tv"
+    ten_bits = {"pixel_format": "yuv420p10le", "filters": light}
+    first = indexed(tmp_path / "first.ts", **ten_bits)
+    change = ten_bits | {"size": "32x16"} if second == "size" else CHANGES["tags"]
+    other = indexed(tmp_path / "second.ts", "-output_ts_offset", "0.5833333", **change)
+    clip = tmp_path / "both.ts"
+    clip.write_bytes(first.read_bytes() + other.read_bytes())
+    for start in (0, 7):
+        with open_reader(clip, start=Fraction(start, 24), tonemap="hable") as reader:
+            frames = list(reader)
+        assert len(frames) == 24 - start
+        assert reader.warnings == []
+        assert np.diff([frame.mean() for frame in frames[: COUNT - start]]).min() > 0
+        assert np.diff([frame.mean() for frame in frames[COUNT - start :]]).min() > 0
+
+
 def test_a_frame_held_before_a_change_is_held_as_long(tmp_path: Path) -> None:
     pieces = []
     # Frames 0 to 7 at 24 a second, of which the last is held for eight; then 0 to 11 in another size.
