@@ -29,6 +29,7 @@ READABLE_SUFFIXES = IMAGE_SUFFIXES | frozenset(
 LARGEST_IMAGE = 2**28
 """Pixels: what is larger is taken for damaged, and not for gigabytes of picture."""
 
+_HDR_CODES = {16: "PQ", 18: "HLG"}  # transfer characteristics of ISO/IEC 23091-2
 _MOVING = frozenset({"PNG", "WEBP", "AVIF", "HEIF"})  # of Pillow's formats; a MPO's others are previews
 _EXIF_DESCRIPTION, _EXIF_ORIENTATION = 0x010E, 0x0112
 _PNG_BITS_OFFSET = 24  # signature, chunk length and name, width, height
@@ -51,6 +52,8 @@ class ImageHeader:
     orientation: int = 1
     pictures: int = 1
     """How many pictures of this kind are in the file; the first is read."""
+    hdr_transfer: str | None = None
+    """How it is coded for brighter screens, if it is: "PQ" or "HLG"."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ def _read_header(path: Path) -> ImageHeader:
             if image.format == "PNG":
                 with path.open("rb") as file:
                     depth = file.read(_PNG_BITS_OFFSET + 1)[_PNG_BITS_OFFSET]
+            elif image.format == "HEIF":
+                depth = int(image.info.get("bit_depth", 8))
             elif image.format == "PPM" and image.mode.startswith("I"):
                 depth = 16
             has_alpha = "A" in image.mode.removeprefix("LAB") or "transparency" in image.info
@@ -126,7 +131,9 @@ def _read_header(path: Path) -> ImageHeader:
             # Not getexif(), which decodes a whole PNG to find what comes after its pixels.
             orientation = load_exif(image.info.get("exif")).get(_EXIF_ORIENTATION, 1)
             depth = 16 if depth > 8 else 8
-            return _turned(ImageHeader(width, height, depth, image.mode, has_alpha, orientation, pictures))
+            code: int = (image.info.get("nclx_profile") or {}).get("transfer_characteristics", 0)
+            made = ImageHeader(width, height, depth, image.mode, has_alpha, orientation, pictures, _HDR_CODES.get(code))
+            return _turned(made)
     except DAMAGED as error:
         raise not_an_image(path) from error
 

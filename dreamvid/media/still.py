@@ -52,6 +52,8 @@ def read_image(
         image = read_tiff(path)
     else:
         image = _decode(path, header)
+        if header.hdr_transfer is not None and report is not None:
+            report(f"{path}: is coded for HDR screens ({header.hdr_transfer}) and looks flat; export it as SDR, or EXR")
     image = _oriented(image, header.orientation)
     height, width, channels = image.shape
     if not alpha:
@@ -68,6 +70,8 @@ def _decode(path: Path, header: ImageHeader) -> FloatImage:
     try:
         with open_quietly(path) as image:
             profile = image.info.get("icc_profile")
+            if header.bit_depth > 8 and image.format == "HEIF":
+                return _decode_deep_heif(path, image.info["bit_depth"])
             if header.bit_depth == 8:
                 pixels: Any = np.asarray(to_rgb(image, "RGBA" if header.has_alpha else "RGB"))
                 return apply_gray(_scaled(pixels, 255), profile)
@@ -80,6 +84,16 @@ def _decode(path: Path, header: ImageHeader) -> FloatImage:
         raise not_an_image(path)
     rgb = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
     return apply_gray(_scaled(rgb, 255 if rgb.dtype == np.uint8 else 65535), profile)
+
+
+def _decode_deep_heif(path: Path, depth: int) -> FloatImage:
+    """The pixels of a HEIF of more than 8 bits, which are the upper ones of 16."""
+    import pillow_heif
+
+    pixels = np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False))
+    if pixels.ndim == 2:
+        pixels = pixels[..., None].repeat(3, axis=-1)
+    return _scaled(pixels, (2**depth - 1) << (16 - depth))
 
 
 def _scaled(pixels: npt.NDArray[Any], levels: int) -> FloatImage:
