@@ -90,7 +90,8 @@ def _decode_deep_heif(path: Path, depth: int) -> FloatImage:
     """The pixels of a HEIF of more than 8 bits, which are the upper ones of 16."""
     import pillow_heif
 
-    pixels = np.asarray(pillow_heif.open_heif(path, convert_hdr_to_8bit=False))
+    file = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)  # in whose memory the array lies
+    pixels = np.asarray(file)
     if pixels.ndim == 2:
         pixels = pixels[..., None].repeat(3, axis=-1)
     return _scaled(pixels, (2**depth - 1) << (16 - depth))
