@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamvid.errors import MediaError
-from dreamvid.media.ffmpeg import failure_reason, input_arguments, run_ffmpeg
+from dreamvid.media.ffmpeg import failure_reason, input_arguments, run_ffmpeg_on
 from dreamvid.media.probe import probe_sound
 
 SAMPLE_RATE = 44_100  # Hz
@@ -26,15 +26,16 @@ def decode_sound(path: Path) -> Samples:
     info = probe_sound(path)
     if not info.codecs:
         raise MediaError(f"{path}: has no sound track; give a file with sound in it")
-    shift = ("-itsoffset", f"{float(-info.picture_start):.6f}") if info.picture_start else ()
-    code, output, stderr = run_ffmpeg(
-        [
-            *input_arguments(path, *shift), "-map", "0:a:0", "-ac", "1",
-            # Fills what is missing before and between the packets, and drops what lies before 0.
-            "-af", f"aresample={SAMPLE_RATE}:async=1:first_pts=0",
-            "-f", "f32le", "pipe:1",
-        ]
-    )  # fmt: skip
+    # In two steps: where the rate or the channels of the sound change on the way, ffmpeg builds its graph of filters
+    # anew, and one that fills what is missing would then fill everything before once more. The second one is fed
+    # sound that never changes.
+    even = ["-map", "0:a:0", "-ac", "1", "-ar", str(SAMPLE_RATE), "-c:a", "pcm_f32le"]
+    # Fills what is missing before and between the packets, and drops what lies before 0.
+    filled = ["-af", f"aresample={SAMPLE_RATE}:async=1:first_pts=0", "-f", "f32le", "pipe:1"]
+    code, output, stderr = run_ffmpeg_on(
+        [*input_arguments(path), *even, "-f", "nut", "-avoid_negative_ts", "disabled", "pipe:1"],
+        ["-f", "nut", "-copyts", "-itsoffset", f"{float(-info.picture_start):.6f}", "-i", "pipe:0", *filled],
+    )
     if code or not output:
         reason = failure_reason(stderr.splitlines()) if stderr.strip() else "it holds no samples"
         raise MediaError(f"{path}: its sound cannot be decoded ({reason}); copy or export it again")

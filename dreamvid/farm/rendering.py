@@ -29,13 +29,14 @@ from dreamvid.media.target import output_pattern
 from dreamvid.models import Network
 from dreamvid.notices import Notice, outcome
 from dreamvid.render.ahead import WriteBehind
+from dreamvid.render.companion import open_mask
 from dreamvid.render.dreamers import Networks, dreaming_networks
 from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
 from dreamvid.render.frame_store import store_frame
 from dreamvid.render.frames import Frame
 from dreamvid.render.identity import network_fingerprint
-from dreamvid.render.job import Job, open_mask, open_source, open_target
+from dreamvid.render.job import Job, open_source, open_target
 from dreamvid.render.preparation import prepare
 from dreamvid.render.recording import FRAMES_BEHIND, segment_length
 from dreamvid.render.shots import watch_cuts
@@ -55,8 +56,9 @@ class Renderer:
         self._closing = contextlib.ExitStack()
         self.notices: list[str] = []
         width, height = task.size
+        shown = self._reader.info.width, self._reader.info.height
         with contextlib.ExitStack() as opening:
-            mask = open_mask(settings, self._reader, opening)
+            mask = open_mask(settings.mask, (width, height), shown, opening)
             preparing = prepare(
                 settings,
                 task.clock,

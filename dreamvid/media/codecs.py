@@ -127,9 +127,16 @@ SUBTITLE_CODECS: dict[str, tuple[str, frozenset[str]]] = {
 
 
 def codec_at_hand(codec: Codec) -> tuple[Codec, str | None]:
-    """Return the codec if this machine can encode with it; else its stand-in, and a line that says why."""
-    if codec.stand_in is None or (problem := _find_problem(codec)) is None:
+    """Return the codec if this machine can encode with it; else its stand-in, and a line that says why.
+
+    Raises MediaError where there is none: not every ffmpeg is built with all encoders.
+    """
+    if (problem := _find_problem(codec)) is None:
         return codec, None
+    if codec.stand_in is None:
+        raise MediaError(
+            f"codec {codec.name} is not in this ffmpeg ({problem}); choose another --codec, or unset IMAGEIO_FFMPEG_EXE"
+        )
     other = CODECS[codec.stand_in]
     return other, f"{codec.name} is not to be had on this machine ({problem}): the processor encodes {other.name}"
 
@@ -139,8 +146,8 @@ def _find_problem(codec: Codec) -> str | None:
     """Try to encode two frames; return why that fails."""
     encoding = codec.encodings[0]
     source = ["-f", "lavfi", "-i", "color=size=320x192:rate=1"]
-    arguments = [*codec.arguments, "-pix_fmt", encoding.pixel_format, "-frames:v", "2", "-f", "null", "-"]
-    code, _, stderr = run_ffmpeg([*source, *arguments])
+    arguments = [*codec.arguments, *encoding.arguments, "-pix_fmt", encoding.pixel_format]
+    code, _, stderr = run_ffmpeg([*source, *arguments, "-frames:v", "2", "-f", "null", "-"])
     return failure_reason(stderr.splitlines()[:1]) if code else None
 
 

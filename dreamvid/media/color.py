@@ -105,8 +105,10 @@ def tone_map_filters(transfer: str, matrix: str | None, primaries: str | None, l
 
     PQ counts 100 nits as display white. What the clip does not say is taken as BT.2020, limited range.
     """
-    source = f"tin={transfer}:min={matrix or 'bt2020nc'}:pin={primaries or 'bt2020'}:rin={levels or 'tv'}"
+    matrix, primaries, levels = matrix or "bt2020nc", primaries or "bt2020", levels or "tv"
+    # What comes later in the stream may be tagged otherwise, and zscale would find no way from there.
+    tagged = f"setparams=colorspace={matrix}:color_primaries={primaries}:color_trc={transfer}:range={levels}"
     return (
-        f"zscale={source}:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,"
+        f"{tagged},zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,"
         f"tonemap=tonemap={curve}:desat=0,zscale=t=bt709:m=gbr:r=pc,format=gbrp16le"
     )

@@ -6,8 +6,13 @@ back by the inverse. Its alpha is premultiplied, as the format wants it; in memo
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,8 @@ from dreamvid.media.color import FloatImage, to_display, to_linear, tone_map
 from dreamvid.media.header import not_an_image
 
 _BRIGHTEST = 65504.0  # of half floats; what infinity is taken for
+_COMPLAINTS = ("(EXR_ERR_", "Warning: Exception raised reading")
+_ONE_AT_A_TIME = threading.Lock()
 _OVER = 1.001  # beyond white by more than rounding
 
 
@@ -85,11 +92,53 @@ def read_exr_metadata(path: Path) -> dict[str, str]:
 @contextmanager
 def _opened(path: Path, *, header_only: bool = False) -> Iterator[Any]:
     try:
-        with OpenEXR.File(str(path), separate_channels=True, header_only=header_only) as file:
+        with _quietly():
+            file = OpenEXR.File(str(path), separate_channels=True, header_only=header_only)
+        with file:
             yield file
     except (RuntimeError, ValueError, TypeError, KeyError, MemoryError, OSError) as error:
         # The library has no error of its own for a damaged file.
         raise not_an_image(path) from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Take what the library says of a damaged file, dozens of lines, off standard output and error.
+
+    It prints to the one and writes to the other's descriptor, and there is no telling it not to. What others write
+    meanwhile comes after.
+    """
+    printed = io.StringIO()
+    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as written:
+        kept = _replace_descriptor(2, written.fileno())
+        try:
+            with redirect_stdout(printed):
+                yield
+        finally:
+            if kept is not None:
+                os.dup2(kept, 2)
+                os.close(kept)
+            written.seek(0)
+            others = _without_complaints(written.read().decode("utf-8", "replace"))
+            with suppress(OSError, ValueError, AttributeError):  # nobody listens any more
+                sys.stdout.write(_without_complaints(printed.getvalue()))
+            with suppress(OSError), open(2, "w", encoding="utf-8", closefd=False) as stream:
+                stream.write(others)
+
+
+def _replace_descriptor(number: int, other: int) -> int | None:
+    """Let a descriptor stand for another file; return a copy of what it was, None where it was closed."""
+    try:
+        kept = os.dup(number)
+    except OSError:
+        return None
+    os.dup2(other, number)
+    return kept
+
+
+def _without_complaints(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if not any(mark in line for mark in _COMPLAINTS))
 
 
 def _find_part(path: Path, file: Any) -> tuple[Any, dict[str, str]]:

@@ -6,8 +6,11 @@ open nothing but local files and pipes, and never outlives the context manager t
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 import subprocess
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -22,10 +25,13 @@ from dreamvid.errors import MediaError
 
 # Containers that hold film or sound. Left out on purpose: playlists and scripts (hls, dash, concat, lavfi, ...),
 # which may name other files, and the text demuxers that make a picture out of any file.
-_CONTAINERS = (
+CONTAINERS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,gif,apng,mxf,ivf,yuv4mpegpipe,h264,hevc,obu,m4v,dv,nut,"
     "rm,wtv,mjpeg,wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,au,amr,ape,wv,tta,dts"
 )
+_OLDEST, _OLDEST_FORMATS = "7.0", (61, 0)
+_CROPPING_FORMATS = (61, 7)  # of ffmpeg 7.1, which began to crop as the container says
+_LAYER_FORMATS = (63, 0)  # of ffmpeg 9.0
 _TAIL_LINES = 40
 _CONSEQUENCES = (
     "Conversion failed!",
@@ -39,18 +45,64 @@ _CONSEQUENCES = (
 
 
 def _command(arguments: Sequence[str], loglevel: str) -> list[str]:
+    executable = _find_executable()
+    _formats_version(executable)
+    return [executable, "-nostdin", "-hide_banner", "-nostats", "-loglevel", loglevel, *arguments]
+
+
+def _find_executable() -> str:
     try:
-        executable = get_ffmpeg_exe()
+        return str(get_ffmpeg_exe())
     except RuntimeError as error:
         raise MediaError(
             "no ffmpeg was found; install imageio-ffmpeg with its binary, or set IMAGEIO_FFMPEG_EXE"
         ) from error
-    return [executable, "-nostdin", "-hide_banner", "-nostats", "-loglevel", loglevel, *arguments]
+
+
+@functools.cache
+def _formats_version(executable: str) -> tuple[int, int]:
+    """Return the version of the libavformat in it, which builds without a version of their own have, too.
+
+    Raises MediaError where it cannot be run or is older than what is needed.
+    """
+    remedy = f"set IMAGEIO_FFMPEG_EXE to ffmpeg {_OLDEST} or newer, or unset it to use that of imageio-ffmpeg"
+    try:
+        done = subprocess.run(
+            [executable, "-version"], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=_environment()
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise MediaError(f"{executable}: this ffmpeg cannot be run ({reason}); {remedy}") from error
+    told = done.stdout.decode("utf-8", "replace")
+    name = re.match(r"ffmpeg version (\S+)", told)
+    library = re.search(r"^libavformat +(\d+)\. *(\d+)\.", told, re.MULTILINE)
+    if done.returncode or name is None or library is None:
+        raise MediaError(f"{executable}: this is no ffmpeg that works; {remedy}")
+    version = int(library[1]), int(library[2])
+    if version < _OLDEST_FORMATS:
+        raise MediaError(f"{executable}: this ffmpeg {name[1]} is too old; {remedy}")
+    return version
+
+
+def _environment() -> dict[str, str]:
+    """The surroundings of ffmpeg. Static builds crash when they load the system's tables of character sets, for the
+    names of a broadcast's services: they get none to load."""
+    return {**os.environ, "GCONV_PATH": os.devnull}
+
+
+def decodes_alpha_layers() -> bool:
+    """Whether this ffmpeg decodes transparency that is a layer of HEVC."""
+    return _formats_version(_find_executable()) >= _LAYER_FORMATS
+
+
+def cropping_arguments() -> list[str]:
+    """The arguments for an input whose container wants it cropped: that is not done, whatever ffmpeg's version."""
+    return ["-apply_cropping", "codec"] if _formats_version(_find_executable()) >= _CROPPING_FORMATS else []
 
 
 def input_arguments(path: Path, *options: str) -> list[str]:
     """Return the arguments that open the local file `path`, whatever characters its name holds."""
-    return ["-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS, *options, "-i", file_url(path)]
+    return ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, *options, "-i", file_url(path)]
 
 
 def file_url(path: Path) -> str:
@@ -70,9 +122,41 @@ def failure_reason(lines: Sequence[str]) -> str:
 def run_ffmpeg(arguments: Sequence[str], *, loglevel: str = "error") -> tuple[int, bytes, str]:
     """Run ffmpeg to its end; return the exit code, standard output, and standard error as text."""
     done = subprocess.run(
-        _command(arguments, loglevel), stdin=subprocess.DEVNULL, capture_output=True, check=False
+        _command(arguments, loglevel),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        env=_environment(),
     )
     return done.returncode, done.stdout, done.stderr.decode("utf-8", "replace")
+
+
+def run_ffmpeg_on(source: Sequence[str], arguments: Sequence[str]) -> tuple[int, bytes, str]:
+    """Run a second ffmpeg with `arguments` on the standard output of a first one with `source`, as `run_ffmpeg` does.
+
+    The exit code is the first one's where that failed. Standard error is that of both.
+    """
+    with tempfile.TemporaryFile() as errors:
+        first = subprocess.Popen(
+            _command(source, "error"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=_environment(),
+        )
+        with first:
+            done = subprocess.run(
+                _command(arguments, "error"),
+                stdin=first.stdout,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                check=False,
+                env=_environment(),
+            )
+            if first.stdout:
+                first.stdout.close()
+        errors.seek(0)
+        return first.returncode or done.returncode, done.stdout, errors.read().decode("utf-8", "replace")
 
 
 class FFmpeg:
@@ -92,6 +176,7 @@ class FFmpeg:
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
+            env=_environment(),
         )
         self.pid = self._process.pid
         self._lines: deque[str] = deque(maxlen=_TAIL_LINES)

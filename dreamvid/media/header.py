@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,23 @@ from PIL import Image
 
 from dreamvid.documents import DocumentError, parse_json
 from dreamvid.errors import MediaError, shown
+from dreamvid.media.content import begins_as_film, image_format
+from dreamvid.media.profile import rgb_profile
 from dreamvid.process_wide import ignored_warnings
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".exr"})
+"""Of the images that are written."""
+
+READABLE_SUFFIXES = IMAGE_SUFFIXES | frozenset(
+    {".heic", ".heif", ".hif", ".avif", ".jfif", ".jpe", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k"}
+)
+"""Of the images that are looked for in a folder; what a file is read as, its content decides."""
+
 LARGEST_IMAGE = 2**28
 """Pixels: what is larger is taken for damaged, and not for gigabytes of picture."""
 
-_TIFF = frozenset({".tif", ".tiff"})
+_HDR_CODES = {16: "PQ", 18: "HLG"}  # transfer characteristics of ISO/IEC 23091-2
+_MOVING = frozenset({"PNG", "WEBP", "AVIF", "HEIF"})  # of Pillow's formats; a MPO's others are previews
 _EXIF_DESCRIPTION, _EXIF_ORIENTATION = 0x010E, 0x0112
 _PNG_BITS_OFFSET = 24  # signature, chunk length and name, width, height
 
@@ -39,6 +50,10 @@ class ImageHeader:
     mode: str
     has_alpha: bool = False
     orientation: int = 1
+    pictures: int = 1
+    """How many pictures of this kind are in the file; the first is read."""
+    hdr_transfer: str | None = None
+    """How it is coded for brighter screens, if it is: "PQ" or "HLG"."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +65,15 @@ class ImageTags:
 
 
 def is_image(path: Path) -> bool:
-    """Whether the name is that of a still image."""
+    """Whether the name is that of a still image that can be written."""
     return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def holds_image(path: Path) -> bool:
+    """Whether a source is a still image: by its content, or, where that is of no known kind, by its name."""
+    if image_format(path) is not None:
+        return True
+    return path.suffix.lower() in READABLE_SUFFIXES and not begins_as_film(path)
 
 
 def check_file(path: Path) -> None:
@@ -84,28 +106,36 @@ def read_header(path: Path) -> ImageHeader:
 
 
 def _read_header(path: Path) -> ImageHeader:
-    suffix = path.suffix.lower()
-    if suffix == ".exr":
+    kind = image_format(path)
+    if kind == "exr":
         from dreamvid.media.exr import read_exr_header
 
         width, height, has_alpha = read_exr_header(path)
         return ImageHeader(width, height, 16, "EXR", has_alpha)
-    if suffix in _TIFF:
+    if kind == "tiff":
         from dreamvid.media.tiff import read_tiff_header
 
-        width, height, depth, has_alpha, orientation = read_tiff_header(path)
-        return _turned(ImageHeader(width, height, 16 if depth > 8 else 8, "TIFF", has_alpha, orientation))
+        width, height, depth, has_alpha, orientation, pages = read_tiff_header(path)
+        return _turned(ImageHeader(width, height, 16 if depth > 8 else 8, "TIFF", has_alpha, orientation, pages))
     try:
         with open_quietly(path) as image:
             depth = 8
             if image.format == "PNG":
                 with path.open("rb") as file:
                     depth = file.read(_PNG_BITS_OFFSET + 1)[_PNG_BITS_OFFSET]
-            has_alpha = "A" in image.mode or "transparency" in image.info
+            elif image.format == "HEIF":
+                depth = int(image.info.get("bit_depth", 8))
+            elif image.format == "PPM" and image.mode.startswith("I"):
+                depth = 16
+            has_alpha = "A" in image.mode.removeprefix("LAB") or "transparency" in image.info
             width, height = image.size
+            pictures = getattr(image, "n_frames", 1) if image.format in _MOVING else 1
             # Not getexif(), which decodes a whole PNG to find what comes after its pixels.
             orientation = load_exif(image.info.get("exif")).get(_EXIF_ORIENTATION, 1)
-            return _turned(ImageHeader(width, height, 16 if depth > 8 else 8, image.mode, has_alpha, orientation))
+            depth = 16 if depth > 8 else 8
+            code: int = (image.info.get("nclx_profile") or {}).get("transfer_characteristics", 0)
+            made = ImageHeader(width, height, depth, image.mode, has_alpha, orientation, pictures, _HDR_CODES.get(code))
+            return _turned(made)
     except DAMAGED as error:
         raise not_an_image(path) from error
 
@@ -113,8 +143,17 @@ def _read_header(path: Path) -> ImageHeader:
 @contextlib.contextmanager
 def open_quietly(path: Path) -> Iterator[Image.Image]:
     """Pillow's picture; what it says of a damaged EXIF is no news to people who want the picture. Raises `DAMAGED`."""
+    if image_format(path) == "heif":
+        _register_heif()
     with ignored_warnings(category=UserWarning), Image.open(path) as image:
         yield image
+
+
+@functools.cache
+def _register_heif() -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener(thumbnails=False)
 
 
 def load_exif(raw: bytes | None) -> Image.Exif:
@@ -129,7 +168,7 @@ def load_exif(raw: bytes | None) -> Image.Exif:
 def _turned(header: ImageHeader) -> ImageHeader:
     if header.orientation not in (5, 6, 7, 8):
         return header
-    return ImageHeader(header.height, header.width, header.bit_depth, header.mode, header.has_alpha, header.orientation)
+    return replace(header, width=header.height, height=header.width)
 
 
 def not_an_image(path: Path) -> MediaError:
@@ -140,12 +179,12 @@ def not_an_image(path: Path) -> MediaError:
 def read_image_metadata(path: Path) -> dict[str, str]:
     """Return what `write_image` stored; empty if there is nothing of ours in the file."""
     check_file(path)
-    suffix = path.suffix.lower()
-    if suffix == ".exr":
+    kind = image_format(path)
+    if kind == "exr":
         from dreamvid.media.exr import read_exr_metadata
 
         return read_exr_metadata(path)
-    if suffix in _TIFF:
+    if kind == "tiff":
         from dreamvid.media.tiff import read_tiff_tags
 
         text: Any = read_tiff_tags(path)[0]
@@ -162,17 +201,17 @@ def read_image_metadata(path: Path) -> dict[str, str]:
 
 
 def read_image_tags(path: Path) -> ImageTags:
-    """What is worth keeping of a picture beside its pixels. Raises MediaError."""
+    """What is worth keeping of a picture beside its pixels, which are RGB when it is read. Raises MediaError."""
     check_file(path)
-    suffix = path.suffix.lower()
-    if suffix == ".exr":
+    kind = image_format(path)
+    if kind == "exr":
         return ImageTags()
-    if suffix in _TIFF:
+    if kind == "tiff":
         from dreamvid.media.tiff import read_tiff_tags
 
-        return ImageTags(icc_profile=read_tiff_tags(path)[1])
+        return ImageTags(icc_profile=rgb_profile(read_tiff_tags(path)[1]))
     try:
         with open_quietly(path) as image:
-            return ImageTags(image.info.get("exif"), image.info.get("icc_profile"))
+            return ImageTags(image.info.get("exif"), rgb_profile(image.info.get("icc_profile")))
     except DAMAGED as error:
         raise not_an_image(path) from error

@@ -1,8 +1,8 @@
 """What a media file is: size, exact rate, length, colour, sound.
 
-The facts come from one pass of ffmpeg over the file: its description on standard error, and the time stamp of
-every packet of the picture (copied, not decoded) on standard output. So the rate is exact, a variable rate is
-seen for what it is, and the number of frames is counted and not guessed from a rounded duration.
+What a film holds comes from libavformat's own structures (`streams`), and when its frames are due from the ffmpeg
+that decodes them (`packets`): so the rate is exact, a variable rate is seen for what it is, and the number of frames
+is counted and not guessed from a rounded duration.
 """
 
 from __future__ import annotations
@@ -13,27 +13,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from dreamvid.errors import MediaError
 from dreamvid.media.color import HDR_TRANSFERS, ColorTags, kept_tags
-from dreamvid.media.ffmpeg import failure_reason, file_url, input_arguments, run_ffmpeg
-from dreamvid.media.header import LARGEST_IMAGE, check_file, is_image, read_header, read_image_metadata
-
-_NTSC = tuple(Fraction(base * 1000, 1001) for base in (12, 15, 24, 30, 48, 60, 120))
-STANDARD_RATES = tuple(sorted((*_NTSC, *map(Fraction, (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 100, 120, 240)))))
-_PRINTED_ROUNDING = 0.006  # ffmpeg prints rates with two decimals
-_SURE = Fraction(1, 10_000)
-_FALLBACK_RATE = Fraction(25)  # of a single frame without any timing: what ffmpeg assumes, too
+from dreamvid.media.ffmpeg import decodes_alpha_layers, failure_reason, file_url, input_arguments, run_ffmpeg
+from dreamvid.media.header import LARGEST_IMAGE, check_file, holds_image, read_header, read_image_metadata
+from dreamvid.media.packets import Timing, read_timing
+from dreamvid.media.streams import Contents, PictureStream, SoundStream, read_contents
 
 _LONGEST_GAP = 2 * 3600  # seconds between two frames
-_ALPHA_FORMAT = re.compile(r"yuva|ya\d|yaf|rgba|bgra|argb|abgr|gbrap|ayuv|vuya|pal8")
-
-_KEY_FLAG, _DISCARD_FLAG = 1, 4
-_NO_TIME = -(2**63)
-_MATRICES = frozenset({"bt709", "smpte170m", "bt470bg", "bt470m", "smpte240m", "fcc", "gbr"})
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +42,8 @@ class ClipInfo:
     variable_rate: bool = False
     rotation: int = 0
     """Degrees clockwise by which the stored picture is turned to be shown; already applied."""
+    mirrored: bool = False
+    """Whether the stored picture is mirrored, left to right, before it is turned; already applied."""
     bit_depth: int = 8
     pixel_format: str = ""
     video_codec: str | None = None
@@ -71,10 +62,18 @@ class ClipInfo:
     """Whether it says that a frame holds two moments, in alternate lines."""
     first_number: int = 1
     """The number of a sequence's first file."""
+    pictures: int = 1
+    """How many an image file holds; the first is read."""
     first_frame_time: Fraction = field(default=Fraction(0), repr=False)
     """When the first frame is due, on the clock that ffmpeg seeks the picture by."""
     seekable: bool = field(default=False, repr=False)
     """Whether the container finds any frame exactly."""
+    lost_alpha: bool = field(default=False, repr=False)
+    """Whether it has transparency that this ffmpeg does not decode."""
+    decoder: str | None = field(default=None, repr=False)
+    """The decoder of ffmpeg's that is needed to get all there is; None: the usual one."""
+    proprietary: str | None = field(default=None, repr=False)
+    """What its colours are coded in, where ffmpeg decodes them but cannot tell what they mean."""
 
     @property
     def audio_codec(self) -> str | None:
@@ -101,22 +100,8 @@ class SoundInfo:
     picture_start: Fraction
     has_picture: bool = False
     """Whether there is more to see than a cover."""
-
-
-@dataclass(frozen=True)
-class _Stream:
-    index: int
-    kind: str
-    text: str
-    start: Fraction
-
-
-@dataclass(frozen=True)
-class _Description:
-    containers: tuple[str, ...]
-    start: Fraction
-    streams: tuple[_Stream, ...]
-    has_chapters: bool
+    tracks: tuple[SoundStream, ...] = ()
+    """All of them, in the order of `codecs`."""
 
 
 def probe(path: Path | str) -> ClipInfo:
@@ -127,38 +112,49 @@ def probe(path: Path | str) -> ClipInfo:
     """
     path = Path(path)
     check_file(path)
-    if is_image(path):
-        header = read_header(path)
-        return ClipInfo(
-            path, "still", header.width, header.height, None, None, 1,
-            bit_depth=header.bit_depth, pixel_format=header.mode, has_alpha=header.has_alpha,
-        )  # fmt: skip
+    if holds_image(path):
+        return probe_image(path)
     # Capital V: a cover picture in a sound file is no video.
     arguments = [*input_arguments(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
     _, table, stderr = run_ffmpeg(arguments, loglevel="info")
-    description = _describe(path, stderr)
-    mapped = re.search(r"^  Stream #0:(\d+) -> #0:0", stderr, re.MULTILINE)
-    if mapped is None:
+    timing = read_timing(table.decode("ascii", "replace"))
+    try:
+        contents = read_contents(path, decode=timing is not None)
+    except MediaError as error:
+        # What ffmpeg cannot read either it has words for.
+        raise (_cannot_read(path, stderr) if timing is None else error) from error
+    if contents.picture is None:
         raise MediaError(f"{path}: the file has no video stream; give one with a picture in it")
-    stream = next(item for item in description.streams if item.index == int(mapped[1]))
-    return _clip_info(path, description, stream, table.decode("ascii", "replace"))
+    if timing is None or not contents.picture.width * contents.picture.height:
+        raise MediaError(f"{path}: the video stream holds no frames; copy or export it again")
+    return _clip_info(path, contents, contents.picture, timing, stderr)
+
+
+def probe_image(path: Path) -> ClipInfo:
+    """Return the facts about a still image, even if it is one that moves. Raises MediaError."""
+    header = read_header(path)
+    return ClipInfo(
+        path, "still", header.width, header.height, None, None, 1,
+        bit_depth=header.bit_depth, pixel_format=header.mode, has_alpha=header.has_alpha, pictures=header.pictures,
+    )  # fmt: skip
 
 
 def probe_sound(path: Path | str) -> SoundInfo:
     """Return the sound tracks of a video or sound file; none at all is no error. Raises MediaError."""
     path = Path(path)
     check_file(path)
-    description = _describe(path, run_ffmpeg(input_arguments(path), loglevel="info")[2])
-    sounds = [stream for stream in description.streams if stream.kind == "Audio"]
-    pictures = [
-        stream for stream in description.streams if stream.kind == "Video" and "(attached pic)" not in stream.text
-    ]
-    if not sounds or not pictures:
-        return SoundInfo(tuple(map(_codec, sounds)), Fraction(0), bool(pictures))
-    # In a transport stream ffmpeg counts from the first packet of what it was asked for, else from the start
-    # of the file.
-    zero = min(sound.start for sound in sounds) if "mpegts" in description.containers else description.start
-    return SoundInfo(tuple(map(_codec, sounds)), pictures[0].start - zero, True)
+    try:
+        contents = read_contents(path, decode=False)
+    except MediaError as error:
+        raise _cannot_read(path, run_ffmpeg(input_arguments(path), loglevel="info")[2]) from error
+    sounds, picture = contents.sounds, contents.picture
+    codecs = tuple(sound.codec for sound in sounds)
+    if not sounds or picture is None:
+        return SoundInfo(codecs, Fraction(0), picture is not None, sounds)
+    # Where the clock may jump ffmpeg counts from the first packet of what it was asked for, else from the start of
+    # the file.
+    zero = max(contents.start, min(sound.start for sound in sounds)) if contents.jumps else contents.start
+    return SoundInfo(codecs, picture.start - zero, True, sounds)
 
 
 def read_metadata(path: Path | str) -> dict[str, str]:
@@ -168,7 +164,7 @@ def read_metadata(path: Path | str) -> dict[str, str]:
     """
     path = Path(path)
     check_file(path)
-    if is_image(path):
+    if holds_image(path):
         return read_image_metadata(path)
     code, output, stderr = run_ffmpeg([*input_arguments(path), "-f", "ffmetadata", "pipe:1"])
     if code:
@@ -177,25 +173,6 @@ def read_metadata(path: Path | str) -> dict[str, str]:
     tags = re.split(r"^\[", output.decode("utf-8", "replace"), maxsplit=1, flags=re.MULTILINE)[0]
     found = re.findall(r"^((?:[^\\=;#\n]|\\.)+)=((?:[^\\\n]|\\.)*)$", tags, re.MULTILINE | re.DOTALL)
     return {re.sub(r"\\(.)", r"\1", key).lower(): re.sub(r"(?s)\\(.)", r"\1", value) for key, value in found}
-
-
-def _describe(path: Path, stderr: str) -> _Description:
-    """Take ffmpeg's description of its input apart."""
-    text = stderr.replace(file_url(path), "")  # a line feed in the name would look like a line of ffmpeg's
-    opened = re.search(r"^Input #0, (\S+), from ", text, re.MULTILINE)
-    if opened is None:
-        raise _cannot_read(path, stderr)
-    text = re.split(r"^(?:Stream mapping:|Output #0)", text[opened.start() :], maxsplit=1, flags=re.MULTILINE)[0]
-    begins = re.search(r"^  Duration: .*?, start: (-?[\d.]+)", text, re.MULTILINE)
-    start = Fraction(begins[1]) if begins else Fraction(0)
-    head = r"^  Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\([^)]*\))?: (\w+): "
-    _, *parts = re.split(head, text, flags=re.MULTILINE)
-    streams = []
-    for index, kind, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        own = re.search(r", start (-?[\d.]+)", body.partition("\n")[0])
-        streams.append(_Stream(int(index), kind, body, Fraction(own[1]) if own else start))
-    has_chapters = re.search(r"^    Chapter #0:\d+: start ", text, re.MULTILINE) is not None
-    return _Description(tuple(opened[1].rstrip(",").split(",")), start, tuple(streams), has_chapters)
 
 
 def _cannot_read(path: Path, stderr: str) -> MediaError:
@@ -209,145 +186,40 @@ def _cannot_read(path: Path, stderr: str) -> MediaError:
     return MediaError(f"{path}: is not a video ({reason}); give a video, an image or frames/%05d.png")
 
 
-def _clip_info(path: Path, description: _Description, stream: _Stream, table: str) -> ClipInfo:
-    line = stream.text.partition("\n")[0]
-    shape = re.search(r", (\d+)x(\d+)\b", line)
-    times, tail = _packet_times(table)
-    if shape is None or not len(times):
-        raise MediaError(f"{path}: the video stream holds no frames; copy or export it again")
-    base = _time_base(table)
-    _check_times(path, times, base)
-    rate, variable = _choose_rate(times, base, tail, line)
-    length = (int(times[-1] - times[0]) + tail) * base
-    width, height = int(shape[1]), int(shape[2])
-    aspect = Fraction(1)
+def _clip_info(path: Path, contents: Contents, picture: PictureStream, timing: Timing, log: str) -> ClipInfo:
+    width, height, aspect = picture.width, picture.height, picture.sample_aspect
     if not 0 < width * height <= LARGEST_IMAGE:
         raise MediaError(f"{path}: is {width}x{height} pixels large; give one of at most 16384x16384")
-    if ratios := re.findall(r"SAR ([1-9]\d*):([1-9]\d*)", line):  # the container's, if any, follows the codec's
-        aspect = Fraction(*map(int, ratios[-1]))
-    turned = re.search(r"rotation of (-?[\d.]+) degrees", stream.text)
-    rotation = round(-float(turned[1])) % 360 if turned else 0
-    if rotation in (90, 270):
+    if timing.longest_gap > _LONGEST_GAP:  # reading would hold the frame before it for as long
+        hours = float(timing.longest_gap) / 3600
+        raise MediaError(f"{path}: damaged: its time stamps jump by {hours:.1f} hours; copy or export it again")
+    if picture.rotation in (90, 270):
         width, height, aspect = height, width, 1 / aspect
-    pixel_format, notes = _pixel_format(line)
-    space, primaries, transfer, levels = _color_tags(notes)
-    count = max(1, int(length * rate + Fraction(1, 2))) if variable else len(times)
+    rate, variable = timing.choose_rate(picture.rates)
+    length = timing.duration
+    layer = picture.alpha_layer and decodes_alpha_layers()
+    count = max(1, int(length * rate + Fraction(1, 2))) if variable else len(timing.ticks)
     return ClipInfo(
         path, "video", width, height, rate, length if variable else count / rate, count,
-        variable_rate=variable, rotation=rotation, bit_depth=_bit_depth(pixel_format),
-        pixel_format=pixel_format, video_codec=_codec(stream),
-        color_space=space, color_primaries=primaries, color_transfer=transfer, color_range=levels,
-        sample_aspect=aspect,
-        audio_codecs=_codecs(description, "Audio"), subtitle_codecs=_codecs(description, "Subtitle"),
-        has_chapters=description.has_chapters, has_alpha=_ALPHA_FORMAT.match(pixel_format) is not None,
-        interlaced=any(re.match(r"(top|bottom) (coded )?first", note) for note in notes),
-        first_frame_time=int(times[0]) * base,
-        seekable=not {"mov", "matroska"}.isdisjoint(description.containers),
+        variable_rate=variable, rotation=picture.rotation, mirrored=picture.mirrored, bit_depth=picture.bit_depth,
+        pixel_format=picture.pixel_format, video_codec=picture.codec,
+        color_space=picture.matrix, color_primaries=picture.primaries, color_transfer=picture.transfer,
+        color_range=picture.levels, sample_aspect=aspect,
+        audio_codecs=tuple(sound.codec for sound in contents.sounds), subtitle_codecs=contents.subtitles,
+        has_chapters=contents.has_chapters, has_alpha=picture.has_alpha or layer,
+        lost_alpha=picture.alpha_layer and not layer and not picture.has_alpha, interlaced=picture.interlaced,
+        first_frame_time=timing.first,
+        seekable=timing.sure and not {"mov", "matroska"}.isdisjoint(contents.containers),
+        decoder=_ALPHA_DECODERS.get(picture.codec) if picture.has_alpha else None,
+        proprietary=_proprietary(log),
     )  # fmt: skip
 
 
-def _codecs(description: _Description, kind: str) -> tuple[str, ...]:
-    return tuple(_codec(stream) for stream in description.streams if stream.kind == kind)
+def _proprietary(log: str) -> str | None:
+    """The Dolby Vision profile, if nothing but Dolby Vision can make sense of the colours.
 
-
-def _codec(stream: _Stream) -> str:
-    return re.split(r"[\s,]", stream.text, maxsplit=1)[0]
-
-
-def _packet_times(table: str) -> tuple[npt.NDArray[np.int64], int]:
-    """Return when each frame that is shown is due, in order, and how long the last one lasts, in ticks."""
-    rows = []
-    for line in table.splitlines():
-        if line.startswith("0,"):
-            columns = [column.strip() for column in line.split(",")]
-            flags = next((int(item[2:], 16) for item in columns if item.startswith("F=")), _KEY_FLAG)
-            if not flags & _DISCARD_FLAG:  # an edit list hides these
-                rows.append((int(columns[1]), int(columns[2]), int(columns[3])))
-    if not rows:
-        return np.empty(0, np.int64), 0
-    decoded, shown, lasts = np.array(rows, dtype=np.int64).T
-    times = decoded if (shown == _NO_TIME).any() else shown  # a bare elementary stream has no times of its own
-    last = int(lasts[times.argmax()])
-    times = np.sort(times)
-    return times, last if last > 0 or len(times) < 2 else int(np.median(np.diff(times)))
-
-
-def _check_times(path: Path, times: npt.NDArray[np.int64], base: Fraction) -> None:
-    """Raise a MediaError where damage has moved a frame by hours: reading would hold the one before it for as long."""
-    gap = max(int(np.diff(times.astype(object)).max()) if len(times) > 1 else 0, 0) * base
-    if gap > _LONGEST_GAP:
-        raise MediaError(
-            f"{path}: damaged: its time stamps jump by {float(gap) / 3600:.1f} hours; copy or export it again"
-        )
-
-
-def _time_base(table: str) -> Fraction:
-    found = re.search(r"^#tb 0: (\d+)/(\d+)", table, re.MULTILINE)
-    return Fraction(int(found[1]), int(found[2])) if found else Fraction(1)
-
-
-def _choose_rate(
-    times: npt.NDArray[np.int64], base: Fraction, tail: int, line: str
-) -> tuple[Fraction, bool]:
-    """Return the constant rate to read at, and whether the clip's own rate varies.
-
-    The rate is constant if every frame lies within half a frame of its place on the grid: then each frame
-    appears exactly once. Names: `printed` are ffmpeg's rounded average and base rates.
+    PyAV does not show this record of a stream, so it is read in what ffmpeg prints. Where the compatibility is 0 no
+    other standard fits the picture; elsewhere the picture is HDR10, HLG or SDR by itself.
     """
-    printed = [
-        Fraction(number) * (1000 if kilo else 1)
-        for number, kilo in re.findall(r"([\d.]+)(k?) (?:fps|tbr)\b", line)
-        if float(number) > 0
-    ]
-    snapped = [
-        rate for value in printed for rate in STANDARD_RATES if abs(value - rate) < _PRINTED_ROUNDING
-    ]
-    steps = np.diff(times)
-    if not len(steps) or times[-1] == times[0]:
-        measured = 1 / (tail * base) if tail > 0 else _FALLBACK_RATE
-        return next(iter([*snapped, *printed]), measured), False
-    span = int(times[-1] - times[0])
-    mean = len(steps) / (span * base)
-    exact = [mean] if (steps == steps[0]).all() else []
-    # Long enough a clip tells 23.976 from 24 by its time stamps; a short one in milliseconds does not.
-    sure = [rate for rate in STANDARD_RATES if span > 20_000 and abs(mean / rate - 1) < _SURE]
-    seconds = (times - times[0]) * float(base)
-    for rate in (*sure, *snapped, *exact, *printed, mean.limit_denominator(1001)):
-        if np.abs(seconds * float(rate) - np.arange(len(times))).max() < 0.5:
-            return rate, False
-    # The faster of the usual steps: where half the clip is slow, the other half's motion should survive.
-    typical = 1 / (max(1, int(np.quantile(steps, 0.25, method="lower"))) * base)
-    near = [rate for rate in (*snapped, *STANDARD_RATES) if abs(rate / typical - 1) < Fraction(1, 20)]
-    if not any(rate in snapped for rate in near):
-        near.sort(key=lambda rate: abs(rate - typical))
-    return (near[0] if near else typical.limit_denominator(1001)), True
-
-
-def _pixel_format(line: str) -> tuple[str, list[str]]:
-    """Return the pixel format, and the notes in the parentheses after it."""
-    # After the codec and its parentheses (profile, tag): ", yuv420p(tv, bt709, progressive), 64x48".
-    found = re.search(r", ([a-z][a-z0-9]+)(?:\(((?:[^()]|\([^()]*\))*)\))?, \d+x\d+", line)
-    if found is None:
-        return "", []
-    return found[1], [note.strip() for note in (found[2] or "").split(",")]
-
-
-def _color_tags(notes: list[str]) -> tuple[str | None, str | None, str | None, str | None]:
-    """Return matrix, primaries, transfer and range; ffmpeg prints one name if the first three agree."""
-    triple: tuple[str | None, ...] = (None, None, None)
-    for note in notes:
-        if note.count("/") == 2:
-            triple = tuple(None if name in ("unknown", "reserved") else name for name in note.split("/"))
-        elif note in _MATRICES:
-            triple = (note, note, note)
-    space, primaries, transfer = triple
-    return space, primaries, transfer, next((note for note in notes if note in ("tv", "pc")), None)
-
-
-def _bit_depth(pixel_format: str) -> int:
-    """Return the bits per component: `yuv420p10le` has 10, `p010le` 10, `rgb48le` 16, `rgb24` 8."""
-    if re.search(r"f(16|32)(le|be)$", pixel_format):
-        return 16
-    found = re.search(r"(?:p|gray|p[024]|y2|nv|x2rgb|x2bgr|xv|rgb|bgr|rgba|bgra)(\d\d|9)(?:le|be)$", pixel_format)
-    packed = {"20": 10, "30": 10, "36": 12, "48": 16, "64": 16}
-    return (packed.get(found[1]) or int(found[1])) if found else 8
+    found = re.search(r"DOVI configuration record: .*profile: (\d+), .*compatibility id: 0\b", log)
+    return f"Dolby Vision profile {found[1]}" if found else None

@@ -15,9 +15,9 @@ import numpy as np
 
 from dreamvid.errors import MediaError
 from dreamvid.media.color import BT709, ColorTags, FloatImage, tone_map_filters
-from dreamvid.media.ffmpeg import FFmpeg, input_arguments
+from dreamvid.media.ffmpeg import FFmpeg, cropping_arguments, input_arguments
 from dreamvid.media.header import read_header
-from dreamvid.media.probe import ClipInfo, probe
+from dreamvid.media.probe import ClipInfo, probe, probe_image
 from dreamvid.media.sequence import first_number, list_sequence
 from dreamvid.media.still import fit_size, read_image, resize_image
 from dreamvid.timecode import Timecode
@@ -30,6 +30,8 @@ AS_CODED = "coded"
 
 _HD_LINES = 720
 _RGB_FORMAT_STARTS = ("rgb", "bgr", "gbr", "0rgb", "0bgr", "argb", "abgr", "pal8", "x2rgb", "x2bgr", "mono")
+_INPUT_OPTIONS = ("-noautorotate", "-reinit_filter", "0")
+_TURNS = {0: (), 90: ("transpose=clock",), 180: ("hflip", "vflip"), 270: ("transpose=cclock",)}
 _FIELD_REACH = 2  # frames around one that deinterlacing looks at
 
 
@@ -110,6 +112,11 @@ class ImageReader(Reader):
         super().__init__(info, size, rate, span, alpha=alpha)
         self._paths = paths
         self._tonemap = None if tonemap == AS_CODED else tonemap
+        if info.pictures > 1:
+            self.notices.append(
+                f"{info.path}: holds {info.pictures} pictures in one file, of which the first is read; "
+                "export them as a video, GIF or numbered pictures to dream them all"
+            )
 
     def _read(self) -> Iterator[FloatImage]:
         for path in self._paths[self.first_index : self._end_index]:
@@ -142,6 +149,11 @@ class VideoReader(Reader):
         self._deep = info.bit_depth > 8
         self._deinterlace = deinterlace
         self._tone_curve = tonemap if info.is_hdr and tonemap != AS_CODED else None
+        if info.proprietary is not None and tonemap != AS_CODED:
+            raise MediaError(
+                f"{info.path}: its colours are coded in {info.proprietary}, which cannot be read here and would come "
+                "out green and purple; export it as HDR10, HLG or SDR first"
+            )
         if self._tone_curve is not None:
             self.color = BT709
         elif info.is_hdr and tonemap is None:
@@ -149,13 +161,22 @@ class VideoReader(Reader):
                 f"{info.path}: is coded for HDR screens ({info.color_transfer}) and would look flat; "
                 "bring it into the usual range with --tonemap hable (or mobius, reinhard, clip)"
             )
+        if info.lost_alpha:
+            self.notices.append(
+                f"{info.path}: its transparency is a layer of HEVC, which this ffmpeg does not decode, and is left "
+                "out; use ffmpeg 9 or newer, or convert it to ProRes 4444"
+            )
         if info.interlaced and not deinterlace:
             self.notices.append(f"{info.path}: is interlaced; --deinterlace takes the combs out of what moves")
 
     def _filters(self) -> tuple[list[str], Fraction | None]:
         """ffmpeg's filters, and the time to seek to, if any."""
         info = self.info
-        filters = ["bwdif=mode=send_frame:parity=auto:deint=all"] if self._deinterlace else []
+        filters: list[str] = []
+        if self._deinterlace or self._tone_curve is not None:
+            filters.append("scale={}:{}:interl=-1".format(*self._stored(info.width, info.height)))
+        if self._deinterlace:
+            filters.append("bwdif=mode=send_frame:parity=auto:deint=all")
         seek_time = None
         if info.variable_rate or self._rate != info.rate:
             if info.variable_rate or info.rate is None:
@@ -177,13 +198,18 @@ class VideoReader(Reader):
         if self._tone_curve is not None:
             tags = info.color_transfer or "", info.color_space, info.color_primaries, info.color_range
             filters.append(tone_map_filters(*tags, self._tone_curve))
-        width, height = self._decoded_size
+        width, height = self._stored(*self._decoded_size)
         scale = f"scale=w={width}:h={height}:flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
         if info.color_space is None and not info.pixel_format.startswith(_RGB_FORMAT_STARTS) and not self._tone_curve:
             lines = info.width if info.rotation in (90, 270) else info.height
             scale += f":in_color_matrix={'bt709' if lines >= _HD_LINES else 'bt601'}"
+        turn = [*(("hflip",) if info.mirrored else ()), *_TURNS[info.rotation]]
         # Renumbered last, since time stamps that only jitter would still be complained of when written.
-        return [*filters, scale, f"settb={1 / self._rate}", "setpts=N"], seek_time
+        return [*filters, scale, *turn, f"settb={1 / self._rate}", "setpts=N"], seek_time
+
+    def _stored(self, width: int, height: int) -> tuple[int, int]:
+        """The size as stored of a picture that is shown at a size."""
+        return (height, width) if self.info.rotation in (90, 270) else (width, height)
 
     @property
     def _decoded_size(self) -> tuple[int, int]:
@@ -196,8 +222,11 @@ class VideoReader(Reader):
         count = self._end_index - self.first_index
         whole = (self.first_index, self._end_index) == (0, self.info.frame_count) and self._rate == self.info.rate
         channels = "rgba" if self.alpha else "rgb"
+        decoder = ["-c:V:0", self.info.decoder] if self.info.decoder and self.alpha else []
         return [
-            *input_arguments(self.info.path, "-apply_cropping", "codec", *options),
+            # The graph of filters is not built anew where the size or the format changes in mid-stream: those that
+            # count would start again. `scale`, which takes changes, comes before all that does not.
+            *input_arguments(self.info.path, *_INPUT_OPTIONS, *cropping_arguments(), *decoder, *options),
             "-map", "0:V:0", "-vf", ",".join(filters), "-fps_mode", "passthrough", "-enc_time_base", "filter",
             *(() if whole else ("-frames:v", str(count))),
             "-pix_fmt", f"{channels}{16 * len(channels)}le" if self._deep else f"{channels}{'' if self.alpha else 24}",
@@ -332,9 +361,9 @@ def _seconds(time: Fraction) -> str:
 
 
 def _sequence_info(source: Path, paths: list[Path], rate: Fraction, known: ClipInfo | None) -> ClipInfo:
-    """Return the facts about a sequence; all its images must have one size."""
+    """Return the facts about a sequence: what any of its images has; all must have one size."""
     if known is None:
-        known = probe(paths[0])
+        known = probe_image(paths[0])
         for path in paths[1:]:
             header = read_header(path)
             if (header.width, header.height) != (known.width, known.height):
@@ -342,6 +371,12 @@ def _sequence_info(source: Path, paths: list[Path], rate: Fraction, known: ClipI
                     f"{path}: is {header.width}x{header.height} where {paths[0].name} is {known.width}x{known.height}; "
                     "bring the images to one size"
                 )
+            known = replace(
+                known,
+                has_alpha=known.has_alpha or header.has_alpha,
+                bit_depth=max(known.bit_depth, header.bit_depth),
+                pictures=max(known.pictures, header.pictures),
+            )
     return replace(
         known, path=source, kind="sequence", rate=rate, duration=len(paths) / rate, frame_count=len(paths),
         first_number=first_number(source, paths),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.header import IMAGE_SUFFIXES
+from dreamvid.media.header import READABLE_SUFFIXES
 from dreamvid.media.names import OneFile, what_is
 
 _NUMBER = re.compile(r"(?<!%)((?:%%)*)%(0?)(\d{0,2})d", re.ASCII)
@@ -74,11 +74,11 @@ def list_sequence(source: Path | str) -> list[Path] | None:
         images = [
             entry
             for entry in path.iterdir()
-            if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".") and entry.is_file()
+            if entry.suffix.lower() in READABLE_SUFFIXES and not entry.name.startswith(".") and entry.is_file()
         ]
         if not images:
             raise MediaError(
-                f"{path}: the folder holds no images; put {', '.join(sorted(IMAGE_SUFFIXES))} files there"
+                f"{path}: the folder holds no images; put {', '.join(sorted(READABLE_SUFFIXES))} files there"
             )
         return sorted(images, key=lambda entry: (_natural_key(entry.name), entry.name))
     if kind == "file":

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dreamvid.media.color import FloatImage
+from dreamvid.media.content import image_format
 from dreamvid.media.header import DAMAGED, ImageHeader, not_an_image, open_quietly, read_header
-
-_TIFF = frozenset({".tif", ".tiff"})
+from dreamvid.media.profile import apply_gray, to_rgb
 
 # What is wrong with a file is said by an exception, in one line.
 # (Where the function is depends on the version; 0 is silence.)
@@ -31,7 +31,8 @@ def read_image(
 ) -> FloatImage:
     """Read a still image as float32 RGB in [0, 1], shape (height, width, 3), C-contiguous.
 
-    Grey and palette images become RGB, 16 bits are kept, EXIF orientation is applied. With `alpha` there is a fourth
+    Its content says what it is, not its name. Gray, CMYK, Lab and palette images become RGB, by their color profile
+    if it is of such a space; 16 bits are kept, EXIF orientation is applied. With `alpha` there is a fourth
     channel, 1 where the image has none; colours are not multiplied by it. Without it is dropped. The light of an EXR
     becomes sRGB; what is brighter than display white is cut off, with a line to `report`, or brought into range by
     the tone curve `tonemap`. `size` is the exact (width, height) to resample to; `max_size` limits the longer side in
@@ -39,19 +40,21 @@ def read_image(
     """
     path = Path(path)
     header = read_header(path)
-    suffix = path.suffix.lower()
-    if suffix == ".exr":
+    kind = image_format(path)
+    if kind == "exr":
         from dreamvid.media.exr import read_exr
 
         image, notice = read_exr(path, tonemap)
         if notice is not None and report is not None:
             report(notice)
-    elif suffix in _TIFF:
+    elif kind == "tiff":
         from dreamvid.media.tiff import read_tiff
 
         image = read_tiff(path)
     else:
         image = _decode(path, header)
+        if header.hdr_transfer is not None and report is not None:
+            report(f"{path}: is coded for HDR screens ({header.hdr_transfer}) and looks flat; export it as SDR, or EXR")
     image = _oriented(image, header.orientation)
     height, width, channels = image.shape
     if not alpha:
@@ -67,9 +70,12 @@ def _decode(path: Path, header: ImageHeader) -> FloatImage:
     """The pixels as stored, with a fourth channel if there is alpha."""
     try:
         with open_quietly(path) as image:
+            profile = image.info.get("icc_profile")
+            if header.bit_depth > 8 and image.format == "HEIF":
+                return _decode_deep_heif(path, image.info["bit_depth"])
             if header.bit_depth == 8:
-                pixels: Any = np.asarray(image.convert("RGBA" if header.has_alpha else "RGB"))
-                return _scaled(pixels, 255)
+                pixels: Any = np.asarray(to_rgb(image, "RGBA" if header.has_alpha else "RGB"))
+                return apply_gray(_scaled(pixels, 255), profile)
             image.verify()  # the checksums of a PNG: OpenCV's library complains of them on standard error
         how = cv2.IMREAD_UNCHANGED if header.has_alpha else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
         pixels = cv2.imdecode(np.fromfile(path, dtype=np.uint8), how | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -78,7 +84,18 @@ def _decode(path: Path, header: ImageHeader) -> FloatImage:
     if pixels is None:
         raise not_an_image(path)
     rgb = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-    return _scaled(rgb, 255 if rgb.dtype == np.uint8 else 65535)
+    return apply_gray(_scaled(rgb, 255 if rgb.dtype == np.uint8 else 65535), profile)
+
+
+def _decode_deep_heif(path: Path, depth: int) -> FloatImage:
+    """The pixels of a HEIF of more than 8 bits, which are the upper ones of 16."""
+    import pillow_heif
+
+    file = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)  # in whose memory the array lies
+    pixels = np.asarray(file)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None].repeat(3, axis=-1)
+    return _scaled(pixels, (2**depth - 1) << (16 - depth))
 
 
 def _scaled(pixels: npt.NDArray[Any], levels: int) -> FloatImage:

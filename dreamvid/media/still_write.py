@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import secrets
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,6 +29,10 @@ _TIFF = frozenset({".tif", ".tiff"})
 _EXIF_DESCRIPTION, _EXIF_ORIENTATION = 0x010E, 0x0112
 _EXIF_HEAD = b"Exif\0\0"
 _QUALITY = 95
+_JPEG = frozenset({".jpg", ".jpeg"})
+_LONGEST_EXIF = 65_533 - len(_EXIF_HEAD)  # of a JPEG's
+_ICC_PIECE = 65_519
+_PNG_HEAD = 33  # signature and IHDR
 
 
 def write_image(
@@ -86,18 +93,65 @@ def _encode(
         ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
     }.get(suffix.replace("jpeg", "jpg"), [])
     stored = cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR)
-    kinds, blocks = [], []
-    if suffix != ".bmp":
-        exif = _kept_exif(tags.exif, metadata)
-        for kind, raw in ((cv2.IMAGE_METADATA_EXIF, exif), (cv2.IMAGE_METADATA_ICCP, tags.icc_profile)):
-            if raw:
-                kinds.append(kind)
-                blocks.append(np.frombuffer(raw, dtype=np.uint8))
+    exif, profile = _kept_exif(tags.exif, metadata), tags.icc_profile
+    if suffix in _JPEG:
+        if len(exif or b"") > _LONGEST_EXIF:  # what a JPEG has no room for: another program's, as a rule
+            exif = _kept_exif(None, metadata)
+        # OpenCV writes a profile in one piece, which may have no more than 64 kB.
+        return _with_profile(encode(suffix, stored, options, exif=exif), profile)
+    if suffix == ".png":  # libpng refuses profiles that everybody else reads
+        return _with_chunk(encode(suffix, stored, options, exif=exif), profile)
+    if suffix == ".bmp":
+        return encode(suffix, stored, options)
+    return encode(suffix, stored, options, exif=exif, profile=profile)
+
+
+def encode(
+    suffix: str,
+    pixels: npt.NDArray[Any],
+    options: Sequence[int] = (),
+    *,
+    exif: bytes | None = None,
+    profile: bytes | None = None,
+) -> bytes:
+    """Return BGR or BGRA as a file of the format with that ending. Raises OSError where OpenCV does not do it."""
+    kept = [(cv2.IMAGE_METADATA_EXIF, exif), (cv2.IMAGE_METADATA_ICCP, profile)]
+    kinds = [kind for kind, raw in kept if raw]
+    blocks = [np.frombuffer(raw, dtype=np.uint8) for _, raw in kept if raw]
     if kinds:
-        _, encoded = cv2.imencodeWithMetadata(suffix, stored, kinds, blocks, options)
+        done, encoded = cv2.imencodeWithMetadata(suffix, pixels, kinds, blocks, options)
     else:
-        _, encoded = cv2.imencode(suffix, stored, options)
-    return encoded.tobytes()
+        done, encoded = cv2.imencode(suffix, pixels, options)
+    if not done:  # for which it has no words
+        told = f" with {sum(map(len, blocks)) / 1000:.0f} kB of tags" if blocks else ""
+        raise OSError(errno.EINVAL, f"no {suffix[1:]} can be made of it{told}")
+    return bytes(encoded)
+
+
+def _with_profile(jpeg: bytes, profile: bytes | None) -> bytes:
+    """Put an ICC profile into a JPEG, in as many pieces as it needs (ICC.1, annex B.4)."""
+    if not profile:
+        return jpeg
+    pieces = [profile[at : at + _ICC_PIECE] for at in range(0, len(profile), _ICC_PIECE)]
+    if len(pieces) > 255:
+        raise OSError(errno.EINVAL, f"its color profile has {len(profile) / 1e6:.0f} MB, too much for a JPEG")
+    segments = b"".join(
+        b"\xff\xe2" + (16 + len(piece)).to_bytes(2, "big") + b"ICC_PROFILE\0" + bytes([number, len(pieces)]) + piece
+        for number, piece in enumerate(pieces, 1)
+    )
+    at = 2  # behind the start, JFIF's own segment, and EXIF
+    while jpeg[at : at + 2] in (b"\xff\xe0", b"\xff\xe1"):
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    return jpeg[:at] + segments + jpeg[at:]
+
+
+def _with_chunk(png: bytes, profile: bytes | None) -> bytes:
+    """Put an ICC profile into a PNG, behind its head."""
+    if not profile:
+        return png
+    body = b"iCCPICC Profile\0\0" + zlib.compress(profile)
+    chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    return png[:_PNG_HEAD] + chunk + png[_PNG_HEAD:]
 
 
 def _kept_exif(raw: bytes | None, metadata: Mapping[str, str]) -> bytes | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dreamvid.errors import MediaError
 from dreamvid.media.codecs import CODECS, IMAGE_CODECS
-from dreamvid.media.header import is_image
+from dreamvid.media.header import holds_image, is_image
 from dreamvid.media.names import OneFile, made_name, name_beside, what_is
 from dreamvid.media.sequence import NumberedFiles, list_sequence, parse_pattern
 from dreamvid.media.still_write import temporary_beside
@@ -28,7 +28,7 @@ def default_output(source: Path | str, codec: str = "h264") -> Path:
         folder = path
     elif kind == "nothing" and parse_pattern(path) is not None:
         folder = path.parent
-    elif is_image(path):
+    elif holds_image(path):
         return OneFile(path.with_name(made_name(path.stem, f".dream{image_suffix}")))
     elif codec in IMAGE_CODECS:
         return path.with_name(made_name(path.stem, ".dream")) / f"%05d{image_suffix}"

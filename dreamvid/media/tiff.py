@@ -17,6 +17,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffFileError, TiffPage
 from dreamvid.errors import MediaError
 from dreamvid.media.color import FloatImage
 from dreamvid.media.header import not_an_image, open_quietly
+from dreamvid.media.profile import apply_gray, to_rgb
 
 # What is wrong with a file is said by an exception, in one line.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -25,13 +26,18 @@ _ORIENTATION, _ICC_PROFILE = "Orientation", "InterColorProfile"
 _PREMULTIPLIED = 1  # of the values of ExtraSamples; 2 is plain alpha, 0 no alpha but often meant as such
 
 
-def read_tiff_header(path: Path) -> tuple[int, int, int, bool, int]:
-    """Width and height as stored, bits of a component, whether there is alpha, EXIF orientation. Raises MediaError."""
+def read_tiff_header(path: Path) -> tuple[int, int, int, bool, int, int]:
+    """Width and height as stored, bits of a component, whether there is alpha, EXIF orientation, and how many pages of
+    this size there are. Raises MediaError.
+    """
     with _opened(path) as page:
         orientation = page.tags.get(_ORIENTATION)
         turned = int(orientation.value) if orientation is not None else 1
         width, height, depth = int(page.imagewidth), int(page.imagelength), int(page.bitspersample)
-        return width, height, depth, _has_alpha(page), turned
+        pages = [other for other in page.parent.pages if isinstance(other, TiffPage)]
+        # Smaller ones are previews, others masks.
+        alike = sum(other.shape[:2] == page.shape[:2] and not other.subfiletype for other in pages)
+        return width, height, depth, _has_alpha(page), turned, max(1, alike)
 
 
 def read_tiff(path: Path) -> FloatImage:
@@ -56,7 +62,8 @@ def read_tiff(path: Path) -> FloatImage:
         image = np.divide(pixels, np.float32(levels), dtype=np.float32)
         if page.photometric == PHOTOMETRIC.MINISWHITE:
             image = 1 - image
-        return _as_rgb(image, page)
+        profile = page.tags.get(_ICC_PROFILE)
+        return apply_gray(_as_rgb(image, page), None if profile is None else bytes(profile.value))
 
 
 def write_tiff(
@@ -125,7 +132,7 @@ def _read_with_pillow(path: Path, page: TiffPage) -> FloatImage | None:
         with open_quietly(path) as image:
             image.getexif().pop(0x0112, None)  # or Pillow turns the picture, which is done later, once for all formats
             mode = "RGBA" if _has_alpha(page) else "RGB"
-            eight: FloatImage = np.divide(np.asarray(image.convert(mode)), np.float32(255), dtype=np.float32)
+            eight: FloatImage = np.divide(np.asarray(to_rgb(image, mode)), np.float32(255), dtype=np.float32)
             return eight
     except (OSError, ValueError):
         return None

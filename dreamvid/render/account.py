@@ -33,7 +33,7 @@ from dreamvid.render.report import Report
 from dreamvid.render.snapshot import write_durably
 from dreamvid.settings import DreamSettings
 
-_PACKAGES = ("torch", "torchvision", "numpy", "opencv-python-headless", "imageio-ffmpeg", "safetensors")
+_PACKAGES = ("torch", "torchvision", "numpy", "opencv-python-headless", "imageio-ffmpeg", "av", "safetensors")
 _KEY = "dreamvid"
 
 

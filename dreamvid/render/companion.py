@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.errors import SettingsError
-from dreamvid.media import ClipInfo, Reader, open_reader, read_image
+from dreamvid.media import AS_CODED, ClipInfo, Reader, open_reader, read_image
 from dreamvid.render.frames import Frame
 
 _SHAPE_TOLERANCE = 0.02  # of the aspect ratio
@@ -93,6 +94,21 @@ class Companion:
         self._reader.__enter__()
         self._entered = True
         self._index = None
+
+
+def open_mask(
+    path: Path | None, size: tuple[int, int], shape: tuple[int, int], closing: ExitStack
+) -> Companion | None:
+    """The mask, checked, where there is one; it is closed by `closing`.
+
+    It is brought to (width, height) `size`; `shape` is that of what it masks. A mask says how much to dream where: no
+    tone curve that brings light into range changes it. Raises `SettingsError` or `MediaError`.
+    """
+    if path is None:
+        return None
+    mask = closing.enter_context(Companion(path, size=size, tonemap=AS_CODED))
+    check_mask(mask, *shape)
+    return mask
 
 
 def check_mask(mask: Companion, width: int, height: int) -> None:

@@ -25,7 +25,7 @@ from dreamvid.motion import FlowMethod, fetch_raft
 from dreamvid.notices import Notice, Said
 from dreamvid.recipe import recipe_tags
 from dreamvid.render.account import Account
-from dreamvid.render.companion import Companion, check_mask
+from dreamvid.render.companion import open_mask
 from dreamvid.render.cutting import Cutting
 from dreamvid.render.dreamers import Networks
 from dreamvid.render.events import Event, Finished, Started
@@ -179,7 +179,9 @@ def open_job(
         closing,
         governed=is_film,
         frames=range(reader.first_index, reader.first_index + reader.frame_count),
-        mask=open_mask(settings, reader, closing),
+        mask=open_mask(
+            settings.mask, (reader.width, reader.height), (reader.info.width, reader.info.height), closing
+        ),
         networks=networks,
     )
     if is_film and FlowMethod(settings.flow) is FlowMethod.RAFT:
@@ -306,14 +308,3 @@ def _render_with_journal(
     ending = Ending(rate, opened.writer.sound, opened.tags, job.overwrite, opened.original, opened.sources)
     yield from complete(recorder, ending)
     return recorder.frame_count
-
-
-def open_mask(settings: Settings, reader: Reader, closing: contextlib.ExitStack) -> Companion | None:
-    """The mask, checked, where the settings have one; it is closed by `closing`."""
-    if settings.mask is None:
-        return None
-    mask = closing.enter_context(
-        Companion(settings.mask, size=(reader.width, reader.height), tonemap=settings.tonemap)
-    )
-    check_mask(mask, reader.info.width, reader.info.height)
-    return mask

@@ -8,9 +8,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dreamvid.chart import Chart, Panel, draw_chart
 from dreamvid.documents import DocumentError, parse_json
 from dreamvid.errors import MediaError
+from dreamvid.media.still_write import encode
 from dreamvid.render.events import FrameDone
 from dreamvid.render.snapshot import write_durably
 
@@ -68,11 +71,9 @@ class Report:
 
     def finish(self) -> None:
         """Put lines and chart in their places."""
-        import cv2
-
         write_durably(self._lines_path, "".join(json.dumps(line) + "\n" for line in self._lines).encode())
         drawn = draw_report(self._lines, self._lines_path.name.removesuffix(".report.jsonl"))
-        write_durably(self._chart_path, cv2.imencode(".png", drawn[..., ::-1])[1].tobytes())
+        write_durably(self._chart_path, encode(".png", np.ascontiguousarray(drawn[..., ::-1])))
 
 
 def _read_line(text: str) -> Line | None:

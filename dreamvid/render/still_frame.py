@@ -11,7 +11,7 @@ import numpy as np
 
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import Reader, list_sequence, open_reader, read_image
-from dreamvid.media.header import is_image
+from dreamvid.media.header import holds_image
 from dreamvid.media.still import fit_size
 from dreamvid.render.frames import Frame
 from dreamvid.settings import Settings
@@ -45,7 +45,7 @@ def find_still(source: Path, settings: Settings, at: Fraction | Timecode | None,
     """
     if at is None:
         start, end, frames = settings.start, settings.end, settings.frames
-    elif is_image(source) and source.is_file():
+    elif holds_image(source) and source.is_file():
         raise SettingsError(f"--at: {source} is a picture and has no time; leave it out")
     else:
         start, end, frames = at, None, 1

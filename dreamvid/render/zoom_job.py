@@ -16,7 +16,7 @@ from dreamvid.media.target import output_pattern
 from dreamvid.notices import Notice
 from dreamvid.recipe import recipe_tags
 from dreamvid.render.account import Account
-from dreamvid.render.companion import Companion, check_mask
+from dreamvid.render.companion import Companion, open_mask
 from dreamvid.render.events import Event, Finished, Started
 from dreamvid.render.frames import to_tensor
 from dreamvid.render.identity import files_of, identify, network_fingerprint
@@ -69,10 +69,7 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         # Opened now to find what would go wrong at the end.
         writer = open_target(target, sound=sound, resume=0 if going_on else None)
         clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound))
-        mask = None
-        if settings.mask is not None:
-            mask = closing.enter_context(Companion(settings.mask, size=(width, height)))
-            check_mask(mask, width, height)
+        mask = open_mask(settings.mask, (width, height), (width, height), closing)
         notices = [*([] if source is None else source.notices), *writer.notices]
         if source is not None and source.info.has_alpha:
             notices.append(f"{job.source}: its transparency is left out, a zoom fills the whole picture")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import ClipInfo
-from dreamvid.media.header import is_image
+from dreamvid.media.header import holds_image
 from dreamvid.media.probe import probe_sound
 from dreamvid.settings import Settings
 from dreamvid.studio.limits import Limits, check_picture, check_size
@@ -53,7 +53,7 @@ def check_upload(path: Path, limits: Limits) -> ClipInfo:
 
 def is_song(path: Path) -> bool:
     """Whether a file that `check_kind` has passed is all sound. Raises `MediaError` where it cannot be read."""
-    if is_image(path):
+    if holds_image(path):
         return False
     sound = probe_sound(path)
     return bool(sound.codecs) and not sound.has_picture

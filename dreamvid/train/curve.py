@@ -6,9 +6,10 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
+import numpy as np
 
 from dreamvid.chart import Chart, Panel, draw_chart
+from dreamvid.media.still_write import encode
 
 
 def write_curve(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -19,8 +20,7 @@ def write_curve(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
         writer.writeheader()
         writer.writerows(rows)
     temporary.replace(folder / "curve.csv")
-    encoded = cv2.imencode(".png", draw_curve(rows)[..., ::-1])[1]
-    (folder / "curve.png").write_bytes(encoded.tobytes())
+    (folder / "curve.png").write_bytes(encode(".png", np.ascontiguousarray(draw_curve(rows)[..., ::-1])))
 
 
 def draw_curve(rows: Sequence[Mapping[str, float]]) -> Chart:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -307,6 +308,28 @@ def test_exr_windows_layers_and_odd_channels(tmp_path: Path) -> None:
     (tmp_path / "broken.exr").write_bytes(data)
     with pytest.raises(MediaError, match="damaged"):
         read_image(tmp_path / "broken.exr")
+
+
+def test_what_a_library_says_of_a_damaged_exr_is_not_heard(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_image(tmp_path / "whole.exr", np.random.default_rng(0).random((64, 64, 3), np.float32))
+    data = (tmp_path / "whole.exr").read_bytes()
+    for number in range(12):
+        broken = bytearray(data)
+        begin = len(data) // 3 + 50 * number
+        broken[begin : begin + 40 + number] = b"\xff" * 40
+        (tmp_path / "broken.exr").write_bytes(broken)
+        with pytest.raises(MediaError, match="damaged"):
+            read_image(tmp_path / "broken.exr")
+    assert capfd.readouterr() == ("", "")
+
+    from dreamvid.media.exr import _quietly
+
+    with _quietly():
+        print("what others write")
+        os.write(2, b"so do they\n(EXR_ERR_CORRUPT_CHUNK) noise\n")
+    assert capfd.readouterr() == ("what others write\n", "so do they\n")
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])

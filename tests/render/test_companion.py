@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+import dreamvid
 from dreamvid.errors import SettingsError
-from dreamvid.media import open_reader, open_writer
-from dreamvid.render.companion import Companion, check_mask
+from dreamvid.media import open_reader, open_writer, write_image
+from dreamvid.render.companion import Companion, check_mask, open_mask
 
 HEIGHT, WIDTH = 24, 32
 
@@ -70,6 +72,28 @@ def test_a_mask_may_have_another_size_but_not_another_shape(tmp_path: Path) -> N
     mask_fault(tmp_path, np.full((HEIGHT * 3, WIDTH * 3), 255, np.uint8))
     with pytest.raises(SettingsError, match=r"mask.png is 24x32, the source 32x24; make the mask the same shape"):
         mask_fault(tmp_path, np.full((WIDTH, HEIGHT), 255, np.uint8))
+
+
+def test_a_mask_of_light_is_what_it_is_whatever_becomes_of_the_films_light(tmp_path: Path) -> None:
+    write_image(tmp_path / "mask.exr", np.full((HEIGHT, WIDTH, 3), 0.5, np.float32))
+    size = WIDTH, HEIGHT
+    with ExitStack() as closing:
+        mask = open_mask(tmp_path / "mask.exr", size, size, closing)
+        assert mask is not None
+        frame = mask.at(Fraction(0))
+        assert frame is not None
+        assert abs(float(frame.mean()) - 0.5) < 0.002
+        assert open_mask(None, size, size, closing) is None
+    with pytest.raises(SettingsError, match="the same shape"), ExitStack() as closing:
+        open_mask(tmp_path / "mask.exr", size, (WIDTH, WIDTH), closing)
+
+
+def test_there_is_one_way_to_open_a_mask() -> None:
+    rooms = Path(dreamvid.__file__).parent
+    others = [path for path in rooms.rglob("*.py") if path.name != "companion.py"]
+    assert not [
+        path for path in others if "check_mask(" in path.read_text() or "Companion(settings.mask" in path.read_text()
+    ]
 
 
 def test_an_empty_mask_is_refused(tmp_path: Path) -> None:
