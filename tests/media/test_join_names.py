@@ -19,6 +19,6 @@ def test_segments_in_a_folder_of_any_name_are_joined(tmp_path: Path, name: str) 
     folder.mkdir()
     segments = [indexed(folder / f"segment-{number}.mkv", count=3) for number in range(2)]
     target = folder / "film?.mkv"
-    join_segments(segments, target, seconds=Fraction(6, 24), sound=None, metadata={}, overwrite=False)
+    join_segments(segments, target, seconds=Fraction(6, 24), sound=None, metadata={})
     assert indices(target) == [0, 1, 2, 0, 1, 2]
     assert {path.name for path in folder.iterdir()} == {"film?.mkv", *(path.name for path in segments)}

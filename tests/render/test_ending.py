@@ -376,7 +376,7 @@ def test_a_tampered_journal_is_not_believed(
 
 @pytest.mark.parametrize("kind", ["state-", "segment-", "frame-"])
 def test_a_damaged_file_of_a_journal_is_noticed(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dreamvid.render.recording.segment_length", lambda *_, **__: 3)
+    monkeypatch.setattr("dreamvid.render.recording.segment_length", lambda *_, **__: 240 if kind == "frame-" else 3)
     clip, target = film(tmp_path / "a.mp4", "-c:a", "aac"), tmp_path / "b.mp4"
     stop_after(job(clip, target), 9)
     path = next(path for path in sorted((tmp_path / "b.mp4.journal").iterdir()) if path.name.startswith(kind))
