@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,6 @@ class Network:
         spec: what is known about the architecture.
         module: the network itself, from pictures normalised with `mean` and `std` to scores: evaluation mode,
             parameters frozen, float32, on the CPU.
-        class_names: the classes in order of the scores, if they are known.
         mean, std: of the pictures the weights were trained on, RGB in [0, 1].
         weights: the file that the weights came from; None where they are random.
     """
@@ -141,14 +141,23 @@ class Network:
         self.weights = Path(checkpoint.source) if Path(checkpoint.source).is_file() else None
         self.mean = checkpoint.triple("mean", spec.mean)
         self.std = checkpoint.triple("std", spec.std)
-        classes = len(self.module.get_parameter(f"{spec.head}.weight"))
-        self.class_names = checkpoint.class_names or _published_classes(spec, classes)
-        if self.class_names is not None and len(self.class_names) != classes:
+        self._own_classes = checkpoint.class_names
+        if self._own_classes is not None and len(self._own_classes) != self._classes:
             raise ModelError(
-                f"{checkpoint.source} names {len(self.class_names)} classes but tells {classes} apart; "
+                f"{checkpoint.source} names {len(self._own_classes)} classes but tells {self._classes} apart; "
                 "mend its metadata 'classes'"
             )
         self._table = LayerTable(build_skeleton(spec, checkpoint.state, checkpoint.metadata), spec)
+
+    @property
+    def _classes(self) -> int:
+        return len(self.module.get_parameter(f"{self.spec.head}.weight"))
+
+    @functools.cached_property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The classes in order of the scores, if they are known."""
+        # Found when they are asked for: to load ImageNet's names takes two seconds.
+        return self._own_classes or _published_classes(self.spec, self._classes)
 
     def layers(self, *, detail: bool = False) -> list[LayerInfo]:
         """List the layers in order of depth: those people call by name; with `detail` every operation."""
@@ -164,8 +173,7 @@ class Network:
 
     def class_number(self, text: str) -> int:
         """Return the number of the class that `text` means (see `find_class`). ModelError if there is none."""
-        classes = len(self.module.get_parameter(f"{self.spec.head}.weight"))
-        return find_class(self.class_names, classes, text, self.spec.name)
+        return find_class(self.class_names, self._classes, text, self.spec.name)
 
     def extractor(
         self, taps: Sequence[str], *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
@@ -274,8 +282,8 @@ def _spec_of(name: str) -> ModelSpec:
 
 def _published_classes(spec: ModelSpec, classes: int) -> tuple[str, ...] | None:
     """Return ImageNet's names for a network that was made for ImageNet and has as many classes."""
-    names = _imagenet_classes()
-    return names if spec.classes == IMAGENET and len(names) == classes else None
+    names = _imagenet_classes() if spec.classes == IMAGENET else ()
+    return names if len(names) == classes else None
 
 
 def _imagenet_classes() -> tuple[str, ...]:
