@@ -143,7 +143,7 @@ class JournalFolder:
             raise MediaError(f"{self.target}: cannot be put in place ({error.strerror}); check the folder") from error
 
     def begin_placing(self, frames: int) -> bool:
-        """Say that finished pictures are being given their names; return whether that was begun before."""
+        """Say that finished pictures have their names, or are being given them; return whether that was said before."""
         begun = self._film is not None
         self._film = {"frames": frames}
         self._write_index(self._index())

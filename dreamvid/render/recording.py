@@ -200,6 +200,7 @@ class SequenceRecorder(Recorder):
 
     def finish(self, ending: Ending) -> list[str]:  # noqa: ARG002 - pictures have none
         self._writer.finish()
+        self._journal.begin_placing(self.frame_count)  # from here on they are the finished ones
         return []
 
     def abandon(self) -> None:

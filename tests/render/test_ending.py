@@ -214,6 +214,21 @@ def test_killed_at_any_step_of_the_end_the_same_command_ends_well(
         render()
 
 
+def test_pictures_that_were_finished_before_their_report_are_not_in_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, target = film(tmp_path / "a.mp4", "-c:a", "aac"), tmp_path / "frames" / "%04d.png"
+    with monkeypatch.context() as patch:
+        kill_at(patch, importlib.import_module("dreamvid.render.report"), "draw_report", before=True)
+        patch.setattr(journal_folder.JournalFolder, "__exit__", lambda self, *_: self._lock.release())
+        with pytest.raises(Killed):
+            list(render_job(job(clip, target, report=True)))
+    assert (tmp_path / "frames.report.jsonl").exists()
+    list(render_job(job(clip, target, report=True)))
+    assert names(tmp_path) == ["a.mp4", "frames", "frames.json", "frames.report.jsonl", "frames.report.png"]
+    assert len(names(tmp_path / "frames")) == 12
+
+
 def make_zoom() -> dict[str, Any]:
     return {
         "model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 1, "step": 1, "threads": 1,
