@@ -18,7 +18,7 @@ from dreamvid.cli.main import app, run
 from dreamvid.media import SoundTrack, open_writer
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
 TINY = ["--max-size", "64", "--octaves", "1", "--iterations", "1", "--model", "dreamnet"]
 SMALLER = {
     "zoom": [*TINY, "--size", "64x36", "--duration", "0.1", "--warm-iterations", "1"],
@@ -115,7 +115,7 @@ def test_every_option_of_the_other_commands_exists(line: str) -> None:
     assert not [word for word in words if word.startswith("-") and word not in known]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
         assert "://" in target or (page.parent / target).exists(), target
