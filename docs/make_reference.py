@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import typer.main
 from pydantic import BaseModel
@@ -49,7 +49,7 @@ _MODELS: Mapping[str, Iterable[type[BaseModel]]] = {
 }
 """Where the bounds of a command's options are; `--help` does not say them."""
 
-_HEAD = "| option | what it does | default | range |\n|---|---|---|---|"
+_HEAD = "| option | what it does | default | values |\n|---|---|---|---|"
 _NETWORKS_HEAD = """\
 | `--model` | dreams on, without `--layer` | its own defaults | weights | classes | what it is like |
 |---|---|---|---|---|---|"""
@@ -124,7 +124,7 @@ def _row(option: Any, fields: Mapping[str, FieldInfo]) -> str:
     flags = ", ".join([*option.opts, *option.secondary_opts])
     takes = f" {option.metavar}" if option.metavar else ""
     text, default = _split_default(option)
-    cells = (f"`{flags}{takes}`{varies}", text, default, "" if info is None else _range(info))
+    cells = (f"`{flags}{takes}`{varies}", text, default, _values(info, option.metavar or "") if info else "")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -141,13 +141,17 @@ def _split_default(option: Any) -> tuple[str, str]:
     return text, "" if option.default is None else f"`{option.default}`"
 
 
-def _range(info: FieldInfo) -> str:
-    """The numbers that a field takes."""
-    words = []
+def _values(info: FieldInfo, metavar: str) -> str:
+    """The numbers or the words that a field takes, where `metavar` does not list them."""
+    words: list[str] = []
     for kind, word in _BOUNDS:
         bound = next((getattr(mark, kind) for mark in info.metadata if getattr(mark, kind, None) is not None), None)
         if isinstance(bound, (int, float)) and abs(bound) < _LARGEST_BOUND:
             words.append(f"{word} {bound:,}" if word != "to" or words else f"up to {bound:,}")
+    kinds = [info.annotation, *get_args(info.annotation)]
+    choices = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
+    if not words and "|" not in metavar:
+        words = [", ".join(f"`{choice}`" for choice in choices)]
     return " ".join(words)
 
 
