@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dreamvid.render import Downloading, Event, Finished, FrameDone, Job, Notice, ShotStarted, Started, render_job
     from dreamvid.settings import Settings
 
+    __version__: str
+
 __all__ = [
     "Downloading",
     "DreamvidError",
@@ -32,6 +34,7 @@ __all__ = [
     "SettingsError",
     "ShotStarted",
     "Started",
+    "__version__",
     "render_job",
 ]
 
@@ -44,5 +47,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'dreamvid' has no attribute '{name}'")
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("dreamvid")
     home = next((home for home, names in _HOMES.items() if name in names), "dreamvid.render")
     return getattr(importlib.import_module(home), name)

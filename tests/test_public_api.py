@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.resources
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,22 @@ def test_every_public_name_is_the_thing_and_not_a_module_of_that_name() -> None:
         "    assert not modules, modules\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_package_knows_its_version_and_says_that_it_is_typed() -> None:
+    assert dreamvid.__version__ == importlib.metadata.version("dreamvid")
+    assert importlib.resources.files(dreamvid).joinpath("py.typed").is_file()
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, dreamvid\n"
+        "heavy = {'torch', 'numpy', 'pydantic', 'importlib.metadata'} & sys.modules.keys()\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=False,
+                          cwd=SAMPLES.parent)
     assert done.returncode == 0, done.stderr
 
 

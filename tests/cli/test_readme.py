@@ -1,4 +1,4 @@
-"""Every command that the README shows is run, on tiny files of the same names."""
+"""Every command that the README and docs/ show is run, on tiny files of the same names; every link leads somewhere."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import typer.main
 
-from dreamvid.cli.main import run
+from dreamvid.cli.main import app, run
 from dreamvid.media import SoundTrack, open_writer
 
 ROOT = Path(__file__).parents[2]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
 TINY = ["--max-size", "64", "--octaves", "1", "--iterations", "1", "--model", "dreamnet"]
 SMALLER = {
     "zoom": [*TINY, "--size", "64x36", "--duration", "0.1", "--warm-iterations", "1"],
@@ -28,18 +30,24 @@ SMALLER = {
     "run": [],
 }
 FILM = [*TINY, "--warm-iterations", "1", "--frames", "2"]
-ELSEWHERE = ("train", "farm", "studio", "INPUT", "COMMAND")  # tests of their own, or no commands
+ELSEWHERE = ("train", "farm", "studio")  # tests of their own
+NO_FILES = ("presets", "--estimate")
+
+
+def shown_lines() -> list[str]:
+    """What follows `dreamvid` on each line of code that begins with it, once; lines of shell scripts are left out."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    lines = re.findall(r"^    dreamvid ([^/\n].*?)(?: +#.*)?$", text, re.MULTILINE)
+    return [line.strip() for line in dict.fromkeys(lines) if "$" not in line]
 
 
 def shown_commands() -> list[str]:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = re.findall(r"^    dreamvid (.+?)(?: +#.*)?$", readme, re.MULTILINE)
-    return [line.strip() for line in lines if line.split()[0] not in ELSEWHERE and "mine.safetensors" not in line]
+    return [line for line in shown_lines() if line.split()[0] not in ELSEWHERE and "mine.safetensors" not in line]
 
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files that the README's commands name."""
+    """A folder with the files that the commands name."""
     monkeypatch.chdir(tmp_path)
     rate = 44_100
     t = np.arange(4 * rate) / rate
@@ -70,20 +78,22 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_readme_shows_commands() -> None:
+def test_commands_are_found() -> None:
     commands = shown_commands()
-    assert len(commands) >= 20
+    assert len(commands) >= 40
     assert {"zoom", "explore", "visualize", "audio"} <= {command.split()[0] for command in commands}
 
 
 @pytest.mark.parametrize("command", shown_commands())
-def test_every_command_of_the_readme_works(command: str, desk: Path) -> None:
+def test_every_command_works(command: str, desk: Path) -> None:
     words = shlex.split(command)
+    smaller = SMALLER.get(words[0], FILM)
     if "--cuts" in words:
-        Path(words[-1]).write_text("4\n")
+        Path(words[words.index("--cuts") + 1]).write_text("\n".join(map(str, range(1, 42))))
+    if "--shots" in words:
+        smaller = smaller[: smaller.index("--frames")]
     if "--like" in words:
         assert run(["clip.mp4", *FILM, "--progress", "none"]) == 0
-    smaller = SMALLER.get(words[0], FILM)
     quiet = [] if words[0] in ("audio", "presets", "shots") else ["--progress", "none"]
     if words[0] in ("photo.jpg",):
         smaller = TINY
@@ -92,5 +102,20 @@ def test_every_command_of_the_readme_works(command: str, desk: Path) -> None:
     before = {path for path in desk.rglob("*") if path.is_file()}
     assert run([*words, *smaller, *quiet]) == 0
     made = {path for path in desk.rglob("*") if path.is_file()} - before
-    assert made or words[0] == "presets"
+    assert made or set(NO_FILES) & set(words)
     assert not [path for path in made if ".journal" in str(path)]
+
+
+@pytest.mark.parametrize("line", [line for line in shown_lines() if line not in shown_commands()])
+def test_every_option_of_the_other_commands_exists(line: str) -> None:
+    words = shlex.split(line)
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    command = commands.get(words[0], commands["dream"])
+    known = {flag for parameter in command.params for flag in parameter.opts}
+    assert not [word for word in words if word.startswith("-") and word not in known]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        assert "://" in target or (page.parent / target).exists(), target
