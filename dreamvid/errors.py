@@ -29,7 +29,7 @@ def printable(text: str, length: int | None = None) -> str:
 def shown(value: object, length: int = 60) -> str:
     """Any value in one line that is safe to print, at most `length` characters of it."""
     if isinstance(value, int) and value.bit_length() > 4 * length:  # Python refuses to print thousands of digits
-        return f"a number of about {value.bit_length() * 3 // 10} digits"
+        return f"a number with about {value.bit_length() * 3 // 10} digits"
     if isinstance(value, (list, tuple, set, frozenset, dict)):
         return printable(",".join(shown(item, length) for item in itertools.islice(value, length)), length)
     return printable(str(value), length)

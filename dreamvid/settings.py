@@ -157,7 +157,7 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise SettingsError(f"{path}: a configuration file holds lines such as `octaves: 4`")
+        raise SettingsError(f"{path}: a configuration file must contain lines such as `octaves: 4`")
     for word in ("about", "for"):  # a preset's own description
         values.pop(word, None)
     return {str(key): value for key, value in values.items()}

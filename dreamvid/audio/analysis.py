@@ -141,8 +141,8 @@ def _check_names(names: Collection[str]) -> tuple[str, ...]:
 def _check_numbers(attack: float, release: float, offset: float, bpm: float | None) -> None:
     for flag, seconds in (("attack", attack), ("release", release)):
         if not 0 <= seconds <= _LONGEST:
-            raise SettingsError(f"--{flag}: seconds from 0 to {_LONGEST} are possible, not {seconds:g}")
+            raise SettingsError(f"--{flag}: must be between 0 and {_LONGEST} seconds, not {seconds:g}")
     if not math.isfinite(offset):
-        raise SettingsError(f"--offset: is a number of seconds, not {offset:g}")
+        raise SettingsError(f"--offset: must be a finite number of seconds, not {offset:g}")
     if bpm is not None and not _SLOWEST <= bpm <= _FASTEST:
-        raise SettingsError(f"--bpm: {_SLOWEST} to {_FASTEST} beats per minute are possible, not {bpm:g}")
+        raise SettingsError(f"--bpm: must be between {_SLOWEST} and {_FASTEST} beats per minute, not {bpm:g}")

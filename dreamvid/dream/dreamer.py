@@ -107,7 +107,9 @@ class Dreamer:
         needed = self.extractor.minimum_side
         if min(size) < needed:
             taps = ", ".join(self.extractor.taps)
-            raise SettingsError(f"{what} {size[1]}x{size[0]} and {taps} needs {needed} pixels a side; {remedy}")
+            raise SettingsError(
+                f"{what} {size[1]}x{size[0]}, but {taps} needs at least {needed} pixels a side; {remedy}"
+            )
 
     @property
     def step(self) -> float:

@@ -124,9 +124,9 @@ def probe(path: Path | str) -> ClipInfo:
         # What ffmpeg cannot read either it has words for.
         raise (_cannot_read(path, stderr) if timing is None else error) from error
     if contents.picture is None:
-        raise MediaError(f"{path}: the file has no video stream; give one with a picture in it")
+        raise MediaError(f"{path}: the file has no video stream; give one that has")
     if timing is None or not contents.picture.width * contents.picture.height:
-        raise MediaError(f"{path}: the video stream holds no frames; copy or export it again")
+        raise MediaError(f"{path}: the video stream contains no frames; copy or export it again")
     return _clip_info(path, contents, contents.picture, timing, stderr)
 
 
@@ -179,20 +179,20 @@ def _cannot_read(path: Path, stderr: str) -> MediaError:
     with path.open("rb") as file:
         head = file.read(8)
     if "moov atom not found" in stderr and head[4:] in _MP4_BOXES:
-        return MediaError(f"{path}: the file is cut short (its index is missing); copy or record it again")
+        return MediaError(f"{path}: the file is truncated (its index is missing); copy or record it again")
     reason = failure_reason(stderr.replace(file_url(path), path.name).splitlines())
     if "Invalid data" in reason:
-        reason = "ffmpeg does not know its contents"
+        reason = "ffmpeg does not recognize its format"
     return MediaError(f"{path}: is not a video ({reason}); give a video, an image or frames/%05d.png")
 
 
 def _clip_info(path: Path, contents: Contents, picture: PictureStream, timing: Timing, log: str) -> ClipInfo:
     width, height, aspect = picture.width, picture.height, picture.sample_aspect
     if not 0 < width * height <= LARGEST_IMAGE:
-        raise MediaError(f"{path}: is {width}x{height} pixels large; give one of at most 16384x16384")
+        raise MediaError(f"{path}: is {width}x{height} pixels, which is too large; give one of at most 16384x16384")
     if timing.longest_gap > _LONGEST_GAP:  # reading would hold the frame before it for as long
         hours = float(timing.longest_gap) / 3600
-        raise MediaError(f"{path}: damaged: its time stamps jump by {hours:.1f} hours; copy or export it again")
+        raise MediaError(f"{path}: damaged: its timestamps jump by {hours:.1f} hours; copy or export it again")
     if picture.rotation in (90, 270):
         width, height, aspect = height, width, 1 / aspect
     rate, variable = timing.choose_rate(picture.rates)

@@ -54,7 +54,7 @@ def read_image(
     else:
         image = _decode(path, header)
         if header.hdr_transfer is not None and report is not None:
-            report(f"{path}: is coded for HDR screens ({header.hdr_transfer}) and looks flat; export it as SDR, or EXR")
+            report(f"{path}: is an HDR image ({header.hdr_transfer}) and looks flat; export it as SDR, or as EXR")
     image = _oriented(image, header.orientation)
     height, width, channels = image.shape
     if not alpha:
@@ -121,7 +121,7 @@ def fit_size(
     if size is not None and max_size is not None:
         raise ValueError("give either size or max_size, not both")
     if min(size or (1,)) < 1 or (max_size is not None and max_size < 1):
-        raise ValueError(f"a size is at least one pixel: size={size}, max_size={max_size}")
+        raise ValueError(f"a size must be at least one pixel: size={size}, max_size={max_size}")
     if size is not None:
         return size
     longest = max(width, height)

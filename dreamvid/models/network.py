@@ -144,8 +144,8 @@ class Network:
         self._own_classes = checkpoint.class_names
         if self._own_classes is not None and len(self._own_classes) != self._classes:
             raise ModelError(
-                f"{checkpoint.source} names {len(self._own_classes)} classes but tells {self._classes} apart; "
-                "mend its metadata 'classes'"
+                f"{checkpoint.source} names {len(self._own_classes)} classes but has outputs for {self._classes}; "
+                "correct 'classes' in its metadata"
             )
         self._table = LayerTable(build_skeleton(spec, checkpoint.state, checkpoint.metadata), spec)
 
@@ -212,8 +212,8 @@ class Network:
         for tap, activations in zip(extractor.taps, seen, strict=True):
             if not activations.isfinite().all():
                 raise ModelError(
-                    f"{self.weights or self.spec.name}: its numbers grow out of bounds before {tap}: these weights are "
-                    "damaged, or another network's; give others"
+                    f"{self.weights or self.spec.name}: its activations overflow before {tap}: these weights are "
+                    "damaged, or belong to another network; use others"
                 )
 
 
@@ -253,7 +253,7 @@ def loading_network(
     if weights is not None:
         checkpoint = read_checkpoint(weights)
         if name == AUTO and "architecture" not in checkpoint.metadata:
-            raise ModelError(f"{weights} does not say what network it is for; name it with --model NAME")
+            raise ModelError(f"{weights} does not say which network it is for; specify it with --model NAME")
         return Network(find_model(checkpoint.metadata["architecture"] if name == AUTO else name), checkpoint)
     spec = MODELS[_PREFERRED] if name == AUTO else find_model(name)
     try:
@@ -262,7 +262,7 @@ def loading_network(
         if name != AUTO:
             raise
         spec = _fallback()
-        yield Notice(f"dreaming with {spec.name}, which is here, because {error}")
+        yield Notice(f"using {spec.name}, which is available offline, because {error}")
         checkpoint = yield from published_checkpoint(spec)
     return Network(spec, checkpoint)
 
@@ -353,5 +353,5 @@ def describe_classes(name: str) -> tuple[str, ...]:
     if names is None and spec.resource is not None:
         names = load_network(spec.name).class_names
     if names is None:
-        raise ModelError(f"the classes of {spec.name} ({spec.classes}) have no names; give --class a number")
+        raise ModelError(f"the classes of {spec.name} ({spec.classes}) have no names; use their numbers with --class")
     return names

@@ -57,7 +57,7 @@ class MotionEstimator:
         """
         if previous.shape != current.shape or current.ndim != 3 or current.shape[2] != 3:
             raise ValueError(
-                f"two (H, W, 3) frames of one size are needed, not {previous.shape} and {current.shape}"
+                f"two (H, W, 3) frames of the same size are required, not {previous.shape} and {current.shape}"
             )
         height, width = current.shape[:2]
         if self._still:

@@ -71,7 +71,9 @@ def estimate_job(job: Job, tell: Callable[[str], None] = lambda _: None) -> Esti
     start, chosen = Cutting(job.source, job.settings).chosen_range()
     reader = open_source(job, start, chosen)
     if reader.rate is None:
-        raise SettingsError(f"--estimate: {job.source} is a still picture, which is one frame; dream it")
+        raise SettingsError(
+            f"--estimate: {job.source} is a still picture, which is a single frame; render it without --estimate"
+        )
     settings = job.settings
     every = min(settings.every, _MOST_BETWEEN)
     changes = {

@@ -90,7 +90,7 @@ def test_ctrl_c_lets_the_step_be_finished_and_says_what_is_kept() -> None:
         done.append("another step")
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(StoppedByUserError, match=r"kept in mine\.train: give the same command again") as caught:
+    with pytest.raises(StoppedByUserError, match=r"kept in mine\.train: run the same command again") as caught:
         show(events())
     assert caught.value.exit_code == 130
     assert done == ["the step", "saved"]

@@ -115,7 +115,7 @@ def test_other_settings_do_not_resume(tiny: TrainSettings) -> None:
 def test_weights_that_are_there_are_never_lost(tiny: TrainSettings) -> None:
     tiny.output.parent.mkdir()
     tiny.output.write_bytes(b"the work of a week")
-    with pytest.raises(MediaError, match=r"tiny\.safetensors: exists already.*--overwrite"):
+    with pytest.raises(MediaError, match=r"tiny\.safetensors: already exists.*--overwrite"):
         train(tiny)
     assert tiny.output.read_bytes() == b"the work of a week"
     train(changed(tiny, overwrite=True))
