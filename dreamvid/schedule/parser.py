@@ -210,7 +210,9 @@ class _Parser:
         self._close(opening)
         function = FUNCTIONS[name.text]
         if not function.takes(len(arguments)):
-            raise self._fault(f"write {function.signature}, not {len(arguments)} value{'s' * (len(arguments) != 1)}", name)
+            raise self._fault(
+                f"write {function.signature}, not {len(arguments)} value{'s' * (len(arguments) != 1)}", name
+            )
         return self._checked(Call(name.text, tuple(arguments)), name.start)
 
     def _close(self, opening: _Token) -> None:

@@ -101,7 +101,7 @@ def test_a_damaged_clip_is_listed_as_far_as_it_goes(tmp_path: Path, capsys: pyte
         (["missing.mp4"], 1, r"missing\.mp4: there is no such file"),
         (["clip.mp4", "--cuts", "missing.csv"], 1, r"missing\.csv: there is no such file"),
         (["clip.mp4", "--cuts", "beyond.txt"], 1, r"beyond\.txt, line 2: the clip has no frame 96: .* 0 to 95"),
-        (["clip.mp4", "--cuts", "clip.mp4"], 1, r"clip\.mp4: is no list of shots"),
+        (["clip.mp4", "--cuts", "clip.mp4"], 1, r"clip\.mp4: is not a list of shots"),
         (["clip.mp4", "--cuts", "wrong.edl"], 1, r"wrong\.edl, line 3: .*00:00:02:24.* does not exist at 23\.976"),
         (["clip.mp4", "--rate", "12"], 2, r"--rate: clip\.mp4 is a video"),
         (["clip.mp4", "--rate", "fast"], 2, r"--rate: 'fast'"),

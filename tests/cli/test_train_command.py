@@ -52,7 +52,7 @@ def test_a_network_is_trained_and_dreamed_with(
         (["--model", "alexnet"], 2, "--model"),
         (["--val", "x", "--val-list", "y"], 2, "give one"),
         (["--config", "missing.yaml"], 2, "missing.yaml"),
-        (["-o", "mine.pth"], 2, "call it mine.safetensors"),
+        (["-o", "mine.pth"], 2, "use the name mine.safetensors"),
         (["--finetune", "none.pth"], 1, "no weights file none.pth"),
     ],
 )

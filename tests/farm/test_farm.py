@@ -211,7 +211,9 @@ def test_other_weights_are_refused(job: Job, crew: Crew, tmp_path: Path, monkeyp
         return replace(original(*arguments), networks="other 123")
 
     monkeypatch.setattr(driver, "_make_task", changed)
-    with pytest.raises(FarmError, match=r"^there are no workers left: .* different weights \(dreamnet [0-9a-f]{16}, here other"):
+    with pytest.raises(
+        FarmError, match=r"^there are no workers left: .* different weights \(dreamnet [0-9a-f]{16}, here other"
+    ):
         farm(replace(job, target=tmp_path / "film.mp4"), crew)
 
 

@@ -307,7 +307,7 @@ def test_files_that_are_no_lists(tmp_path: Path) -> None:
         ("missing.csv", "no such file"),
         ("", "folder"),
         ("empty.csv", "empty"),
-        ("film.mp4", "no list"),
+        ("film.mp4", "not a list"),
         ("long.csv", "large"),
     ):
         with pytest.raises(MediaError, match=complaint):

@@ -207,7 +207,7 @@ def test_what_is_no_clip_is_refused_and_the_page_goes_on(page: Any, tmp_path: Pa
     text.write_text("#EXTM3U\n/etc/hostname\n")
     empty.touch()
     Image.new("L", (20000, 9000)).save(huge)
-    for path, problem in ((text, "no film"), (empty, "empty"), (huge, "too large")):
+    for path, problem in ((text, "not a video"), (empty, "empty"), (huge, "too large")):
         drop(page, path)
         until(lambda problem=problem: problem in page.inner_text("#status"))
         snap(page, f"7-{path.stem}")

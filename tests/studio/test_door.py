@@ -212,7 +212,7 @@ def test_passwords_that_are_tried_take_longer_each_time_and_are_logged(
     assert quick[0] == 0
     assert quick[1] == pytest.approx(0.5, abs=0.2)
     assert quick[8] == pytest.approx(30, abs=0.2)
-    assert caplog.messages[-1] == "a wrong password from 10.0.0.1, the 9th in a row"
+    assert caplog.messages[-1] == "wrong password from 10.0.0.1, the 9th in a row"
     assert ask("/login", "POST", b"right")[0] == 200
     assert ask("/login/", "POST", b"wrong")[0] == 400
     assert quick[-1] < 5

@@ -154,7 +154,7 @@ def test_weights_are_not_written_over_what_they_are_made_from(tiny: TrainSetting
 def test_other_pictures_do_not_resume(tiny: TrainSettings) -> None:
     stop_after(training_events(tiny), 1)
     next(tiny.data[0].rglob("*.png")).unlink()
-    with pytest.raises(SettingsError, match="pictures changed"):
+    with pytest.raises(SettingsError, match="pictures have changed"):
         train(tiny)
 
 
