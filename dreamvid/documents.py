@@ -112,11 +112,11 @@ def _checked(values: Any, most: int = _MOST_VALUES) -> Any:
     while level:
         depth, count = depth + 1, count + len(level)
         if depth > _DEEPEST + 1 or count > most:
-            raise DocumentError("is nested too deeply" if depth > _DEEPEST else "holds too many values")
+            raise DocumentError("is nested too deeply" if depth > _DEEPEST else "contains too many values")
         following: list[Any] = []
         for value in level:
             if isinstance(value, float) and not math.isfinite(value):
-                raise DocumentError("holds a number that is not finite")
+                raise DocumentError("contains a number that is not finite")
             if isinstance(value, dict):
                 following += value.values()
             elif isinstance(value, list):
@@ -126,12 +126,12 @@ def _checked(values: Any, most: int = _MOST_VALUES) -> Any:
 
 
 def _refuse_constant(name: str) -> float:
-    raise DocumentError(f"holds {name}, which is not a finite number")
+    raise DocumentError(f"contains {name}, which is not a finite number")
 
 
 def _whole_number(digits: str) -> int:
     if len(digits) > 2 * _MOST_DIGITS:
-        raise DocumentError(f"holds a number with {len(digits)} digits")
+        raise DocumentError(f"contains a number with {len(digits)} digits")
     return int(digits)
 
 
@@ -197,7 +197,7 @@ def _check_events(events: Iterable[Any]) -> None:
                 if anchor:
                     counts[anchor] = count
         if open_counts[-1] > _MOST_VALUES:
-            raise DocumentError("holds too many values")
+            raise DocumentError("contains too many values")
 
 
 def _reason(error: Exception) -> str:

@@ -79,7 +79,7 @@ class Group(Checked):
 
 
 class NetworkSettings(Group):
-    """What dreams."""
+    """The network that dreams."""
 
     model: str = setting(
         "auto",
@@ -197,7 +197,7 @@ class LookSettings(Group):
 
 
 class ConditioningSettings(Group):
-    """What a step is made of, and where it may fall."""
+    """How each step is conditioned, and where it is applied."""
 
     color_prior: float = setting(
         0.6,
@@ -275,7 +275,7 @@ class MotionSettings(Group):
 
 
 class CameraSettings(Group):
-    """How a zoom moves, and what it begins with."""
+    """How a zoom moves, and how it starts."""
 
     fps: FramesPerSecond = setting(Fraction(24), "Frame rate; the motion is the same at any rate", "FPS")
     duration: Seconds = setting(Fraction(10), "Duration of the film", "TIME", le=LONGEST_ZOOM)
@@ -317,7 +317,7 @@ class CameraSettings(Group):
 
 
 class SoundSettings(Group):
-    """How sound moves what changes over time."""
+    """How sound drives settings that change over time."""
 
     react: Path | None = setting(
         None, "Song or film whose sound drives rms, bass, mid, high, onset and beat; it becomes the soundtrack", "FILE"
@@ -329,7 +329,7 @@ class SoundSettings(Group):
 
 
 class PartSettings(Group):
-    """What part of the clip, and how large."""
+    """Which part of the clip to render, and at what size."""
 
     start: Time | None = setting(
         None, "Start at this time: 2.5, 2.5s, 1:02.5, or a timecode as printed by `dreamvid shots`", "TIME"
@@ -353,7 +353,7 @@ class SourceSettings(Group):
 
 
 class OutputSettings(Group):
-    """What is written."""
+    """What to write."""
 
     codec: Literal[
         "h264", "h265", "av1", "prores", "dnxhr", "ffv1", "h264-nvenc", "h265-nvenc", "av1-nvenc", "png", "exr"
@@ -392,7 +392,7 @@ class OutputSettings(Group):
 
 
 class RunSettings(Group):
-    """On what it runs."""
+    """The hardware and resources to use."""
 
     device: str = setting("auto", "Device to run on: auto, cpu, cuda, cuda:1 or mps", "NAME")
     precision: Literal["auto", "fp32", "bf16"] = setting(

@@ -173,7 +173,7 @@ def _parse_octave_sizes(value: Any) -> Any:
     sizes = tuple(FULL_SIZE if word == "full" else int(word) for word in words)
     ordered = [size if size != FULL_SIZE else math.inf for size in sizes]
     if ordered != sorted(set(ordered)):
-        raise ValueError(f"'{shown(value)}' must rise from coarse to fine")
+        raise ValueError(f"'{shown(value)}' must increase from coarse to fine")
     return sizes
 
 

@@ -14,7 +14,7 @@ def models() -> None:
     table = Table(*narrow, "description", box=None, pad_edge=False)
     licenses: dict[str, list[str]] = {}
     for row in describe_models():
-        table.add_row(row.name, "here" if row.at_hand else row.remedy, row.default_layer, row.description)
+        table.add_row(row.name, "available" if row.at_hand else row.remedy, row.default_layer, row.description)
         licenses.setdefault(row.licence, []).append(row.name)
     console = Console(highlight=False)
     console.print(table)

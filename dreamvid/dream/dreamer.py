@@ -285,7 +285,7 @@ class Dreamer:
         return image
 
     def _jitter_offset(self, octave: int, iteration: int) -> tuple[int, int]:
-        """The same for every frame: a sequence that went on from frame to frame would itself be flicker."""
+        """The same forevery frame: a sequence that went on from frame to frame would itself be flicker."""
         if self.look.jitter == 0:
             return 0, 0
         draw = random.Random(f"{self.look.seed}/{octave}/{iteration}")  # noqa: S311 - not for secrets

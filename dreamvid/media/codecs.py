@@ -173,7 +173,7 @@ def find_codec(
         remedy = " or ".join(codec.suffixes) + (f", or codec {' or '.join(others)}" if others else "")
         raise MediaError(f"{path}: codec {name} does not support files with this extension; use {remedy}")
     if crf is not None and codec.crf is None:
-        raise SettingsError(f"codec {name} has no crf; leave it out")
+        raise SettingsError(f"codec {name} does not support CRF; leave out --crf")
     if crf is not None and not 0 <= crf <= codec.crf_limit:
         raise SettingsError(f"crf {crf} is out of range for codec {name}; use 0 to {codec.crf_limit}")
     if codec.encoding(bit_depth, alpha=False) is None:

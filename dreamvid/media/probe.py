@@ -27,7 +27,7 @@ _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """Facts about a source. Times are in seconds and exact; colour names are ffmpeg's, None if untagged."""
+    """Facts about a source. Times are in seconds and exact; color names are ffmpeg's, None if untagged."""
 
     path: Path
     kind: Literal["video", "still", "sequence"]
@@ -73,7 +73,7 @@ class ClipInfo:
     decoder: str | None = field(default=None, repr=False)
     """The decoder of ffmpeg's that is needed to get all there is; None: the usual one."""
     proprietary: str | None = field(default=None, repr=False)
-    """What its colours are coded in, where ffmpeg decodes them but cannot tell what they mean."""
+    """What its colors are coded in, where ffmpeg decodes them but cannot tell what they mean."""
 
     @property
     def audio_codec(self) -> str | None:
@@ -87,7 +87,7 @@ class ClipInfo:
 
     @property
     def color(self) -> ColorTags | None:
-        """How its colours are coded, what is missing filled in; None where it says nothing at all."""
+        """How its colors are coded, what is missing filled in; None where it says nothing at all."""
         tags = self.color_space, self.color_primaries, self.color_transfer
         return None if tags == (None, None, None) else kept_tags(*tags)
 
@@ -107,8 +107,8 @@ class SoundInfo:
 def probe(path: Path | str) -> ClipInfo:
     """Return the facts about a video file or a still image.
 
-    Reads a video through once without decoding it. Raises MediaError with a reason of its own if the file is
-    missing, a folder, empty, no video, cut short before its index, or without a picture.
+    Reads a video once without decoding it. Raises MediaError with a specific reason if the file is missing, a folder,
+    empty, not a video, truncated before its index, or without a picture.
     """
     path = Path(path)
     check_file(path)
@@ -158,7 +158,7 @@ def probe_sound(path: Path | str) -> SoundInfo:
 
 
 def read_metadata(path: Path | str) -> dict[str, str]:
-    """Return the global tags of a file, names in lower case; what the writers stored comes back unchanged.
+    """Return the global tags of a file, with lower-case names; tags stored by the writers come back unchanged.
 
     Raises MediaError if the file cannot be read.
     """

@@ -39,7 +39,7 @@ class Reader(ABC):
     """An open source: a context manager, and an iterator over its frames, once, in order.
 
     Frames are new float32 arrays of shape (height, width, 3), RGB in [0, 1], C-contiguous; with `alpha` there is a
-    fourth channel, by which colours are not multiplied. One frame is in memory at a time, however long the clip.
+    fourth channel, by which colors are not multiplied. One frame is in memory at a time, however long the clip.
     Reading is synchronous; `close` may be called from another thread and ends the reading there.
     """
 
@@ -284,7 +284,7 @@ def open_reader(
     """Open a video file, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images.
 
     `start` and `end` are seconds, or timecodes, which count frames as the clip has them: the frames with
-    start <= index / rate < end are read, exactly; `end` may lie behind the clip's. `frames` limits their number.
+    start <= index / rate < end are read, exactly; `end` may be after the end of the clip. `frames` limits their number.
     `size` is the exact (width, height) to resample to; `max_size` limits the longer side in pixels, keeps the aspect,
     and only shrinks.
 
@@ -295,12 +295,12 @@ def open_reader(
 
     `alpha` asks for a fourth channel, where the source has one. `tonemap`, one of `TONE_CURVES`, brings HDR (PQ, HLG,
     the light of an EXR) into range; HDR video is refused without. `deinterlace` makes a frame's two fields one moment
-    (bwdif), its first; the rate stays. `info` is what an earlier reader of the same source, or `probe`, has found:
-    it is not looked through again.
+    (bwdif), its first; the rate stays. `info` is the result of an earlier reader of the same source, or of `probe`,
+    so that the source is not scanned again.
 
-    Nothing runs until the reader is entered. What is damaged is read as far as it goes, with a line in
+    Nothing runs until the reader is entered. A damaged file is read as far as possible, with a line in
     `Reader.warnings` after the last frame. Raises MediaError if the source is missing or unreadable, if images
-    of a sequence are missing or differ in size, if it is HDR, or if no frame lies in the range.
+    of a sequence are missing or differ in size, if it is HDR, or if there are no frames in the range.
     """
     path = Path(source)
     paths = list_sequence(source)

@@ -33,7 +33,7 @@ def read_image(
 
     Its content says what it is, not its name. Gray, CMYK, Lab and palette images become RGB, by their color profile
     if it is of such a space; 16 bits are kept, EXIF orientation is applied. With `alpha` there is a fourth
-    channel, 1 where the image has none; colours are not multiplied by it. Without it is dropped. The light of an EXR
+    channel, 1 where the image has none; colors are not multiplied by it. Without it is dropped. The light of an EXR
     becomes sRGB; what is brighter than display white is cut off, with a line to `report`, or brought into range by
     the tone curve `tonemap`. `size` is the exact (width, height) to resample to; `max_size` limits the longer side in
     pixels and only shrinks. Raises MediaError if there is no such file or it cannot be decoded.
@@ -133,7 +133,7 @@ def fit_size(
 def resize_image(image: FloatImage, width: int, height: int) -> FloatImage:
     """Resample (H, W, 3 or 4) to the given size: pixel areas when it shrinks, bicubic when it grows.
 
-    Where there is alpha, what cannot be seen does not colour what can.
+    Where there is alpha, what cannot be seen does not color what can.
     """
     if image.shape[:2] == (height, width):
         return image

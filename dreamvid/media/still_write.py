@@ -49,9 +49,9 @@ def write_image(
 
     The file appears whole or not at all. PNG and TIFF hold 8 or 16 bits, EXR 16 or 32 (floating point; sRGB becomes
     light), the others 8; the first is the default. Alpha fits into all but JPEG and BMP. `quality` is that of JPEG and
-    WebP, 1 to 100. `metadata` goes into the description as JSON, in EXR into attributes of their own; BMP carries
-    none. `tags` are another picture's, which are kept. Raises MediaError if the format is unknown or cannot hold the
-    depth, if the file cannot be written, or if it exists and `overwrite` is off.
+    WebP, 1 to 100. `metadata` goes into the description as JSON, in EXR into attributes of their own; BMP has
+    none. `tags` are those of another picture, to be kept. Raises MediaError if the format is unknown or does not
+    support the depth, if the file cannot be written, or if it exists and `overwrite` is off.
     """
     path = Path(path)
     depth = check_image_target(path, bit_depth)

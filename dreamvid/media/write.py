@@ -51,15 +51,15 @@ def open_writer(
     that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold it, it is dropped,
     with a line in `Writer.notices`. `sound` is stored as `plan_sound` finds it can be, and cut to the length of the
     picture. `metadata` comes back from `read_metadata`. Of `original` its own tags, chapters
-    and subtitles are kept, in an image its EXIF and colour profile.
+    and subtitles are kept, in an image its EXIF and color profile.
 
-    A sequence starts at `first_number`, and its folder is made if only that is missing. With `resume` its first so
-    many frames are there already, by an earlier writer that was stopped: they stay, and the next goes after them.
+    A sequence starts at `first_number`, and its folder is created if its parent exists. With `resume`, that many
+    frames have already been written by an earlier writer that was stopped; they are kept, and writing continues.
 
-    Everything is written to hidden files beside the target first. `protected` are the files, patterns and
-    folders that must never be overwritten, by whatever name. Raises before any work: SettingsError for an
-    unknown codec, a crf out of range or a depth that the codec does not have; MediaError for an ending that does not
-    fit, an output that exists without `overwrite`, a protected file, a folder that is missing or cannot be written,
+    Everything is first written to hidden files next to the target. `protected` are the files, patterns and
+    folders that must never be overwritten, under any name. Raises before any work: SettingsError for an
+    unknown codec, a crf out of range or a depth that the codec does not support; MediaError for an unsuitable
+    extension, an existing output without `overwrite`, a protected file, a folder that is missing or not writable,
     or unreadable sound.
     """
     path = target if isinstance(target, Path) else Path(target)  # a `OneFile` stays one

@@ -128,10 +128,10 @@ class Network:
 
     Attributes:
         spec: what is known about the architecture.
-        module: the network itself, from pictures normalised with `mean` and `std` to scores: evaluation mode,
+        module: the network itself, from pictures normalized with `mean` and `std` to scores: evaluation mode,
             parameters frozen, float32, on the CPU.
         mean, std: of the pictures the weights were trained on, RGB in [0, 1].
-        weights: the file that the weights came from; None where they are random.
+        weights: the file that the weights came from; None if they are random.
     """
 
     def __init__(self, spec: ModelSpec, checkpoint: Checkpoint) -> None:
@@ -182,7 +182,7 @@ class Network:
 
         Args:
             taps: layers in any spelling, in the order the activations are wanted; at least one.
-            device: where it shall run.
+            device: where to run it.
             dtype: what the network computes in; pictures, activations and gradients stay float32.
 
         Raises:
@@ -228,17 +228,17 @@ def load_network(
     """Load a network.
 
     Args:
-        name: a name of `MODELS`; or `auto`: GoogLeNet with ImageNet's weights where they are cached or can be
-            downloaded, otherwise efficientnet_lite0, otherwise the embedded dreamnet. A network asked for by name is
-            that one or an error.
-        weights: one's own weights, `.safetensors` or a state dict; with `auto` the file's metadata must name
-            the architecture.
-        tell: called with lines for people: downloads, and that `auto` fell back.
-        allow_download: whether the internet may be used.
-        random_seed: random weights from this seed instead of real ones, for tests.
+        name: a name in `MODELS`; or `auto`: GoogLeNet with ImageNet weights if they are cached or can be downloaded,
+            otherwise efficientnet_lite0, otherwise the embedded dreamnet. A network requested by name is never
+            replaced by another one.
+        weights: your own weights, `.safetensors` or a state dict; with `auto`, the file's metadata must name the
+            architecture.
+        tell: called with notices for the user: downloads, and that `auto` fell back to another network.
+        allow_download: whether to use the internet.
+        random_seed: use random weights from this seed instead of real ones, for tests.
 
     Raises:
-        ModelError: there is no such network, or its weights cannot be had, read or fitted.
+        ModelError: there is no such network, or its weights are unavailable, unreadable or do not fit.
     """
     if random_seed is not None:
         spec = MODELS[_PREFERRED] if name == AUTO else find_model(name)
@@ -249,7 +249,7 @@ def load_network(
 def loading_network(
     name: str = AUTO, *, weights: Path | None = None, allow_download: bool = True
 ) -> Generator[Said, None, Network]:
-    """Load a network as `load_network` does, yielding what there is to say while it goes on: downloads take long."""
+    """Load a network like `load_network`, yielding notices and download progress along the way."""
     if weights is not None:
         checkpoint = read_checkpoint(weights)
         if name == AUTO and "architecture" not in checkpoint.metadata:
@@ -304,12 +304,12 @@ class ModelInfo:
     default_layer: str
     at_hand: bool
     remedy: str
-    """What gets the weights where they are not at hand, in a few words."""
+    """How to get the weights if they are not at hand, in a few words."""
     description: str
 
 
 def describe_models() -> list[ModelInfo]:
-    """List all networks, reading no weights; `at_hand`: they are embedded or already in the cache."""
+    """List all networks without reading weights; `at_hand`: the weights are embedded, installed or in the cache."""
     return [
         ModelInfo(
             spec.name,
@@ -333,9 +333,9 @@ def _remedy(spec: ModelSpec) -> str:
 
 
 def describe_layers(name: str, *, detail: bool = False) -> list[LayerInfo]:
-    """List a network's layers in order of depth, without its weights. ModelError if there is no such network.
+    """List a network's layers in order of depth, without loading its weights. ModelError if there is no such network.
 
-    `auto` lists those of the network that it means where nothing can be downloaded.
+    `auto` lists the layers of the network that it chooses when nothing can be downloaded.
     """
     spec = _spec_of(name)
     if spec.resource is not None:  # its sizes stand in its weights, and those are small
@@ -344,9 +344,9 @@ def describe_layers(name: str, *, detail: bool = False) -> list[LayerInfo]:
 
 
 def describe_classes(name: str) -> tuple[str, ...]:
-    """List a network's classes in the order of their numbers, without its weights if it can be done.
+    """List a network's classes in the order of their numbers, without loading its weights if possible.
 
-    `auto` is taken as `describe_layers` takes it. ModelError if there is no such network or its classes have no names.
+    `auto` means the same as for `describe_layers`. ModelError if there is no such network or its classes have no names.
     """
     spec = _spec_of(name)
     names = _published_classes(spec, len(_imagenet_classes()))

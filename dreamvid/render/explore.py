@@ -285,7 +285,7 @@ class _Studio:
                 note = f"{response.ratio:.{1 if response.ratio >= 1 else 2}f} times its usual response"
                 trials.append(_Trial(own, ("--layer", str(target)), frozenset({"layer", "channels"}), note))
             if trials:
-                parts.append(_Part(f"{name}: what the frame {heading}", tuple(trials)))
+                parts.append(_Part(f"{name}: channels that the frame {heading}", tuple(trials)))
         return Ranked(aim.network.spec.name, name, most, least), parts
 
     def main(self, settings: Settings) -> Network | None:

@@ -121,7 +121,7 @@ class Keyframes(Generic[T]):
 
     @classmethod
     def hold(cls, value: T) -> Keyframes[T]:
-        """One value for ever."""
+        """One value forever."""
         return cls((Key(KeyTime("frame", Fraction(0)), value),))
 
     @property

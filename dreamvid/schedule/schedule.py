@@ -19,7 +19,7 @@ VARIABLES = ("t", "f", "n", "fps", *ENVELOPES)
 
 @dataclass(frozen=True)
 class Schedule:
-    """A number, keyframes or an expression; a number alone is held for ever.
+    """A number, keyframes or an expression; a number alone is held forever.
 
     Immutable, hashable and picklable. `str` is a text that is read as an equal schedule.
     """
@@ -28,7 +28,7 @@ class Schedule:
 
     @classmethod
     def parse(cls, value: str | int | float | Schedule) -> Schedule:
-        """The schedule that a person wrote. Raises `SettingsError` in one line that marks the place of the fault."""
+        """Parse a schedule. Raises `SettingsError` with one line that marks the place of the error."""
         if isinstance(value, Schedule):
             return value
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -78,7 +78,7 @@ class Schedule:
 
     @property
     def is_constant(self) -> bool:
-        """Whether it is one number for ever."""
+        """Whether it is one number forever."""
         return self.constant is not None
 
     @property

@@ -54,7 +54,7 @@ def test_text_means_what_a_person_would_mean() -> None:
         ({"octaves": "x"}, r"--octaves: '>>x<<', column 1: there is no 'x'"),
         ({"octaves": "2.5"}, r"--octaves: '2.5' is not auto or a number of octaves"),
         ({"strength": "0:(0), 48:(11)"}, r"--strength: 48:\(11\) is out of bounds; give at least 0 and at most 10"),
-        ({"layer": "0s:(inception3b), 8s:()"}, r"--layer: .*a layer is expected"),
+        ({"layer": "0s:(inception3b), 8s:()"}, r"--layer: .*expected a layer"),
         ({"octaves": 33}, r"--octaves: .*less than or equal to 32.*'33'"),
         ({"octave-scale": "1"}, r"--octave-scale: .*greater than 1"),
         ({"blend": "1.5"}, r"--blend: .*less than or equal to 1"),

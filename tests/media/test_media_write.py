@@ -315,7 +315,7 @@ def test_what_cannot_be_written_is_said_before_any_work(tmp_path: Path) -> None:
     for options, text in (({"codec": "h246"}, "did you mean .*h264"), ({"crf": 52}, "out of range")):
         with pytest.raises(SettingsError, match=text):
             open_writer(tmp_path / "x.mp4", width=64, height=48, rate=Fraction(24), **options)  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match="no crf"):
+    with pytest.raises(SettingsError, match="does not support CRF"):
         open_writer(tmp_path / "x.mkv", width=64, height=48, rate=Fraction(24), codec="ffv1", crf=3)
     assert sorted(leftovers(tmp_path)) == before
     assert not (tmp_path / "missing").exists()
