@@ -92,7 +92,10 @@ def explore(
     at: Annotated[
         str | None,
         typer.Option(
-            "--at", metavar="TIME", help="Frame to dream on: 2.5, 1:02.5 or 00:00:02:12", show_default="a typical one"
+            "--at",
+            metavar="TIME",
+            help="Frame to dream on: 2.5, 1:02.5 or 00:00:02:12",
+            show_default="a representative one",
         ),
     ] = None,
     cell: Annotated[

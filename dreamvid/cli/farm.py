@@ -35,7 +35,7 @@ def farm(
     progress: Progress = "rich",
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
-    """Render a film with Ray on many machines, or on all GPUs of one: shot by shot, with the same frames.
+    """Render a film with Ray, shot by shot, on many machines or on all GPUs of one; the result is the same.
 
     dreamvid farm clip.mp4 --layer inception4d
 

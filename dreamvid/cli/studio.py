@@ -18,7 +18,15 @@ def studio(
         str, typer.Option("--folder", metavar="DIR", help="Folder for finished films")
     ] = "dreamvid-studio",
     port: Annotated[
-        int | None, typer.Option("--port", metavar="N", min=1, max=65535, show_default="the first free port from 7860")
+        int | None,
+        typer.Option(
+            "--port",
+            metavar="N",
+            min=1,
+            max=65535,
+            help="Port to listen on",
+            show_default="the first free port from 7860",
+        ),
     ] = None,
     host: Annotated[
         str,

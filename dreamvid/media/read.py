@@ -62,7 +62,7 @@ class Reader(ABC):
         self.alpha = alpha and info.has_alpha
         """Whether the frames have a fourth channel."""
         self.color: ColorTags | None = info.color
-        """How the colours of the frames are meant; None: the source does not say."""
+        """How the colors of the frames are meant; None: the source does not say."""
         self.notices: list[str] = []
         """What is known beforehand and worth telling."""
         self.warnings: list[str] = []

@@ -30,7 +30,7 @@ class Writer(ABC):
         self.latest = target
         """The file that the last frame went into."""
         self.deep = False
-        """Whether more than 8 bits of a colour are stored."""
+        """Whether more than 8 bits of a color are stored."""
         self.encoder = ""
         """The codec that is used in the end; pictures have none."""
         self.notices: list[str] = []

@@ -95,7 +95,7 @@ def test_what_is_no_grid(text: str, expected: str) -> None:
         (["--layer", "conv1"], "add --rank, or a grid"),
         (["--grid", "step=1,x"], "--step.*'x'"),
         (["--at", "soon", "--grid", "step=1"], "--at: 'soon'"),
-        (["--at", "1", "--grid", "step=1"], "--at: my still.png is a picture"),
+        (["--at", "1", "--grid", "step=1"], "--at: my still.png is a still picture"),
         (["--octaves", "33"], "--octaves"),
         (["--preset", "clasic"], "did you mean classic"),
         (["--grid", "layer=conv2", "-o", "nowhere/sheet.png"], "folder nowhere does not exist"),

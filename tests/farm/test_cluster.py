@@ -71,12 +71,12 @@ def test_wrong_settings_are_one_line(words: list[str], message: str, capsys: pyt
 
 
 def test_an_unknown_setting_of_the_farm() -> None:
-    with pytest.raises(SettingsError, match="no setting 'worker' of the farm; did you mean workers"):
+    with pytest.raises(SettingsError, match="the farm has no setting 'worker'; did you mean workers"):
         make_farm_settings({"worker": 2})
 
 
 def test_addresses_of_rays_client_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ray.is_initialized", lambda: False)
-    refused = pytest.raises(FarmError, match=r"ray://head:10001 uses Ray's client protocol; .* with HOST:PORT")
+    refused = pytest.raises(FarmError, match=r"ray://head:10001 uses Ray's client protocol, .* with HOST:PORT")
     with refused, connected("ray://head:10001"):
         pass

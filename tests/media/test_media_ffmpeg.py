@@ -93,6 +93,6 @@ def test_the_bundled_ffmpeg_has_all_encoders(name: str) -> None:
 def test_an_encoder_that_is_not_there_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = replace(CODECS["h264"], arguments=("-c:v", "libnothing"))
     monkeypatch.setitem(CODECS, "h264", missing)
-    with pytest.raises(MediaError, match="codec h264 is not in this ffmpeg") as caught:
+    with pytest.raises(MediaError, match="codec h264 is not supported by this ffmpeg") as caught:
         open_writer(tmp_path / "x.mp4", width=64, height=48, rate=Fraction(24))
     assert "\n" not in str(caught.value)

@@ -295,17 +295,17 @@ def test_what_cannot_be_written_is_said_before_any_work(tmp_path: Path) -> None:
         ("folder.mp4", "this is a folder", {"overwrite": True}),
         ("missing/x.mp4", "does not exist", {}),
         ("missing/deep/%05d.png", "does not exist", {}),
-        ("file/x.mp4", "cannot be written", {}),
-        ("x.gif", "ending", {}),
-        ("x", "ending", {}),
-        ("%05d.mp4.txt", "ending", {}),
+        ("file/x.mp4", "not writable", {}),
+        ("x.gif", "extension", {}),
+        ("x", "extension", {}),
+        ("%05d.mp4.txt", "extension", {}),
         ("x.webm", "av1", {}),
         ("x.mp4", "prores does not support", {"codec": "prores"}),
         ("x.mp4", "frame rate", {"rate": None}),
         ("x.jpg", "only supports 8 bits", {"bit_depth": 16}),
         ("x.mov", "at least 256x120", {"codec": "dnxhr"}),
         ("x.mp4", "no such file", {"sound": SoundTrack(tmp_path / "none.wav")}),
-        ("/proc/x.mp4", "cannot be written", {}),  # not even root writes here
+        ("/proc/x.mp4", "not writable", {}),  # not even root writes here
     ]
     before = sorted(leftovers(tmp_path))
     for name, text, options in cases:
@@ -457,7 +457,7 @@ def test_an_interrupted_sequence_keeps_whole_frames_only(tmp_path: Path) -> None
 
 def test_a_still_holds_one_frame(tmp_path: Path) -> None:
     frame = np.zeros((48, 64, 3), np.float32)
-    with pytest.raises(MediaError, match=r"one frame; use x\.%05d\.png"), open_writer(
+    with pytest.raises(MediaError, match=r"single frame; use x\.%05d\.png"), open_writer(
         tmp_path / "x.png", width=64, height=48, rate=None
     ) as writer:
         writer.write(frame)

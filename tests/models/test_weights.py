@@ -304,7 +304,7 @@ def test_a_weights_file_that_is_not_there(tmp_path: Path) -> None:
     [
         ("resnet18", None, "does not fit resnet18"),
         (SMALL, "drop", "1 of its 52 tensors are missing"),
-        (SMALL, "reshape", r"of another shape \(first: features.0.weight\)"),
+        (SMALL, "reshape", r"of the wrong shape \(first: features.0.weight\)"),
         (SMALL, "add", r"unknown .*first: stranger"),
     ],
 )
@@ -364,7 +364,7 @@ def test_a_file_tells_its_classes_and_normalisation(state: dict[str, Tensor], tm
 @pytest.mark.parametrize(
     ("metadata", "complaint"),
     [
-        ({"architecture": "resnet18"}, "holds resnet18 weights, not squeezenet1_1; say --model resnet18"),
+        ({"architecture": "resnet18"}, "contains resnet18 weights, not squeezenet1_1; use --model resnet18"),
         ({"classes": "fern"}, "'classes' must be a JSON list"),
         ({"classes": '["fern"]'}, "names 1 classes but has outputs for 1000"),
         ({"mean": "0.5"}, "'mean' must be three numbers"),
