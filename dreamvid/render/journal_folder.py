@@ -246,8 +246,8 @@ class JournalFolder:
             before, now = known.get(key), self._identity.get(key)
             if before != now:
                 raise SettingsError(
-                    f"{self.folder} contains an unfinished render with a different {key} ({_short(before)}, now "
-                    f"{_short(now)}); use the same value to resume, or --fresh to start over"
+                    f"{self.folder} contains an unfinished render that differs in {key} ({_short(before)}, now "
+                    f"{_short(now)}); use the same {key} to resume, or --fresh to start over"
                 )
 
 

@@ -50,7 +50,7 @@ def test_a_network_is_trained_and_dreamed_with(
     [
         (["--epochs", "many"], 2, "--epochs"),
         (["--model", "alexnet"], 2, "--model"),
-        (["--val", "x", "--val-list", "y"], 2, "give one"),
+        (["--val", "x", "--val-list", "y"], 2, "give only one"),
         (["--config", "missing.yaml"], 2, "missing.yaml"),
         (["-o", "mine.pth"], 2, "use the name mine.safetensors"),
         (["--finetune", "none.pth"], 1, "no weights file none.pth"),

@@ -153,7 +153,7 @@ def test_an_interruption_says_what_is_kept(job: Job, crew: Crew, tmp_path: Path)
             break
     with pytest.raises(KeyboardInterrupt, match=r"interrupted; \d+ frames are kept in .*film.mp4.farm: give the same"):
         events.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
-    with pytest.raises(SettingsError, match=r"unfinished render with a different step .*--fresh"):
+    with pytest.raises(SettingsError, match=r"unfinished render that differs in step .*--fresh"):
         farm(replace(job, target=tmp_path / "film.mp4", settings=make_settings(VALUES, {"step": 3})), crew)
 
 
@@ -229,7 +229,9 @@ def test_another_version_is_refused(
     job: Job, spare_crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dreamvid.farm.crew.code_version", lambda: "9.9 (00000000)")
-    with pytest.raises(FarmError, match=r"^no worker is left: a worker runs dreamvid 0.1.0 \(.*this machine 9.9"):
+    with pytest.raises(
+        FarmError, match=r"^there are no workers left: a worker runs dreamvid 0.1.0 \(.*this machine runs 9.9"
+    ):
         farm(replace(job, target=tmp_path / "film.mp4"), spare_crew)
 
 

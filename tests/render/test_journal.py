@@ -149,11 +149,11 @@ def test_another_recipe_is_refused_with_what_differs_and_fresh_starts_over(tmp_p
     for values, message in (
         (
             {"step": 2},
-            r"out.mp4.journal contains an unfinished render with a different step \(nothing, now 2.0\).*--fresh",
+            r"out.mp4.journal contains an unfinished render that differs in step \(nothing, now 2.0\).*--fresh",
         ),
-        ({"frames": 19}, r"another frames \(20, now 19\)"),
-        ({"strength": "0:(1), 9:(2)"}, r"another strength \(1.0, now 0:\(1\), 9:\(2\)\)"),
-        ({"layer": "inception3b"}, r"another layer \(inception3a, now inception3b\)"),
+        ({"frames": 19}, r"differs in frames \(20, now 19\)"),
+        ({"strength": "0:(1), 9:(2)"}, r"differs in strength \(1.0, now 0:\(1\), 9:\(2\)\)"),
+        ({"layer": "inception3b"}, r"differs in layer \(inception3a, now inception3b\)"),
     ):
         with pytest.raises(SettingsError, match=message):
             list(render_job(job(target, **values)))
@@ -169,7 +169,7 @@ def test_a_changed_source_is_refused(tmp_path: Path) -> None:
     with source.open("r+b") as file:  # the sound's last bytes: length and picture stay
         file.seek(-2000, os.SEEK_END)
         file.write(b"other sound")
-    with pytest.raises(SettingsError, match=r"another source"):
+    with pytest.raises(SettingsError, match=r"differs in source"):
         list(render_job(render))
 
 

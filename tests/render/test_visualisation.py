@@ -188,7 +188,7 @@ def test_a_run_that_is_broken_off_keeps_what_is_finished_and_leaves_no_rubbish(t
         ({"channels": 999}, SettingsError, "no channel 999"),
         ({"layer": "inceptoin3a"}, ModelError, "did you mean inception3a"),
         ({"class_": "scool bus"}, ModelError, "did you mean school bus"),
-        ({"size": "2x2"}, SettingsError, "1x1, and inception3a needs 2"),
+        ({"size": "2x2"}, SettingsError, "1x1, but inception3a needs at least 2"),
         ({"layer": "0:(inception3a), 8:(inception3b)"}, SettingsError, "does not change over time"),
     ],
 )
@@ -207,7 +207,7 @@ def test_all_subjects_are_checked_before_the_first_is_drawn(tmp_path: Path, monk
         return dreamer
 
     monkeypatch.setattr(visualisation, "make_dreamer", picky)
-    with pytest.raises(SettingsError, match="inception3b needs 99"):
+    with pytest.raises(SettingsError, match="inception3b needs at least 99"):
         run(tmp_path, layer=["inception3a", "inception3b"])
     assert names(tmp_path) == []
 

@@ -175,7 +175,7 @@ def test_uploads_end_where_the_total_is_reached(server: Server, tmp_path: Path, 
     (tmp_path / "page" / "clip.mp4").write_bytes(bytes(6000))
     status, text = asyncio.run(ask_door(door, "/gradio_api/upload", "POST", b"1" * 6000))
     assert status == 507
-    assert "keeps 1e-05 GB of uploads" in text
+    assert "stores at most 1e-05 GB of uploads" in text
     few.sweep(-1)
     assert asyncio.run(ask_door(door, "/gradio_api/upload", "POST", b"1" * 6000))[0] == 200
 

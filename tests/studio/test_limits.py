@@ -140,7 +140,7 @@ def test_a_gap_counts(tmp_path: Path, new_session: Callable[..., Session]) -> No
 def test_the_sound_of_long_clips_is_not_followed(new_session: Callable[..., Session]) -> None:
     session = new_session(limits=Limits(sound=1))
     session.open(SAMPLE)
-    with pytest.raises(SettingsError, match="follows the sound of clips of at most"):
+    with pytest.raises(SettingsError, match="analyzes the sound of clips of at most"):
         session.merge({"strength": "0.5 + beat"})
     session.merge({"strength": "0.5 + 0.1*t"})
     track = session.track(listen=True)
