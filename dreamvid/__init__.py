@@ -5,7 +5,7 @@
     for event in render_job(Job(Path("clip.mp4"), settings=Settings(layer="inception4d"))):
         print(event)
 
-Names are loaded when they are first used: `import dreamvid` itself costs nothing.
+Names are loaded lazily, on first use, so `import dreamvid` itself is fast.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class Checked(BaseModel):
         meant."""
         kind = cls.model_fields[info.field_name or ""].annotation
         if isinstance(value, bool) and kind is not bool:
-            raise ValueError("true and false are for switches; give a value")
+            raise ValueError("true and false are only for switches; give a value")
         if isinstance(value, (str, Path)):
             check_text(value)
             if Path in (kind, *get_args(kind)):

@@ -46,16 +46,16 @@ def read_text(
             kind = "folder" if stat.S_ISDIR(status.st_mode) else "pipe or a device"
             raise error(f"{path}: is a {kind}, not a {what}; give a file")
         if status.st_size > largest:
-            raise error(f"{path}: is too large for a {what}: it has more than {largest} bytes")
+            raise error(f"{path}: is too large for a {what}: it is larger than {largest} bytes")
         return path.read_bytes().decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         raise error(f"{path}: no such {what}; check the name") from None
     except UnicodeDecodeError:
-        raise error(f"{path}: cannot be read as a {what}: it is no text in UTF-8") from None
+        raise error(f"{path}: cannot be read as a {what}: it is not UTF-8 text") from None
     except OSError as problem:
         raise error(f"{path}: cannot be read ({problem.strerror}); check its permissions") from None
     except ValueError:  # what no file system takes, such as a NUL
-        raise error(f"'{shown(path)}' cannot be the name of a {what}; check it") from None
+        raise error(f"'{shown(path)}' is not a valid name for a {what}; check it") from None
 
 
 def read_yaml(path: Path, what: str) -> Any:
@@ -112,11 +112,11 @@ def _checked(values: Any, most: int = _MOST_VALUES) -> Any:
     while level:
         depth, count = depth + 1, count + len(level)
         if depth > _DEEPEST + 1 or count > most:
-            raise DocumentError("is nested too deeply" if depth > _DEEPEST else "holds too many values")
+            raise DocumentError("is nested too deeply" if depth > _DEEPEST else "contains too many values")
         following: list[Any] = []
         for value in level:
             if isinstance(value, float) and not math.isfinite(value):
-                raise DocumentError("holds a number that is not finite")
+                raise DocumentError("contains a number that is not finite")
             if isinstance(value, dict):
                 following += value.values()
             elif isinstance(value, list):
@@ -126,12 +126,12 @@ def _checked(values: Any, most: int = _MOST_VALUES) -> Any:
 
 
 def _refuse_constant(name: str) -> float:
-    raise DocumentError(f"holds {name}, which is no number")
+    raise DocumentError(f"contains {name}, which is not a finite number")
 
 
 def _whole_number(digits: str) -> int:
     if len(digits) > 2 * _MOST_DIGITS:
-        raise DocumentError(f"holds a number of {len(digits)} digits")
+        raise DocumentError(f"contains a number with {len(digits)} digits")
     return int(digits)
 
 
@@ -176,11 +176,11 @@ def _check_events(events: Iterable[Any]) -> None:
     counts: dict[str, int] = {}
     for event in events:
         if getattr(event, "tag", None) is not None:
-            raise DocumentError(f"is not valid YAML here: the tag {shown(event.tag)} means nothing; leave it out")
+            raise DocumentError(f"is not valid YAML here: the tag {shown(event.tag)} is not supported; remove it")
         match event:
             case yaml.AliasEvent():
                 if event.anchor not in counts:
-                    raise DocumentError(f"has an alias *{shown(event.anchor)} of nothing that is complete before it")
+                    raise DocumentError(f"uses the alias *{shown(event.anchor)} before its anchor is complete")
                 open_counts[-1] += counts[event.anchor]
             case yaml.ScalarEvent():
                 open_counts[-1] += 1
@@ -197,7 +197,7 @@ def _check_events(events: Iterable[Any]) -> None:
                 if anchor:
                     counts[anchor] = count
         if open_counts[-1] > _MOST_VALUES:
-            raise DocumentError("holds too many values")
+            raise DocumentError("contains too many values")
 
 
 def _reason(error: Exception) -> str:

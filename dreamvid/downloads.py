@@ -60,7 +60,7 @@ def fetch(url: str, what: str) -> Generator[Said, None, Path]:
             part.replace(path)
     except (OSError, http.client.HTTPException) as error:
         raise DownloadError(_reason(error)) from error
-    yield Notice(f"{what} are now in {path}")
+    yield Notice(f"{what} saved to {path}")
     return path
 
 
@@ -79,9 +79,9 @@ def _download(url: str, part: Path, what: str) -> Generator[Said, None, None]:
                 yield Downloading(what, file.tell(), total)
         done = file.tell()
     if total is not None and done < total:
-        raise DownloadError(f"the connection broke off after {done / 1e6:.1f} of {total / 1e6:.1f} MB")
+        raise DownloadError(f"the connection was lost after {done / 1e6:.1f} of {total / 1e6:.1f} MB")
     if not digest.hexdigest().startswith(_digest_prefix(url)):
-        raise DownloadError("what arrived is not the published file (its SHA-256 differs)")
+        raise DownloadError("the downloaded file is not the published one (its SHA-256 differs)")
     yield Downloading(what, done, total)
 
 
@@ -98,5 +98,5 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
         return _reason(error.reason)
     if isinstance(error, TimeoutError):
-        return f"no answer within {SILENCE_S:g} s"
+        return f"no response within {SILENCE_S:g} s"
     return str(error) or type(error).__name__

@@ -1,13 +1,13 @@
-"""What can go wrong in a way that a person can mend.
+"""Errors that a user can cause and fix.
 
     DreamvidError            exit code 1
     ├── MediaError           a file cannot be read, written, decoded or encoded
-    ├── ModelError           a network, its weights or one of its layers cannot be had
+    ├── ModelError           a network, its weights or one of its layers is not available
     ├── ResourceError        there is not enough memory
-    └── SettingsError        a value, preset or configuration makes no sense; exit code 2
+    └── SettingsError        a value, preset or configuration is invalid; exit code 2
 
 Every message is one line that says what is wrong, where, and what to do about it; the command line
-prints it as it is, without a traceback. Anything else that escapes is a bug of ours and shows one.
+prints it as is, without a traceback. Any other exception is a bug in dreamvid and shows a traceback.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ def printable(text: str, length: int | None = None) -> str:
 def shown(value: object, length: int = 60) -> str:
     """Any value in one line that is safe to print, at most `length` characters of it."""
     if isinstance(value, int) and value.bit_length() > 4 * length:  # Python refuses to print thousands of digits
-        return f"a number of about {value.bit_length() * 3 // 10} digits"
+        return f"a number with about {value.bit_length() * 3 // 10} digits"
     if isinstance(value, (list, tuple, set, frozenset, dict)):
         return printable(",".join(shown(item, length) for item in itertools.islice(value, length)), length)
     return printable(str(value), length)
 
 
 class DreamvidError(Exception):
-    """The base of all errors that a user can cause or mend.
+    """The base class of all errors that a user can cause or fix.
 
-    Its message is one line that is safe to print, whatever is quoted in it: names of files may hold line feeds, and
-    what a terminal takes for a command.
+    Its message is a single line that is safe to print, whatever it quotes: file names may contain line feeds and
+    terminal control sequences.
     """
 
     exit_code = 1
@@ -53,7 +53,7 @@ class MediaError(DreamvidError):
 
 
 class ModelError(DreamvidError):
-    """A network, its weights or one of its layers cannot be had."""
+    """A network, its weights or one of its layers is not available."""
 
 
 class ResourceError(DreamvidError):
@@ -61,7 +61,7 @@ class ResourceError(DreamvidError):
 
 
 class SettingsError(DreamvidError):
-    """A value, preset or configuration file makes no sense."""
+    """A value, preset or configuration file is invalid."""
 
     exit_code = 2
 

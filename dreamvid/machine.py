@@ -95,9 +95,9 @@ def _choose_device(name: str) -> torch.device:
         raise SettingsError(f"--device: '{shown(name)}' is not a device; use auto, cpu, cuda, cuda:1 or mps") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         have = torch.cuda.device_count()
-        raise SettingsError(f"--device: there is no {shown(name)} here (CUDA devices: {have}); use auto or cpu")
+        raise SettingsError(f"--device: {shown(name)} is not available here (CUDA devices: {have}); use auto or cpu")
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise SettingsError("--device: there is no mps here; use auto or cpu")
+        raise SettingsError("--device: mps is not available here; use auto or cpu")
     if device.type not in ("cpu", "cuda", "mps"):
         raise SettingsError(f"--device: dreamvid does not run on '{shown(name)}'; use auto, cpu, cuda, cuda:1 or mps")
     return device

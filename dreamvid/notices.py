@@ -1,4 +1,4 @@
-"""What any part may have to say to a person before there is a frame to show: lines, and how far a download is."""
+"""Messages to the user that any part may emit before there is a frame to show: notices and download progress."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Notice:
-    """Something a person may want to know, one line."""
+    """Something the user may want to know, in one line."""
 
     text: str
 
@@ -21,7 +21,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Downloading:
-    """A download goes on: `done` of `total` bytes have arrived; `total` is None where the server does not say."""
+    """Progress of a download: `done` of `total` bytes have arrived; `total` is None if the server does not say."""
 
     what: str
     done: int

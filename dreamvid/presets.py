@@ -26,12 +26,12 @@ def read_preset(name: str, command: str) -> dict[str, Any]:
     known = list_presets()
     if name not in known:
         raise SettingsError(
-            f"--preset: there is no preset '{name}'{did_you_mean(name, known)} ({', '.join(known)}); "
-            "a file of your own goes with --config"
+            f"--preset: there is no preset '{name}'{did_you_mean(name, known)} ({', '.join(known)}); use --config for "
+            "a file of your own"
         )
     made_for = describe_preset(known[name]).command
     if made_for not in ("", command):
-        raise SettingsError(f"--preset: '{name}' is made for `dreamvid {made_for}`; `dreamvid presets` lists them")
+        raise SettingsError(f"--preset: '{name}' is for `dreamvid {made_for}`; `dreamvid presets` lists them all")
     return read_settings_file(known[name])
 
 

@@ -69,7 +69,7 @@ def read_look(path: Path, kind: type[DreamSettings]) -> dict[str, Any]:
     stored = _stored(path)
     recipe = stored.get("recipe") if isinstance(stored, dict) else None
     if not isinstance(recipe, dict):
-        raise SettingsError(f"--like: {path} holds no recipe; give a file that dreamvid has rendered")
+        raise SettingsError(f"--like: {path} contains no recipe; give a file that dreamvid rendered")
     names = {name for group in _LOOK for name in group.model_fields} - _OF_THE_FILM
     wanted = {key_of(name) for name in names if name in kind.model_fields}
     return {key: value for key, value in recipe.items() if key in wanted}
@@ -96,7 +96,7 @@ def _parsed(path: Path, text: str) -> Any:
     try:
         return parse_json(text)
     except DocumentError as error:
-        raise SettingsError(f"--like: {path} {error}; give a file that dreamvid has rendered") from None
+        raise SettingsError(f"--like: {path} {error}; give a file that dreamvid rendered") from None
 
 
 def _text(name: str, info: FieldInfo, value: object) -> str:

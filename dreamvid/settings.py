@@ -75,7 +75,7 @@ class DreamSettings(
     OutputSettings,
     RunSettings,
 ):
-    """What all renders have in common, flat, as in a configuration file."""
+    """The settings that all renders have in common, flat, as in a configuration file."""
 
     def for_model(self, look: Mapping[str, Any]) -> Self:
         """These settings with the steps of their quality, and a model's own `look`, in place of the defaults that
@@ -86,7 +86,7 @@ class DreamSettings(
 
 
 class Settings(DreamSettings, MotionSettings, PartSettings):
-    """All settings of a film or a still."""
+    """All settings of a film or a still picture."""
 
 
 class ZoomSettings(DreamSettings, CameraSettings):
@@ -100,7 +100,7 @@ GROUPS: tuple[tuple[str, type[Group]], ...] = (
     ("Conditioning", ConditioningSettings),
     ("Motion", MotionSettings),
     ("Music", SoundSettings),
-    ("Part and size", PartSettings),
+    ("Range and size", PartSettings),
     ("Source", SourceSettings),
     ("Output", OutputSettings),
     ("Running", RunSettings),
@@ -122,9 +122,9 @@ def make_settings(*layers: Mapping[str, Any], source: str = "settings") -> Setti
 
 
 def build_settings(kind: type[AnySettings], *layers: Mapping[str, Any], source: str = "settings") -> AnySettings:
-    """Settings from mappings of values, later ones winning; keys with `-` or `_`.
+    """Build settings from mappings of values, of which later ones win; keys may use `-` or `_`.
 
-    Raises `SettingsError` that names the first key at fault and, for an unknown one, those nearest to it.
+    Raises `SettingsError` that names the first invalid key and, for an unknown one, the most similar known ones.
     """
     known = {key_of(name): name for name in kind.model_fields if name not in Varying.model_fields}
     merged: dict[str, Any] = {}
@@ -141,7 +141,7 @@ def build_settings(kind: type[AnySettings], *layers: Mapping[str, Any], source: 
 
 
 def explain_fault(error: ValidationError) -> SettingsError:
-    """What pydantic found first, in one line that names the flag."""
+    """Return the first validation error as one line that names the flag."""
     first = error.errors()[0]
     reason = first["msg"].removeprefix("Value error, ")
     given = "" if first["type"] == "value_error" else f", not '{shown(first['input'])}'"
@@ -150,14 +150,14 @@ def explain_fault(error: ValidationError) -> SettingsError:
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
-    """The values of a YAML file of settings. Raises `SettingsError` where it cannot be read or is no mapping."""
+    """Read the values of a YAML settings file. Raises `SettingsError` if it cannot be read or is not a mapping."""
     from dreamvid.documents import read_yaml
 
     values = read_yaml(path, "configuration file")
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise SettingsError(f"{path}: a configuration file holds lines such as `octaves: 4`")
+        raise SettingsError(f"{path}: a configuration file must contain lines such as `octaves: 4`")
     for word in ("about", "for"):  # a preset's own description
         values.pop(word, None)
     return {str(key): value for key, value in values.items()}

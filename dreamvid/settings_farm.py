@@ -18,7 +18,7 @@ def _parse_chunk(value: Any) -> Any:
     if text in ("auto", "none"):
         return text
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10**9:
-        raise ValueError(f"'{shown(value)}' is neither auto nor none nor a number of frames")
+        raise ValueError(f"'{shown(value)}' is not auto, none or a number of frames")
     return int(text)
 
 
@@ -30,30 +30,30 @@ class FarmSettings(Group):
 
     address: str = setting(
         "auto",
-        "Ray cluster. auto: the one that this machine belongs to, else this machine alone; local: this machine alone; "
-        "or the HOST:PORT that `ray start --head` has said",
+        "Ray cluster. auto: the cluster this machine belongs to, or else this machine alone; local: this machine "
+        "alone; or the HOST:PORT printed by `ray start --head`",
         "auto|local|HOST:PORT",
     )
     workers: int | None = setting(
         None,
-        "How many; one for each GPU, or for every four processor cores where there are none",
+        "Number of workers [default: one per GPU, or one per four CPU cores if there is no GPU]",
         "N",
         ge=1,
         le=100_000,
     )
     chunk: Chunk = setting(
         "auto",
-        "Split long shots. auto: where the farm would wait for one; none: never, the film is then exactly that of one "
-        "machine; or after so many frames",
+        "Split long shots. auto: where the farm would otherwise have to wait for one; none: never, so that the film "
+        "is identical to one rendered on a single machine; or a maximum number of frames",
         "auto|none|FRAMES",
     )
     # Measured (benchmarks/run_in.py): after 24 frames the dream is as strong as if it had begun long before. It is
     # never the same dream again where the picture moves, however long the run-in: that is what the fade is for.
     run_in: int = setting(
-        24, "Frames dreamed before a chunk's first, so that the dream has settled", "N", ge=0, le=10_000
+        24, "Frames to dream before the first frame of a chunk, so that the dream has settled", "N", ge=0, le=10_000
     )
-    fade: int = setting(12, "Frames over which the dreams of two chunks are faded into each other", "N", ge=0, le=1000)
-    tries: int = setting(3, "How often a shot is tried before the farm goes on without it", "N", ge=1, le=100)
+    fade: int = setting(12, "Frames over which to crossfade the dreams of adjacent chunks", "N", ge=0, le=1000)
+    tries: int = setting(3, "Number of attempts at a shot before the farm continues without it", "N", ge=1, le=100)
 
 
 def make_farm_settings(*layers: Mapping[str, Any]) -> FarmSettings:
@@ -64,7 +64,7 @@ def make_farm_settings(*layers: Mapping[str, Any]) -> FarmSettings:
         for text, value in layer.items():
             key = key_of(str(text))
             if key not in known:
-                raise SettingsError(f"there is no setting '{shown(key)}' of the farm{did_you_mean(key, known)}")
+                raise SettingsError(f"the farm has no setting '{shown(key)}'{did_you_mean(key, known)}")
             merged[known[key]] = value
     try:
         return FarmSettings(**merged)

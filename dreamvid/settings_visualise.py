@@ -33,7 +33,7 @@ def _parse_range(value: Any) -> Any:
     found = re.fullmatch(r"\s*(\d{0,9}\.?\d{1,24})\s*(?:\.\.\s*(\d{0,9}\.?\d{1,24})\s*)?", value, re.ASCII)
     low, high = (float(found[1]), float(found[2] or found[1])) if found else (1.0, 0.0)
     if not low <= high:
-        raise ValueError(f"'{shown(value)}' is no range of factors such as 0.5..1, from small to large")
+        raise ValueError(f"'{shown(value)}' is not a range of factors such as 0.5..1, from small to large")
     return low, high
 
 
@@ -44,42 +44,46 @@ ScaleRange = Annotated[tuple[_Factor, _Factor], BeforeValidator(_parse_range)]
 class VisualiseSettings(Group):
     """How pictures are drawn from noise."""
 
-    neuron: bool = setting(False, "Draw for a single neuron: the channel at the middle position", "")
+    neuron: bool = setting(False, "Visualize a single neuron: the channel at the center position", "")
     together: bool = setting(
-        False, "One picture for all channels, classes and layers at once, instead of one for each", ""
+        False, "Draw one picture for all channels, classes and layers together, instead of one for each", ""
     )
-    count: int = setting(1, "How many pictures of each", "N", ge=1, le=64)
+    count: int = setting(1, "Number of pictures of each", "N", ge=1, le=64)
     diversity: float = setting(
         0.0,
-        "Push the pictures of one channel apart, to see all that it answers to: 0.5 is a good start, 1 pushes as hard "
-        "as the channel pulls",
+        "Push the pictures of one channel apart, to show everything it responds to: 0.5 is a good start, 1 pushes as "
+        "hard as the channel pulls",
         "WEIGHT",
         ge=0,
         le=100,
     )
-    size: Size = setting("224x224", "Size of a picture", "WxH", validate_default=True)
-    steps: int = setting(128, "Steps of ascent", "N", ge=1, le=100_000)
-    lr: float = setting(0.1, "Length of a step; a larger one gives more contrast", "X", gt=0, le=10)
+    size: Size = setting("224x224", "Size of each picture", "WxH", validate_default=True)
+    steps: int = setting(128, "Number of ascent steps", "N", ge=1, le=100_000)
+    lr: float = setting(0.1, "Step size; larger steps give more contrast", "X", gt=0, le=10)
     spectrum: float = setting(1.5, "Prefer frequencies by 1/f^X: 1 fine detail, 2 large soft shapes", "X", ge=0, le=4)
-    jitter: float = setting(8.0, "Reach of the random shift before each step", "PX", ge=0, le=4096)
+    jitter: float = setting(8.0, "Maximum random shift before each step", "PX", ge=0, le=4096)
     scale_range: ScaleRange = setting(
         "0.5..1",
-        "The network sees the picture scaled at random between these: smaller factors draw larger things",
+        "Range of the random scaling applied before each step: smaller factors draw larger features",
         "A..B",
         validate_default=True,
     )
-    rotate: float = setting(10.0, "Reach of the random turn before each step", "DEG", ge=0, le=180)
+    rotate: float = setting(10.0, "Maximum random rotation before each step", "DEG", ge=0, le=180)
     tv: float = setting(
-        0.05, "Total variation: smooth the picture. 1 pulls about as hard as the channel", "WEIGHT", ge=0, le=100
+        0.05,
+        "Total variation penalty: smooths the picture. 1 pulls about as hard as the channel",
+        "WEIGHT",
+        ge=0,
+        le=100,
     )
-    seed: int = setting(0, "Seed of the noise; another seed draws other pictures", "N", ge=0, le=LARGEST_SEED)
+    seed: int = setting(0, "Seed of the noise; a different seed draws different pictures", "N", ge=0, le=LARGEST_SEED)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.scale_range[0] > self.scale_range[1]:
-            raise ValueError("--scale-range goes from a smaller factor to a larger one")
+            raise ValueError("--scale-range must go from a smaller factor to a larger one")
         if self.diversity and self.count == 1:
-            raise ValueError("--diversity tells several pictures apart; draw more with --count")
+            raise ValueError("--diversity needs more than one picture; draw more with --count")
         return self
 
 

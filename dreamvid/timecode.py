@@ -71,23 +71,25 @@ def parse_timecode(text: str, rate: Fraction, *, drop: bool = False) -> int:
     """
     found = _TIMECODE.fullmatch(text)
     if found is None:
-        raise ValueError(f"'{text}' is no timecode such as 00:00:02:04")
+        raise ValueError(f"'{text}' is not a timecode such as 00:00:02:04")
     hours, minutes, seconds, frames = map(int, found.groups())
     drop = drop or ";" in text
     numbers = math.ceil(rate)
     if minutes >= _MINUTES_PER_HOUR or seconds >= _SECONDS_PER_MINUTE:
-        raise ValueError(f"'{text}' is no timecode: minutes and seconds end at 59")
+        raise ValueError(f"'{text}' is not a valid timecode: minutes and seconds go up to 59")
     dropped = _dropped(rate)
     if drop and dropped is None:
-        raise ValueError(f"'{text}' is drop-frame timecode, for 29.97 or 59.94 frames per second, not {_named(rate)}")
+        raise ValueError(f"'{text}' is a drop-frame timecode, for 29.97 or 59.94 frames per second, not {_named(rate)}")
     if frames >= numbers:
-        raise ValueError(f"'{text}' does not exist at {_named(rate)} frames per second: frames end at {numbers - 1:02}")
+        raise ValueError(
+            f"'{text}' does not exist at {_named(rate)} frames per second: the last frame number is {numbers - 1:02}"
+        )
     minutes += hours * _MINUTES_PER_HOUR
     count = (minutes * _SECONDS_PER_MINUTE + seconds) * numbers + frames
     if not drop or dropped is None:
         return count
     if minutes % 10 and seconds == 0 and frames < dropped:
-        raise ValueError(f"'{text}' does not exist in drop-frame timecode: this minute begins with frame {dropped:02}")
+        raise ValueError(f"'{text}' does not exist in drop-frame timecode: this minute starts at frame {dropped:02}")
     return count - dropped * (minutes - minutes // 10)
 
 

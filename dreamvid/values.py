@@ -71,7 +71,7 @@ def _items(value: Any, what: str) -> list[Any]:
         return [value]
     if isinstance(value, (list, tuple)):
         return list(value)
-    raise ValueError(f"'{shown(value)}' is neither {what} nor a list of them")
+    raise ValueError(f"'{shown(value)}' is not {what} or a list of them")
 
 
 def _is_weight(value: Any) -> bool:
@@ -86,13 +86,13 @@ def _parse_layer(value: Any) -> LayerTarget:
         if isinstance(name, str) and _is_weight(weight):
             return LayerTarget(name, float(weight), None if channels is None else _parse_channels(channels))
     if not isinstance(value, str):
-        raise ValueError(f"'{shown(value)}' is not the name of a layer")
+        raise ValueError(f"'{shown(value)}' is not a layer name")
     layer, at, channels = value.partition("@")
     return LayerTarget(*_split_weight(layer), _parse_channels(channels) if at else None)
 
 
 def _parse_layers(value: Any) -> Any:
-    return tuple(_parse_layer(item) for item in _items(value, "the name of a layer"))
+    return tuple(_parse_layer(item) for item in _items(value, "a layer name"))
 
 
 def _parse_class(value: Any) -> ClassTarget:
@@ -103,12 +103,12 @@ def _parse_class(value: Any) -> ClassTarget:
     if _is_whole(value):
         return ClassTarget(shown(value))
     if not isinstance(value, str):
-        raise ValueError(f"'{shown(value)}' is neither the name nor the number of a class")
+        raise ValueError(f"'{shown(value)}' is not a class name or number")
     return ClassTarget(*_split_weight(value))
 
 
 def _parse_classes(value: Any) -> Any:
-    return tuple(_parse_class(item) for item in _items(value, "the name or number of a class"))
+    return tuple(_parse_class(item) for item in _items(value, "a class name or number"))
 
 
 def _parse_shots(value: Any) -> Any:
@@ -117,7 +117,7 @@ def _parse_shots(value: Any) -> Any:
     found = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", text, re.ASCII)
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= first <= last:
-        raise ValueError(f"'{shown(value)}' is no shot or run of shots such as 3 or 3-7, counted from 1")
+        raise ValueError(f"'{shown(value)}' is not a shot or range of shots such as 3 or 3-7, counted from 1")
     return first, last
 
 
@@ -131,15 +131,15 @@ def _parse_channels(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and all(map(_is_whole, value)):
         return tuple(sorted(set(value)))
     if not isinstance(value, str):
-        raise ValueError(f"'{shown(value)}' is no list of channels such as 55,77 or 10-20")
+        raise ValueError(f"'{shown(value)}' is not a list of channels such as 55,77 or 10-20")
     numbers: set[int] = set()
     for part in value.split(","):
         found = re.fullmatch(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?", part, re.ASCII)
         if not found:
-            raise ValueError(f"'{shown(value)}' is no list of channels such as 55,77 or 10-20")
+            raise ValueError(f"'{shown(value)}' is not a list of channels such as 55,77 or 10-20")
         first, last = int(found[1]), int(found[2] or found[1])
         if last < first or last >= _MOST_CHANNELS:
-            raise ValueError(f"'{part.strip()}' is no range of channels; the smaller number comes first")
+            raise ValueError(f"'{part.strip()}' is not a range of channels; put the smaller number first")
         numbers.update(range(first, last + 1))
     return tuple(sorted(numbers))
 
@@ -169,11 +169,11 @@ def _parse_octave_sizes(value: Any) -> Any:
     items = value.split(",") if isinstance(value, str) else _items(value, "a number of pixels")
     words = [shown(item).strip().lower() for item in items]
     if any(word != "full" and not re.fullmatch(r"\d{1,5}", word, re.ASCII) for word in words):
-        raise ValueError(f"'{shown(value)}' is no list of pixels such as 120,170,240 or 120,240,full")
+        raise ValueError(f"'{shown(value)}' is not a list of sizes in pixels such as 120,170,240 or 120,240,full")
     sizes = tuple(FULL_SIZE if word == "full" else int(word) for word in words)
     ordered = [size if size != FULL_SIZE else math.inf for size in sizes]
     if ordered != sorted(set(ordered)):
-        raise ValueError(f"'{shown(value)}' must rise from coarse to fine")
+        raise ValueError(f"'{shown(value)}' must increase from coarse to fine")
     return sizes
 
 
@@ -211,7 +211,7 @@ def parse_number(text: str) -> Fraction:
     if _NUMBER.fullmatch(text.strip()):
         with suppress(ZeroDivisionError):
             return Fraction(text.strip())
-    raise ValueError(f"'{shown(text)}' is no number, or one of too many digits")
+    raise ValueError(f"'{shown(text)}' is not a number, or has too many digits")
 
 
 def _exactly(value: Any) -> Any:
@@ -237,7 +237,7 @@ def _parse_seconds(value: Any) -> Any:
         raise ValueError(f"'{shown(value)}' is not a time such as 2.5, 2.5s or 1:02.5")
     seconds += sum(int(part) * 60**power for power, part in enumerate(reversed(larger), start=1))
     if seconds < 0:
-        raise ValueError(f"'{shown(value)}' lies before the start of the clip")
+        raise ValueError(f"'{shown(value)}' is before the start of the clip")
     if seconds > LONGEST:
         raise ValueError(f"'{shown(value)}' is longer than any film; give a time such as 2.5, 2.5s or 1:02.5")
     return seconds
@@ -257,22 +257,22 @@ def _parse_rate(value: Any) -> Any:
     try:
         rate = _exactly(value)
     except ValueError:
-        raise ValueError(f"'{shown(value)}' is no number of frames per second such as 25 or 30000/1001") from None
+        raise ValueError(f"'{shown(value)}' is not a frame rate such as 25 or 30000/1001") from None
     if not isinstance(rate, Fraction):
         return rate
     if 0 < rate < _SLOWEST:
-        raise ValueError(f"'{shown(value)}' is slower than any film; give a number of frames per second such as 25")
+        raise ValueError(f"'{shown(value)}' is too low for a frame rate; give one such as 25")
     return rate.limit_denominator(1_001_000)  # as exact as ffmpeg reads it
 
 
 def parse_path(value: Any) -> Path:
     """A file's name, which any file system could have. Raises `ValueError` where it is none."""
     if not isinstance(value, (str, Path)) or not str(value):
-        raise ValueError(f"'{shown(value)}' is not the name of a file")
+        raise ValueError(f"'{shown(value)}' is not a file name")
     path = Path(value)
     check_text(path)
     if any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts) or len(os.fsencode(path)) > _LONGEST_PATH:
-        raise ValueError(f"'{shown(value)}' is too long for the name of a file")
+        raise ValueError(f"'{shown(value)}' is too long for a file name")
     return path
 
 
@@ -288,7 +288,7 @@ def check_text(text: str | Path) -> None:
     except UnicodeEncodeError:
         name = b"\0"
     if b"\0" in name:
-        raise ValueError(f"'{shown(text)}' holds a character that no file's name can have")
+        raise ValueError(f"'{shown(text)}' contains a character that is not allowed in a file name")
 
 
 def _parse_size(value: Any) -> Any:

@@ -124,7 +124,7 @@ def _read_timelines(items: Sequence[Any]) -> tuple[list[Any], tuple[Keyframes[in
 
     def number(text: str) -> int:
         if not text.strip():
-            raise ValueError("a layer is expected between the parentheses")
+            raise ValueError("expected a layer between the parentheses")
         if text.strip() not in layers:
             layers.append(text.strip())
         return layers.index(text.strip())

@@ -118,7 +118,7 @@ def test_files_that_cannot_be_read_say_what_they_were_to_be(tmp_path: Path) -> N
     os.mkfifo(tmp_path / "pipe")
     for name, reason in {
         "latin.yaml": "UTF-8", "large.yaml": "too large", ".": "is a folder", "pipe": "is a pipe",
-        "missing": "no such job file", "x" * 300: "cannot be read", "a\0b": "cannot be the name",
+        "missing": "no such job file", "x" * 300: "cannot be read", "a\0b": "is not a valid name",
     }.items():  # fmt: skip
         with pytest.raises(SettingsError, match=reason) as caught:
             read_yaml(tmp_path / name, "job file")
@@ -131,7 +131,7 @@ def test_files_that_cannot_be_read_say_what_they_were_to_be(tmp_path: Path) -> N
 
 def test_a_message_is_one_printable_line_whatever_it_quotes() -> None:
     assert str(DreamvidError("a\nb\x1b[31m\udcff")) == "a b\\x1b[31m\\udcff"
-    assert shown(10**5000) == "a number of about 4983 digits"
+    assert shown(10**5000) == "a number with about 4983 digits"
     assert shown([1, ["x\n"]]) == "1,x "
     assert len(shown({"k" * 10**6: 1})) < 70
     assert printable("abcdef", 3) == "abc…"

@@ -42,7 +42,7 @@ class SoundAnalysis:
     """Beats per minute, the mean where it drifts; None where there are no beats."""
 
     def at(self, seconds: float, frame_seconds: float = 0.0) -> dict[str, float]:
-        """Return what a frame hears that is shown from `seconds` on for `frame_seconds`: each envelope's peak in it.
+        """Return the peak of each envelope during a frame that is shown from `seconds` on for `frame_seconds`.
 
         The peak, because a drum between two frames must not be missed: it is seen in the frame during which it sounds.
         So a frame at 24 a second gets the largest of what frames at 48 or 96 get in its time. With `frame_seconds` 0 it
@@ -77,8 +77,7 @@ def analyse_sound(
     With a positive `offset` in seconds, rounded to hops, the picture reacts later. `bpm` lays a steady grid of beats of
     that tempo over the whole track instead of looking for the tempo.
 
-    Raises MediaError if the file cannot be read or has no sound, SettingsError for a name or number that makes no
-    sense.
+    Raises MediaError if the file cannot be read or has no sound, SettingsError for an invalid name or number.
     """
     wanted = _check_names(ENVELOPES if names is None else names)
     _check_numbers(attack, release, offset, bpm)
@@ -141,8 +140,8 @@ def _check_names(names: Collection[str]) -> tuple[str, ...]:
 def _check_numbers(attack: float, release: float, offset: float, bpm: float | None) -> None:
     for flag, seconds in (("attack", attack), ("release", release)):
         if not 0 <= seconds <= _LONGEST:
-            raise SettingsError(f"--{flag}: seconds from 0 to {_LONGEST} are possible, not {seconds:g}")
+            raise SettingsError(f"--{flag}: must be between 0 and {_LONGEST} seconds, not {seconds:g}")
     if not math.isfinite(offset):
-        raise SettingsError(f"--offset: is a number of seconds, not {offset:g}")
+        raise SettingsError(f"--offset: must be a finite number of seconds, not {offset:g}")
     if bpm is not None and not _SLOWEST <= bpm <= _FASTEST:
-        raise SettingsError(f"--bpm: {_SLOWEST} to {_FASTEST} beats per minute are possible, not {bpm:g}")
+        raise SettingsError(f"--bpm: must be between {_SLOWEST} and {_FASTEST} beats per minute, not {bpm:g}")

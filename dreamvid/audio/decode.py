@@ -25,7 +25,7 @@ def decode_sound(path: Path) -> Samples:
     """
     info = probe_sound(path)
     if not info.codecs:
-        raise MediaError(f"{path}: has no sound track; give a file with sound in it")
+        raise MediaError(f"{path}: has no sound track; give a file with sound")
     # In two steps: where the rate or the channels of the sound change on the way, ffmpeg builds its graph of filters
     # anew, and one that fills what is missing would then fill everything before once more. The second one is fed
     # sound that never changes.
@@ -37,6 +37,6 @@ def decode_sound(path: Path) -> Samples:
         ["-f", "nut", "-copyts", "-itsoffset", f"{float(-info.picture_start):.6f}", "-i", "pipe:0", *filled],
     )
     if code or not output:
-        reason = failure_reason(stderr.splitlines()) if stderr.strip() else "it holds no samples"
+        reason = failure_reason(stderr.splitlines()) if stderr.strip() else "it contains no samples"
         raise MediaError(f"{path}: its sound cannot be decoded ({reason}); copy or export it again")
     return np.nan_to_num(np.frombuffer(output, "<f4").astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0)

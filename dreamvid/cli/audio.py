@@ -27,7 +27,7 @@ class TableSettings(BaseModel):
 
     fps: FramesPerSecond | None = Field(
         None,
-        description="Frames per second of the table (a film's own; 24 for sound alone)",
+        description="Frame rate of the table [default: that of the film; 24 for sound alone]",
         json_schema_extra={"metavar": "FPS"},
     )
 
@@ -37,16 +37,16 @@ def audio(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Song or film")],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="PNG", help="Where the picture goes", show_default="<stem>.audio.png"),
+        typer.Option("-o", "--output", metavar="PNG", help="Picture to write", show_default="<stem>.audio.png"),
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="FILE", help="Where the table goes", show_default="beside the picture"),
+        typer.Option("--csv", metavar="FILE", help="Table to write", show_default="next to the picture"),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files")] = False,
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
-    """Show what the picture will follow in a song: its loudness, bass, mid, high, onsets and beats, frame by frame.
+    """Show what the picture will follow in a song: loudness, bass, mid, high, onsets and beats, frame by frame.
 
     dreamvid audio song.mp3
 
@@ -70,7 +70,7 @@ def audio(
     picture = output or source.with_name(made_name(source.stem, ".audio.png"))
     table = csv or picture.with_suffix(".csv")
     if table.absolute() == picture.absolute():
-        raise SettingsError(f"--csv: {table} is where the picture goes; give the table another name")
+        raise SettingsError(f"--csv: {table} is also the name of the picture; give the table another name")
     check_image_target(picture, 8)
     for target in (picture, table):
         check_target(target, None, overwrite=overwrite, protected=[source])

@@ -58,7 +58,7 @@ def explore(
             "-o",
             "--output",
             metavar="PNG",
-            help="The sheet; the page goes beside it",
+            help="Contact sheet to write; its web page goes next to it",
             show_default="<stem>.explore.png, <stem>.rank.png",
         ),
     ] = None,
@@ -67,24 +67,35 @@ def explore(
         typer.Option(
             "--grid",
             metavar="OPTION=V1,V2,…",
-            help="Try these values of an option; twice for columns and rows. 0..7 is every number from 0 to 7: "
-            "channels=0..7, layer=inception4d@0..7. Values that hold commas are parted by |: "
-            '--grid "iterations=10|28,16,6,2"',
+            help="Try these values of an option; give it twice for columns and rows. 0..7 means every "
+            "whole number from 0 to 7: channels=0..7, layer=inception4d@0..7. Separate values that "
+            'contain commas with |: --grid "iterations=10|28,16,6,2"',
             show_default="the layers of the network",
         ),
     ] = None,
     rank: Annotated[
         bool,
-        typer.Option("--rank", help="Rank the channels of --layer by how much the frame excites them; dream on each"),
+        typer.Option(
+            "--rank", help="Rank the channels of --layer by how strongly the frame excites them, and dream on each"
+        ),
     ] = False,
     rank_count: Annotated[
         int,
-        typer.Option("--rank-count", metavar="N", min=1, max=256, help="So many of the most excited, and of the least"),
+        typer.Option(
+            "--rank-count",
+            metavar="N",
+            min=1,
+            max=256,
+            help="Show this many of the most excited channels, and of the least",
+        ),
     ] = 8,
     at: Annotated[
         str | None,
         typer.Option(
-            "--at", metavar="TIME", help="Frame to dream on: 2.5, 1:02.5 or 00:00:02:12", show_default="a telling one"
+            "--at",
+            metavar="TIME",
+            help="Frame to dream on: 2.5, 1:02.5 or 00:00:02:12",
+            show_default="a representative one",
         ),
     ] = None,
     cell: Annotated[
@@ -97,7 +108,7 @@ def explore(
     progress: Progress = "rich",
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
-    """Compare layers, channels or any two options on one frame: a sheet with the flags to copy under each picture.
+    """Compare layers, channels or any two options on one frame: a contact sheet with flags to copy under each picture.
 
     Which layer? dreamvid explore clip.mp4
 
@@ -105,8 +116,8 @@ def explore(
 
     Which of anything? dreamvid explore clip.mp4 --grid layer=inception3a,inception4d --grid step=1,2,4
 
-    All other options hold for every picture. Pictures are dreamed as large as they are shown, unless --max-size says
-    otherwise: on a larger one the same things come out smaller.
+    All other options apply to every picture. Pictures are dreamed at the size at which they are shown, unless
+    --max-size is given: features come out smaller on a larger picture.
     """
     sources = (
         read_preset(preset, "dream") if preset else {},
@@ -150,8 +161,8 @@ def parse_grid(text: str) -> tuple[str, tuple[str, ...]]:
     if equals and option not in known:
         if option in {key_of(name) for _, group in GROUPS for name in group.model_fields}:
             raise SettingsError(
-                f"--grid {option}: it changes nothing in a single frame; try an option of the network, the objective, "
-                "the look or the conditioning"
+                f"--grid {option}: has no effect on a single frame; try an option of the network, the objective, the "
+                "look or the conditioning"
             )
         raise SettingsError(f"--grid: there is no option '{shown(option)}'{did_you_mean(option, known)}")
     separator = next((mark for mark in "|;" if mark in rest), ",")
@@ -161,7 +172,7 @@ def parse_grid(text: str) -> tuple[str, tuple[str, ...]]:
     values = tuple(value for part in parts for value in _run_of_numbers(part))
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
-        raise SettingsError(f"--grid {option}: {twice} is there twice")
+        raise SettingsError(f"--grid {option}: {twice} is given twice")
     return option, values
 
 
@@ -173,7 +184,8 @@ def _run_of_numbers(text: str) -> Iterable[str]:
     first, last = int(found["first"]), int(found["last"])
     if not first <= last < first + _LONGEST_RUN:
         raise SettingsError(
-            f"--grid: '{shown(text)}' runs from the smaller number to the larger, {_LONGEST_RUN} at most"
+            f"--grid: '{shown(text)}' must run from the smaller number to the larger, over at most {_LONGEST_RUN} "
+            "numbers"
         )
     return [f"{found['before']}{number}" for number in range(first, last + 1)]
 
@@ -181,14 +193,14 @@ def _run_of_numbers(text: str) -> Iterable[str]:
 def _check_choice(options: Sequence[str], rank: bool, given: Mapping[str, Any], settings: Settings) -> None:
     """Raise `SettingsError` where it is not clear what the sheet shall compare."""
     if len(options) > 2 or len(set(options)) < len(options):
-        raise SettingsError("--grid: a sheet has two sides; give it once, or twice with different options")
+        raise SettingsError("--grid: a sheet has only two axes; give it once, or twice with different options")
     if rank and options:
-        raise SettingsError("--rank chooses what its sheet shows: leave out --grid, and name the layers with --layer")
+        raise SettingsError("--rank chooses what its sheet shows; leave out --grid, and name the layers with --layer")
     if rank and settings.class_:
         raise SettingsError("--rank: a class has no channels to rank; leave out --class")
     if "layer" in given and not options and not rank:
         raise SettingsError(
-            "--layer: without --grid a sheet compares all layers; add --rank, or a grid such as --grid channels=0..11"
+            "--layer: without --grid the sheet compares all layers; add --rank, or a grid such as --grid channels=0..11"
         )
 
 
@@ -240,7 +252,7 @@ def _print_ranking(ranked: Ranked) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    title = f"{ranked.model} {ranked.layer}: channels by their response to the frame, over their usual one"
+    title = f"{ranked.model} {ranked.layer}: response of the channels to the frame, relative to their usual response"
     table = Table("most", "times", "least", "times", title=title, title_justify="left", box=None, pad_edge=False)
     for pair in itertools.zip_longest(ranked.most, ranked.least):
         row = []

@@ -35,14 +35,14 @@ def farm(
     progress: Progress = "rich",
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
-    """Render a film on many machines, or on all GPUs of one, with Ray: shot by shot, to the same frames.
+    """Render a film with Ray, shot by shot, on many machines or on all GPUs of one; the result is the same.
 
     dreamvid farm clip.mp4 --layer inception4d
 
     dreamvid farm job.yaml --address 10.0.0.1:6379
 
-    A list of clips is what `dreamvid run` takes, and holds the clips' own settings. docs/farm.md tells how a cluster is
-    set up. Interrupted? The same command goes on.
+    A list of clips is a file for `dreamvid run`, with the settings of the clips in it. docs/farm.md explains how to set
+    up a cluster. To resume an interrupted render, run the same command again.
     """
     of_farm = {name: given.pop(name) for name in list(given) if name in FarmSettings.model_fields}
     farm_settings = make_farm_settings(of_farm)
@@ -73,7 +73,9 @@ def farm(
 def _refuse_settings_beside_a_list(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if value:
-            raise SettingsError(f"--{key_of(name)}: settings of a list of clips stand in it, under `shared:` or a clip")
+            raise SettingsError(
+                f"--{key_of(name)}: a list of clips contains its own settings; put it there, under `shared:` or a clip"
+            )
 
 
 def _run_list(file: Path, farm_settings: FarmSettings, overwrite: bool, progress: str) -> None:

@@ -8,11 +8,13 @@ import typer
 
 
 def layers(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A network of `dreamvid models`")],
-    every: Annotated[bool, typer.Option("--all", help="Every operation, not only the layers with a name")] = False,
-    classes: Annotated[bool, typer.Option("--classes", help="The classes instead, which --class takes")] = False,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Network; `dreamvid models` lists them")],
+    every: Annotated[bool, typer.Option("--all", help="List every operation, not only the named layers")] = False,
+    classes: Annotated[
+        bool, typer.Option("--classes", help="List the classes for --class instead of the layers")
+    ] = False,
 ) -> None:
-    """List the layers of a network that --layer takes, from coarse paint to whole objects."""
+    """List the layers of a network for --layer, from simple textures to whole objects."""
     from rich.console import Console
     from rich.table import Table
 
@@ -23,7 +25,7 @@ def layers(
             typer.echo(f"{number:4} {class_label(name)}")
         return
     rows = describe_layers(model, detail=every)
-    last = "dreams of" if any(row.dreams_of for row in rows) else "also called"
+    last = "dreams of" if any(row.dreams_of for row in rows) else "aliases"
     table = Table("layer", "channels", "stride", "kind", last, box=None, pad_edge=False)
     for row in rows:
         words = row.dreams_of if last == "dreams of" else ", ".join(row.aliases)

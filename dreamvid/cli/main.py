@@ -35,7 +35,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _group(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit")
     ] = False,
 ) -> None:
     r"""Turn video into dreams that follow the motion of the picture.
@@ -88,7 +88,7 @@ def _let_threads_wait_a_little() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     if not working_folder_is_there():
-        return _complain("the working folder does not exist any more; change to one that does", DreamvidError.exit_code)
+        return _complain("the working directory no longer exists; change to one that does", DreamvidError.exit_code)
     try:
         code = app(arguments, prog_name="dreamvid", standalone_mode=False)
     except DreamvidError as error:
@@ -99,7 +99,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return _complain(f"{where}: {error.strerror}; check the name, the permissions and the disk", 1)
         if not _is_shortage(error):
             raise
-        return _complain("out of memory: use a smaller --max-size, or a machine with more", ResourceError.exit_code)
+        return _complain(
+            "out of memory; use a smaller --max-size, or a machine with more memory", ResourceError.exit_code
+        )
     except USAGE_ERROR as error:
         if not error.format_message():  # no arguments at all: the help has been shown
             return int(error.exit_code)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 
 def models() -> None:
-    """List the networks that --model takes."""
+    """List the networks for --model."""
     from rich.console import Console
     from rich.table import Column, Table
 
     from dreamvid.models import describe_models
 
     narrow = [Column(name, no_wrap=True) for name in ("model", "weights", "default layer")]
-    table = Table(*narrow, "what it is", box=None, pad_edge=False)
+    table = Table(*narrow, "description", box=None, pad_edge=False)
     licenses: dict[str, list[str]] = {}
     for row in describe_models():
-        table.add_row(row.name, "here" if row.at_hand else row.remedy, row.default_layer, row.description)
+        table.add_row(row.name, "available" if row.at_hand else row.remedy, row.default_layer, row.description)
         licenses.setdefault(row.licence, []).append(row.name)
     console = Console(highlight=False)
     console.print(table)

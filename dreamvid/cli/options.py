@@ -26,20 +26,23 @@ Output = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Start over, where an interrupted render could be gone on with")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming an interrupted render")]
 Preset = Annotated[
-    str | None, typer.Option("--preset", metavar="NAME", help="A named look; `dreamvid presets` lists them")
+    str | None, typer.Option("--preset", metavar="NAME", help="Named look; `dreamvid presets` lists them")
 ]
 Config = Annotated[
-    str | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
+    str | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Read settings from a YAML file, whose keys are the option names without --"
+    ),
 ]
-Like = Annotated[str | None, typer.Option("--like", metavar="FILE", help="The look of a finished render")]
+Like = Annotated[str | None, typer.Option("--like", metavar="FILE", help="Reuse the look of a finished render")]
 Progress = Annotated[
     Literal["rich", "json", "none"],
-    typer.Option("--progress", metavar="rich|json|none", help="A bar, a line of JSON for each event, or silence"),
+    typer.Option("--progress", metavar="rich|json|none", help="Progress bar, one line of JSON per event, or silence"),
 ]
 Estimate = Annotated[
-    bool, typer.Option("--estimate", help="Render two frames for trial, and say what the whole will take")
+    bool, typer.Option("--estimate", help="Render two trial frames and estimate time, memory and size")
 ]
 
 _METAVARS = {int: "N", float: "X", Path: "FILE"}

@@ -8,11 +8,11 @@ from dreamvid.presets import describe_preset, list_presets
 
 
 def presets() -> None:
-    """List the presets that --preset takes."""
+    """List the presets for --preset."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("preset", "for", "what it does", box=None, pad_edge=False)
+    table = Table("preset", "for", "description", box=None, pad_edge=False)
     for name, path in list_presets().items():
         about, command = describe_preset(path)
         table.add_row(name, f"dreamvid {command}".strip(), about)

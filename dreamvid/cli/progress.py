@@ -133,17 +133,17 @@ def show_estimate(estimate: Estimate, how: str) -> None:
     if how == "json":
         sys.stdout.write(json.dumps({"event": "estimate", **asdict(estimate)}) + "\n")
         return
-    cut = f", and {_duration(estimate.cut)} more for each cut" if estimate.cut else ""
+    cut = f", plus {_duration(estimate.cut)} for each cut" if estimate.cut else ""
     lines = [
         f"{estimate.frames} frames of {estimate.width}x{estimate.height}",
-        f"time    about {_duration(estimate.seconds)}: {_duration(estimate.begin)} to begin, then "
-        f"{_duration(estimate.frame)} a frame{cut}",
+        f"time    about {_duration(estimate.seconds)}: {_duration(estimate.begin)} to start, then "
+        f"{_duration(estimate.frame)} per frame{cut}",
     ]
     if estimate.memory is not None:
         lines.append(f"memory  {_bytes(estimate.memory)}")
     if estimate.device_memory is not None:
-        lines.append(f"        {_bytes(estimate.device_memory)} of the accelerator's")
-    lines.append(f"size    about {_bytes(estimate.size)}, without sound; {_bytes(estimate.free)} are free there")
+        lines.append(f"        {_bytes(estimate.device_memory)} on the accelerator")
+    lines.append(f"size    about {_bytes(estimate.size)}, without sound; {_bytes(estimate.free)} free on the disk")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

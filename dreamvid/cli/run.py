@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 
 def run(
-    file: Annotated[Path, typer.Argument(metavar="JOB.yaml", help="Shared settings, and clips with their own")],
+    file: Annotated[
+        Path, typer.Argument(metavar="JOB.yaml", help="List of clips, with shared and individual settings")
+    ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs")] = False,
     progress: Progress = "rich",
 ) -> None:
-    """Render a list of clips; where one fails, say so and go on with the next.
+    """Render a list of clips; if one fails, report it and continue with the next.
 
-    Clips whose output is there already, of the same job, are left out; interrupted ones are gone on with.
+    Clips that the same job has already rendered are skipped; interrupted renders are resumed.
     """
     from dreamvid.render import render_job
     from dreamvid.render.batch import read_batch
@@ -44,7 +46,7 @@ def render_list(
     failures: list[str] = []
     for number, job in enumerate(jobs, 1):
         if not overwrite and is_done(job):
-            typer.echo(f"clip {number} of {len(jobs)}: {job.target} is there already", err=True)
+            typer.echo(f"clip {number} of {len(jobs)}: {job.target} is already complete", err=True)
             kept += 1
             continue
         typer.echo(f"clip {number} of {len(jobs)}: {job.source} -> {job.target}", err=True)
@@ -56,6 +58,6 @@ def render_list(
         except DreamvidError as error:
             failures.append(f"clip {number}: {error}")
             typer.echo(failures[-1], err=True)
-    typer.echo(f"{done} rendered, {kept} there already, {len(failures)} failed", err=True)
+    typer.echo(f"{done} rendered, {kept} already complete, {len(failures)} failed", err=True)
     if failures:
         raise typer.Exit(1)

@@ -26,31 +26,35 @@ def shots(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write the list: .csv for tables, .edl for editors"),
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Write the list to a file: .csv for tables, .edl for editors"
+        ),
     ] = None,
     cuts: Annotated[
         Path | None,
         typer.Option(
-            "--cuts", metavar="FILE", help="Do not look for cuts but read them: CSV, EDL, or one frame or time a line"
+            "--cuts",
+            metavar="FILE",
+            help="Read the cuts from a file instead of detecting them: CSV, EDL, or one frame or time per line",
         ),
     ] = None,
     thumbnails: Annotated[
-        Path | None, typer.Option("--thumbnails", metavar="PNG", help="Draw a sheet with a picture of every shot")
+        Path | None,
+        typer.Option("--thumbnails", metavar="PNG", help="Draw a contact sheet with a picture of every shot"),
     ] = None,
     rate: Annotated[
         str | None,
-        typer.Option("--rate", metavar="FPS", help="Frames per second of a sequence of pictures", show_default="24"),
+        typer.Option("--rate", metavar="FPS", help="Frame rate of an image sequence", show_default="24"),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files")] = False,
 ) -> None:
-    """List the shots of a clip, and write them to a file for --cuts or for an editing program.
+    """List the shots of a clip, and write them to a file for --cuts or for an editing application.
 
     dreamvid shots clip.mp4 -o shots.csv --thumbnails shots.png
 
     dreamvid clip.mp4 --cuts shots.csv --shots 3-7
 
-    The list may be corrected in any editor before it is used: delete the line of a shot that is none, and it belongs to
-    the one before.
+    You can correct the list in any editor before you use it: delete a line to merge that shot into the one before it.
     """
     frames_per_second = None if rate is None else _parse_rate(rate)
 
@@ -60,7 +64,7 @@ def shots(
     if output is not None:
         check_list_name(output)
     if thumbnails is not None and thumbnails.suffix.lower() != ".png":
-        raise MediaError(f"{thumbnails}: the sheet is a PNG; let its name end in .png")
+        raise MediaError(f"{thumbnails}: the sheet is a PNG; give a name that ends in .png")
     for target in (output, thumbnails):
         if target is not None:
             check_target(target, None, overwrite=overwrite, protected=[path for path in (source, cuts) if path])
@@ -94,7 +98,7 @@ def _open_clip(source: Path, rate: Fraction | None) -> tuple[Reader, Fraction]:
     if reader.rate is None:
         raise MediaError(f"{source}: a still picture has no shots; give a video, a sequence or a folder of pictures")
     if rate is not None and reader.info.kind == "video":
-        raise SettingsError(f"--rate: {source} is a video and has its own; leave it out")
+        raise SettingsError(f"--rate: {source} is a video and has its own frame rate; leave it out")
     return reader, reader.rate
 
 
@@ -107,7 +111,7 @@ def _find(reader: Reader, rate: Fraction, cuts: Path | None) -> list[Shot]:
     if cuts is not None:
         return read_shots(cuts, rate, reader.frame_count)
     with reader:
-        frames = _with_progress(reader, "looking for cuts", reader.frame_count)
+        frames = _with_progress(reader, "detecting cuts", reader.frame_count)
         found = list(gather_shots(begins for _, begins in mark_cuts(frames, float(rate))))
     _warn(reader)
     return found

@@ -15,19 +15,25 @@ from dreamvid.train.settings import TrainSettings
 @with_options([("Training", TrainSettings)], without=("data", "output"))
 def train(
     data: Annotated[
-        list[Path], typer.Argument(metavar="DATA", help="Folders or zip files, one sub-folder of pictures per class")
+        list[Path], typer.Argument(metavar="DATA", help="Folders or zip files with one subfolder of pictures per class")
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="Where the weights go; the run's folder is beside it")
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="Weights file to write; the run's folder goes next to it"),
     ] = Path("network.safetensors"),
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Settings from a YAML file: flag names without --")
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Read settings from a YAML file, whose keys are the option names without --",
+        ),
     ] = None,
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
     """Train a network on your own pictures: it will dream of what it has seen.
 
-    An interrupted run goes on where it was when the same command is given again.
+    To resume an interrupted run, run the same command again.
     """
     from pydantic import ValidationError
 

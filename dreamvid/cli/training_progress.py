@@ -92,14 +92,14 @@ def show(events: Generator[Event, None, None]) -> None:
             if patience.is_over:
                 break
     raise StoppedByUserError(
-        f"interrupted; the run is kept in {folder}: give the same command again to go on, with --fresh to start over"
+        f"interrupted; the run is kept in {folder}: run the same command again to resume, or with --fresh to start over"
     )
 
 
 def _describe(event: Prepared) -> str:
-    resumed = f"; going on from step {event.resumed}" if event.resumed else ""
+    resumed = f"; resuming from step {event.resumed}" if event.resumed else ""
     return (
-        f"{event.classes} classes, {event.train_pictures} pictures to train on, {event.val_pictures} to validate; "
+        f"{event.classes} classes, {event.train_pictures} pictures for training, {event.val_pictures} for validation; "
         f"{event.parameters / 1e6:.2f} M parameters, {event.epochs} epochs, {event.steps} steps{resumed}"
     )
 

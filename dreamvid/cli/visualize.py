@@ -30,13 +30,13 @@ def visualize(
             show_default="<layer>-<channel>.png",
         ),
     ] = None,
-    sheet: Annotated[bool, typer.Option("--sheet", help="All pictures on one labelled contact sheet")] = False,
+    sheet: Annotated[bool, typer.Option("--sheet", help="Put all pictures on one labeled contact sheet")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files")] = False,
     config: Config = None,
     progress: Progress = "rich",
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
-    r"""Draw from noise what a layer, channel, neuron or class answers to.
+    r"""Draw, from noise, what a layer, channel, neuron or class responds to.
 
     dreamvid visualize --layer inception4d --channels 5,50 --count 4 --diversity 0.5
 

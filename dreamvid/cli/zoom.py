@@ -16,7 +16,10 @@ from dreamvid.settings import ZOOM_GROUPS, ZoomSettings, build_settings, read_se
 @with_options(ZOOM_GROUPS, repeatable=("layer", "class_"))
 def zoom(
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="Picture, video, sequence or folder of pictures; or the word noise")
+        str,
+        typer.Argument(
+            metavar="INPUT", help="Picture, video, sequence (frames/%05d.png), folder of pictures, or the word noise"
+        ),
     ],
     output: Annotated[
         str | None, typer.Option("-o", "--output", metavar="PATH", help="File", show_default="<stem>.zoom.mp4")
@@ -30,7 +33,7 @@ def zoom(
     estimate: Estimate = False,
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
-    """Fly into a dream without end: each frame is the one before it, moved and dreamed on.
+    """Fly into an endless dream: each frame is the previous one, moved and dreamed further.
 
     Numbers may change over time: `--zoom "1.2 + beat"`, `--rotate "0s:(0), 8s:(20)ease"`.
     """

@@ -55,7 +55,8 @@ def until_it_fits(attempt: Callable[[P], R], plan: P, smaller: Callable[[P], P |
             break
         plan = next_plan
     raise ResourceError(
-        "out of memory even in the smallest tiles: use a smaller --max-size, a layer less deep, or a machine with more"
+        "out of memory even with the smallest tiles; use a smaller --max-size, a shallower layer, or a machine with "
+        "more memory"
     )
 
 
@@ -105,8 +106,8 @@ class TileBudget:
         """The tiling to try after `tiling` ran out of memory: tiles of half the pixels, about. None: there is none."""
         if self._tile == "none":
             raise ResourceError(
-                f"out of memory dreaming {octave[1]}x{octave[0]} whole, as --tile none asks: use --tile auto, or a "
-                "smaller --max-size"
+                f"out of memory while dreaming {octave[1]}x{octave[0]} without tiles, as --tile none requires; use "
+                "--tile auto, or a smaller --max-size"
             )
         side = None if self._tile == "auto" else self._tile
         halved = plan_tiles(octave, grain, tiling.largest // 2, side)
@@ -114,8 +115,8 @@ class TileBudget:
             return None
         if self._most == math.inf:
             self.notices.append(
-                f"out of memory dreaming {octave[1]}x{octave[0]} {_in_tiles(tiling)}: from here on "
-                f"{_in_tiles(halved)}; with --memory it is planned so"
+                f"out of memory while dreaming {octave[1]}x{octave[0]} {_in_tiles(tiling)}: continuing "
+                f"{_in_tiles(halved)}; set --memory to plan for this from the start"
             )
         self._most = min(self._most, halved.largest)
         return halved
@@ -137,7 +138,7 @@ class TileBudget:
     def _say_plan(self, tiling: Tiling, frame: Size) -> None:
         if len(tiling) > 1:
             self.notices.append(
-                f"{frame[1]}x{frame[0]} does not fit into memory whole: it is dreamed {_in_tiles(tiling)}"
+                f"{frame[1]}x{frame[0]} does not fit in memory as a whole: dreaming {_in_tiles(tiling)}"
             )
 
 

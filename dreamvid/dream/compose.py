@@ -15,7 +15,7 @@ def compose(picture: Tensor, residual: Tensor, *, keep_color: bool = False, mask
         picture: (N, 3, H, W) RGB in [0, 1].
         residual: the same shape, in [-1, 1].
         keep_color: only the residual's luma is added, to red, green and blue alike and no further than all three
-            have room, so that the colour differences stay as they were.
+            have room, so that the color differences stay as they were.
         mask: (N, 1, H, W) in [0, 1]; where it is 0 the picture comes back bit for bit.
     """
     if keep_color:

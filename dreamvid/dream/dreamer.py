@@ -107,7 +107,9 @@ class Dreamer:
         needed = self.extractor.minimum_side
         if min(size) < needed:
             taps = ", ".join(self.extractor.taps)
-            raise SettingsError(f"{what} {size[1]}x{size[0]} and {taps} needs {needed} pixels a side; {remedy}")
+            raise SettingsError(
+                f"{what} {size[1]}x{size[0]}, but {taps} needs at least {needed} pixels a side; {remedy}"
+            )
 
     @property
     def step(self) -> float:
@@ -283,7 +285,7 @@ class Dreamer:
         return image
 
     def _jitter_offset(self, octave: int, iteration: int) -> tuple[int, int]:
-        """The same for every frame: a sequence that went on from frame to frame would itself be flicker."""
+        """The same forevery frame: a sequence that went on from frame to frame would itself be flicker."""
         if self.look.jitter == 0:
             return 0, 0
         draw = random.Random(f"{self.look.seed}/{octave}/{iteration}")  # noqa: S311 - not for secrets

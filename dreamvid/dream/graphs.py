@@ -100,7 +100,9 @@ class StepGraphs:
     def _give_up(self, reason: str) -> None:
         self._record = None
         self.clear()
-        self.notices.append(f"CUDA graphs are not used: a step {reason}; the dream is the same, and slower")
+        self.notices.append(
+            f"CUDA graphs are not used: a step {reason}; the result is the same, but rendering is slower"
+        )
 
 
 class _Graph:

@@ -171,8 +171,8 @@ def check_size(extractor: Extractor, method: Method) -> None:
     if min(height, width) < needed:
         taps = ", ".join(extractor.taps)
         raise SettingsError(
-            f"--size: seen at its smallest the picture is {width}x{height}, and {taps} needs {needed} pixels a side; "
-            "use a larger --size or --scale-range"
+            f"--size: at its smallest scale the picture is {width}x{height}, but {taps} needs at least {needed} pixels "
+            "a side; use a larger --size or --scale-range"
         )
 
 

@@ -52,7 +52,7 @@ def import_ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise FarmError("the farm needs Ray: pip install 'dreamvid[farm]'") from None
+        raise FarmError("the farm requires Ray; install it with: pip install 'dreamvid[farm]'") from None
     return ray
 
 
@@ -68,7 +68,8 @@ def connected(address: str) -> Iterator[Any]:
         return
     if "://" in address:
         raise FarmError(
-            f"--address: {address} is Ray's client protocol; run dreamvid on a machine of the cluster, with HOST:PORT"
+            f"--address: {address} uses Ray's client protocol, which is not supported; run dreamvid on a machine of "
+            "the cluster, with HOST:PORT"
         )
     # Ray answers a polite kill by leaving at once, in the middle of whatever is done.
     handler = signal.getsignal(signal.SIGTERM)
@@ -132,7 +133,7 @@ def choose_share(farm: FarmSettings, settings: Settings, nodes: Sequence[dict[st
     cores = [int(resources.get("CPU", 0)) for resources in alive]
     wanted = settings.device.partition(":")[0]
     if wanted == "cuda" and not gpus:
-        raise SettingsError("--device: the cluster has no GPU that Ray knows of; use auto or cpu")
+        raise SettingsError("--device: Ray reports no GPU in this cluster; use auto or cpu")
     if gpus and wanted in ("auto", "cuda"):
         workers = farm.workers or gpus
         each = -(-workers // gpus)  # on one GPU

@@ -138,7 +138,7 @@ class Crew:
         """Those that have something to say, after a second at the latest."""
         awaited = {hand.ref: hand for hand in self._hands if hand.ref is not None}
         if not awaited and not any(hand.stage == "idle" for hand in self._hands):
-            raise FarmError(f"no worker is left: {self._complaint or 'none could be started'}")
+            raise FarmError(f"there are no workers left: {self._complaint or 'none could be started'}")
         if not awaited:
             return []
         ready, _ = self._ray.wait(list(awaited), timeout=_POLL_SECONDS)
@@ -159,7 +159,9 @@ class Crew:
         else:
             match hand.stage:
                 case "starting" if answer != code_version():
-                    yield from self._give_up(hand, f"a worker runs dreamvid {answer}, this machine {code_version()}")
+                    yield from self._give_up(
+                        hand, f"a worker runs dreamvid {answer}, but this machine runs {code_version()}"
+                    )
                 case "starting":
                     self._prepare(hand)
                 case "preparing":
@@ -176,11 +178,13 @@ class Crew:
         machine = (facts.device, facts.precision)
         if facts.networks != self._expected_networks:
             yield from self._refuse(
-                hand, f"{facts.node} has other weights ({facts.networks}, here {self._expected_networks})"
+                hand, f"{facts.node} has different weights ({facts.networks}, here {self._expected_networks})"
             )
         elif self.machine not in (None, machine):
             ours = " in ".join(self.machine or ())
-            yield from self._refuse(hand, f"{facts.node} would dream on {' in '.join(machine)}, the others on {ours}")
+            yield from self._refuse(
+                hand, f"{facts.node} would render on {' in '.join(machine)}, the other workers on {ours}"
+            )
         else:
             self.machine = machine
             hand.facts, hand.stage, hand.failed_starts = facts, "idle", 0
@@ -202,7 +206,7 @@ class Crew:
     def _fail(self, hand: _Hand, reason: str) -> Iterator[Lost[Any] | Told]:
         """A worker is well, but what it was asked for has failed."""
         if hand.stage != "busy":
-            yield from self._refuse(hand, f"a worker could not get ready: {reason}")
+            yield from self._refuse(hand, f"a worker could not be prepared: {reason}")
             return
         item, hand.item, hand.stage = hand.item, None, "idle"
         yield Lost(item, reason, last=False)
@@ -210,7 +214,7 @@ class Crew:
     def _refuse(self, hand: _Hand, complaint: str) -> Iterator[Told]:
         """A worker cannot be used for this film."""
         self._complaint, hand.stage = complaint, "refused"
-        yield Told(f"{complaint}; it is left out")
+        yield Told(f"{complaint}; it is excluded")
 
     def _give_up(self, hand: _Hand, complaint: str) -> Iterator[Told]:
         """A worker cannot be used at all."""
@@ -229,7 +233,7 @@ class Crew:
             return
         hand.failed_starts += 1
         if hand.failed_starts >= _STARTS:
-            yield from self._give_up(hand, f"a worker cannot be started ({_short(error)})")
+            yield from self._give_up(hand, f"a worker could not be started ({_short(error)})")
         else:
             self._start(hand)
 
@@ -240,8 +244,8 @@ class Crew:
             self._waited_since = time.monotonic()
             free = self._ray.available_resources()
             yield Told(
-                f"no worker is ready yet: each needs {self.share}, and {free.get('GPU', 0):g} GPUs and "
-                f"{free.get('CPU', 0):g} cores are free; `ray status` tells more"
+                f"no worker is ready yet: each needs {self.share}, but only {free.get('GPU', 0):g} GPUs and "
+                f"{free.get('CPU', 0):g} cores are free; `ray status` shows details"
             )
 
 

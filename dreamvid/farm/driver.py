@@ -75,7 +75,9 @@ def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
         opened = _as_asked(job, (yield from opening))
         reader = opened.reader
         if reader.rate is None:
-            raise SettingsError(f"{job.source} is a still picture; a farm renders films, leave out `farm`")
+            raise SettingsError(
+                f"{job.source} is a still picture, but a farm renders films; run the command without `farm`"
+            )
         task = _make_task(job, opened, networks)
         identity = identify(opened.prepared.settings, job.source, _facts(task, farm, opened), by_picture=True)
         pictures = picture_fingerprints(job.source)
@@ -114,9 +116,13 @@ def _render_all(
 def _check(settings: Settings) -> None:
     if settings.codec.endswith("-nvenc"):
         other = settings.codec.removesuffix("-nvenc")
-        raise SettingsError(f"--codec: pieces of {settings.codec} from machines that differ do not join; use {other}")
+        raise SettingsError(
+            f"--codec: segments encoded with {settings.codec} on different machines cannot be joined; use {other}"
+        )
     if settings.device == "mps" or settings.device.startswith("cuda:"):
-        raise SettingsError(f"--device: Ray gives each worker its device; not {settings.device} but auto, cuda or cpu")
+        raise SettingsError(
+            f"--device: Ray assigns a device to each worker; use auto, cuda or cpu instead of {settings.device}"
+        )
 
 
 @contextlib.contextmanager
@@ -128,7 +134,7 @@ def _kept(journal: FarmJournal) -> Iterator[None]:
         kept = "nothing was finished yet"
         if journal.frames:
             kept = (
-                f"{journal.frames} frames are kept in {journal.folder}: give the same command again to go on, with "
+                f"{journal.frames} frames are kept in {journal.folder}: run the same command again to resume, or with "
                 "--fresh to start over"
             )
         raise KeyboardInterrupt(f"interrupted; {kept}") from None
@@ -215,7 +221,7 @@ def _find_shots(opened: Opened, crew: Crew) -> Generator[Event, None, list[Shot]
 def _tell_of_chunks(units: list[Unit]) -> Iterator[Event]:
     for shot in sorted({unit.shot for unit in units if unit.fade_in}):
         parts = sum(unit.shot == shot for unit in units)
-        yield Notice(f"shot {shot} is long and is rendered in {parts} chunks; --chunk none keeps shots whole")
+        yield Notice(f"shot {shot} is long and is rendered in {parts} chunks; use --chunk none to keep shots whole")
 
 
 def _started(job: Job, opened: Opened, crew: Crew, journal: FarmJournal) -> Started:
@@ -275,10 +281,10 @@ def _explain(failures: dict[Unit, str], journal: FarmJournal) -> str:
     unit, reason = next(iter(failures.items()))
     others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
     if not journal.frames:
-        return f"{unit}{others} failed on every try: {reason}"
+        return f"{unit}{others} failed on every attempt: {reason}"
     return (
-        f"{unit}{others} failed on every try: {reason}; the rest is rendered and kept in {journal.folder}: give the "
-        "same command again to try once more"
+        f"{unit}{others} failed on every attempt: {reason}; the rest is rendered and kept in {journal.folder}: run the "
+        "same command again to retry"
     )
 
 
@@ -328,7 +334,7 @@ def _place_pictures(pictures: list[Path], target: Path, *, overwrite: bool, agai
     """Give finished pictures their names, perhaps `again`; where others are replaced, those of a longer sequence go."""
     pattern = output_pattern(target)
     if pattern is None:
-        raise ValueError(f"{target} is no pattern of pictures")
+        raise ValueError(f"{target} is not a pattern for numbered pictures")
     placed = set()
     for path in pictures:
         number = int(path.stem)

@@ -69,7 +69,9 @@ def bring(file: SharedFile, list_files: ListFiles, fetch: Fetch, cache: Path | N
                     store(folder / path.name, pieces(path, fetch))
                 complete.touch()
     except OSError as error:
-        raise MediaError(f"{folder}: {file.path.name} cannot be stored here ({error.strerror}); make room") from error
+        raise MediaError(
+            f"{folder}: {file.path.name} cannot be stored here ({error.strerror}); free up space"
+        ) from error
     brought = folder / file.path.name
     pattern = parse_pattern(brought)  # the name of a folder or of one file may look like one
     is_folder = not brought.is_file() and not (pattern is not None and pattern.existing())
@@ -114,13 +116,13 @@ def private(folder: Path) -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
     except OSError as error:
-        raise MediaError(f"{folder}: cannot be made ({error.strerror}); set TMPDIR to another folder") from error
+        raise MediaError(f"{folder}: cannot be created ({error.strerror}); set TMPDIR to another folder") from error
     others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
     if not stat.S_ISDIR(status.st_mode) or not mine or others:
         raise MediaError(
-            f"{folder}: is not a folder of this user's alone, so files in it cannot be trusted; remove it, or set "
-            "TMPDIR to another folder"
+            f"{folder}: is not accessible to this user alone, so its files cannot be trusted; remove it, or set TMPDIR "
+            "to another folder"
         )
     return folder
 

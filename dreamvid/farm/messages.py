@@ -63,7 +63,7 @@ class Stretch:
         return self.end - self.first
 
     def __str__(self) -> str:
-        return f"looking for cuts in frames {self.first} to {self.end - 1}"
+        return f"detecting cuts in frames {self.first} to {self.end - 1}"
 
 
 @dataclass(frozen=True)

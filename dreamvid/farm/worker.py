@@ -68,7 +68,7 @@ class Worker:
         from dreamvid.farm.messages import Stretch
 
         if self._renderer is None:
-            raise RuntimeError("a worker is prepared first")
+            raise RuntimeError("a worker must be prepared first")
         self._drop()
         renderer = self._renderer
         self._messages = renderer.find_cuts(item) if isinstance(item, Stretch) else renderer.render(item)
@@ -77,7 +77,7 @@ class Worker:
     def more(self) -> Message:
         """Go on until there is something to say."""
         if self._messages is None:
-            raise RuntimeError("nothing is under way")
+            raise RuntimeError("nothing is in progress")
         return next(self._messages)
 
     def _drop(self) -> None:
@@ -120,7 +120,7 @@ class Depot:
 
     def _check(self, path: Path) -> None:
         if path not in self._allowed:
-            raise PermissionError(f"{path} is no file of this film")
+            raise PermissionError(f"{path} does not belong to this film")
 
 
 def _localise(task: Task, depot: Any) -> tuple[Any, Path]:

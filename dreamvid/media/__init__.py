@@ -1,4 +1,4 @@
-"""Decoding and encoding: what a media file is, its frames in, its frames and sound out."""
+"""Decoding and encoding: facts about media files, reading frames, writing frames and sound."""
 
 from __future__ import annotations
 

@@ -135,10 +135,11 @@ def codec_at_hand(codec: Codec) -> tuple[Codec, str | None]:
         return codec, None
     if codec.stand_in is None:
         raise MediaError(
-            f"codec {codec.name} is not in this ffmpeg ({problem}); choose another --codec, or unset IMAGEIO_FFMPEG_EXE"
+            f"codec {codec.name} is not supported by this ffmpeg ({problem}); choose another --codec, or unset "
+            "IMAGEIO_FFMPEG_EXE"
         )
     other = CODECS[codec.stand_in]
-    return other, f"{codec.name} is not to be had on this machine ({problem}): the processor encodes {other.name}"
+    return other, f"{codec.name} is not available on this machine ({problem}): using {other.name} on the CPU instead"
 
 
 @functools.cache
@@ -165,19 +166,19 @@ def find_codec(
             pattern = f"{path.stem}/%05d{IMAGE_CODECS[name]}"
             raise MediaError(f"{path}: codec {name} writes numbered pictures; give a name such as {pattern}")
         known = [*CODECS, *IMAGE_CODECS]
-        raise SettingsError(f"codec {name!r} is unknown; known are {', '.join(known)}{did_you_mean(name, known)}")
+        raise SettingsError(f"unknown codec {name!r}; use one of {', '.join(known)}{did_you_mean(name, known)}")
     suffix = path.suffix.lower()
     if suffix not in codec.suffixes:
         others = [other.name for other in CODECS.values() if suffix in other.suffixes]
         remedy = " or ".join(codec.suffixes) + (f", or codec {' or '.join(others)}" if others else "")
-        raise MediaError(f"{path}: codec {name} does not go into a file of that ending; use {remedy}")
+        raise MediaError(f"{path}: codec {name} does not support files with this extension; use {remedy}")
     if crf is not None and codec.crf is None:
-        raise SettingsError(f"codec {name} has no crf; leave it out")
+        raise SettingsError(f"codec {name} does not support CRF; leave out --crf")
     if crf is not None and not 0 <= crf <= codec.crf_limit:
         raise SettingsError(f"crf {crf} is out of range for codec {name}; use 0 to {codec.crf_limit}")
     if codec.encoding(bit_depth, alpha=False) is None:
         depths = sorted({encoding.bit_depth for encoding in codec.encodings})
-        raise SettingsError(f"codec {name} does not store {bit_depth} bits; use {' or '.join(map(str, depths))}")
+        raise SettingsError(f"codec {name} does not support {bit_depth} bits; use {' or '.join(map(str, depths))}")
     if width < codec.smallest[0] or height < codec.smallest[1]:
         raise MediaError(
             f"{path}: codec {name} needs at least {codec.smallest[0]}x{codec.smallest[1]} pixels, not {width}x{height}"

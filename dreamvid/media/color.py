@@ -28,7 +28,7 @@ _SCALE_MATRICES = {
 
 
 class ColorTags(NamedTuple):
-    """How colours are coded, by ffmpeg's names."""
+    """How colors are coded, by ffmpeg's names."""
 
     matrix: str
     primaries: str

@@ -62,8 +62,8 @@ def read_exr(path: Path, curve: str | None) -> tuple[FloatImage, str | None]:
         light = tone_map(light, curve)
     elif (brightest := float(light.max(initial=0))) > _OVER:
         notice = (
-            f"{path}: light of up to {brightest:.3g} times display white is cut off at 1; "
-            "--tonemap hable brings it into range"
+            f"{path}: values up to {brightest:.3g} times display white are clipped at 1; use --tonemap hable to keep "
+            "them"
         )
     shown = to_display(np.minimum(light, 1))
     return np.concatenate([shown, alpha], axis=-1) if alpha.shape[-1] else shown, notice
@@ -151,7 +151,7 @@ def _find_part(path: Path, file: Any) -> tuple[Any, dict[str, str]]:
                 own |= dict.fromkeys("RGB", own["Y"])
             if {"R", "G", "B"} <= own.keys():
                 return part, {channel: own[channel] for channel in "RGBA" if channel in own}
-    raise MediaError(f"{path}: holds no channels R, G and B; convert it to plain RGB first")
+    raise MediaError(f"{path}: has no channels R, G and B; convert it to plain RGB first")
 
 
 def _size(window: Any) -> tuple[int, int]:

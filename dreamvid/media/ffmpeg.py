@@ -55,7 +55,7 @@ def _find_executable() -> str:
         return str(get_ffmpeg_exe())
     except RuntimeError as error:
         raise MediaError(
-            "no ffmpeg was found; install imageio-ffmpeg with its binary, or set IMAGEIO_FFMPEG_EXE"
+            "ffmpeg was not found; install imageio-ffmpeg with its binary, or set IMAGEIO_FFMPEG_EXE"
         ) from error
 
 
@@ -65,7 +65,7 @@ def _formats_version(executable: str) -> tuple[int, int]:
 
     Raises MediaError where it cannot be run or is older than what is needed.
     """
-    remedy = f"set IMAGEIO_FFMPEG_EXE to ffmpeg {_OLDEST} or newer, or unset it to use that of imageio-ffmpeg"
+    remedy = f"set IMAGEIO_FFMPEG_EXE to ffmpeg {_OLDEST} or newer, or unset it to use the one from imageio-ffmpeg"
     try:
         done = subprocess.run(
             [executable, "-version"], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=_environment()
@@ -77,10 +77,10 @@ def _formats_version(executable: str) -> tuple[int, int]:
     name = re.match(r"ffmpeg version (\S+)", told)
     library = re.search(r"^libavformat +(\d+)\. *(\d+)\.", told, re.MULTILINE)
     if done.returncode or name is None or library is None:
-        raise MediaError(f"{executable}: this is no ffmpeg that works; {remedy}")
+        raise MediaError(f"{executable}: this is not a working ffmpeg; {remedy}")
     version = int(library[1]), int(library[2])
     if version < _OLDEST_FORMATS:
-        raise MediaError(f"{executable}: this ffmpeg {name[1]} is too old; {remedy}")
+        raise MediaError(f"{executable}: ffmpeg {name[1]} is too old; {remedy}")
     return version
 
 

@@ -87,7 +87,7 @@ def check_file(path: Path) -> None:
         with path.open("rb") as file:
             empty = not file.read(1)
     except ValueError as error:  # a NUL
-        raise MediaError(f"'{shown(path)}' cannot be the name of a file; check it") from error
+        raise MediaError(f"'{shown(path)}' is not a valid file name; check it") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MediaError(f"{path}: there is no such file; check the name") from error
     except OSError as error:
@@ -101,7 +101,9 @@ def read_header(path: Path) -> ImageHeader:
     check_file(path)
     header = _read_header(path)
     if not 0 < header.width * header.height <= LARGEST_IMAGE or header.width < 1:
-        raise MediaError(f"{path}: is {header.width}x{header.height} pixels large; give one of at most 16384x16384")
+        raise MediaError(
+            f"{path}: is {header.width}x{header.height} pixels, which is too large; give one of at most 16384x16384"
+        )
     return header
 
 

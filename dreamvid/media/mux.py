@@ -71,11 +71,10 @@ def mux(
     for kept_sound, kept_original, left_out in attempts:
         reason = _mux_once(picture, target, seconds, kept_sound, kept_original, tags)
         if reason is None:
-            return [f"{left_out}: they cannot be joined to the picture ({reasons[0]})"] if reasons else []
+            return [f"{left_out}: they cannot be added to the video ({reasons[0]})"] if reasons else []
         reasons.append(reason)
     raise MediaError(
-        f"{target}: its parts cannot be joined ({reasons[0]}); check the space on the disk and give the same command "
-        "again"
+        f"{target}: its parts cannot be joined ({reasons[0]}); check the free disk space and run the same command again"
     )
 
 

@@ -36,7 +36,7 @@ def what_is(path: Path) -> Literal["file", "folder", "nothing"]:
     except (FileNotFoundError, NotADirectoryError):
         return "nothing"
     except ValueError:  # a NUL
-        raise MediaError(f"'{shown(path)}' cannot be the name of a file; check it") from None
+        raise MediaError(f"'{shown(path)}' is not a valid file name; check it") from None
     except OSError as error:
         raise MediaError(f"{shown(path, 300)}: cannot be read ({error.strerror}); check its name") from None
 

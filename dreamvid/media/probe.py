@@ -27,7 +27,7 @@ _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """Facts about a source. Times are in seconds and exact; colour names are ffmpeg's, None if untagged."""
+    """Facts about a source. Times are in seconds and exact; color names are ffmpeg's, None if untagged."""
 
     path: Path
     kind: Literal["video", "still", "sequence"]
@@ -73,7 +73,7 @@ class ClipInfo:
     decoder: str | None = field(default=None, repr=False)
     """The decoder of ffmpeg's that is needed to get all there is; None: the usual one."""
     proprietary: str | None = field(default=None, repr=False)
-    """What its colours are coded in, where ffmpeg decodes them but cannot tell what they mean."""
+    """What its colors are coded in, where ffmpeg decodes them but cannot tell what they mean."""
 
     @property
     def audio_codec(self) -> str | None:
@@ -87,7 +87,7 @@ class ClipInfo:
 
     @property
     def color(self) -> ColorTags | None:
-        """How its colours are coded, what is missing filled in; None where it says nothing at all."""
+        """How its colors are coded, what is missing filled in; None where it says nothing at all."""
         tags = self.color_space, self.color_primaries, self.color_transfer
         return None if tags == (None, None, None) else kept_tags(*tags)
 
@@ -107,8 +107,8 @@ class SoundInfo:
 def probe(path: Path | str) -> ClipInfo:
     """Return the facts about a video file or a still image.
 
-    Reads a video through once without decoding it. Raises MediaError with a reason of its own if the file is
-    missing, a folder, empty, no video, cut short before its index, or without a picture.
+    Reads a video once without decoding it. Raises MediaError with a specific reason if the file is missing, a folder,
+    empty, not a video, truncated before its index, or without a picture.
     """
     path = Path(path)
     check_file(path)
@@ -124,9 +124,9 @@ def probe(path: Path | str) -> ClipInfo:
         # What ffmpeg cannot read either it has words for.
         raise (_cannot_read(path, stderr) if timing is None else error) from error
     if contents.picture is None:
-        raise MediaError(f"{path}: the file has no video stream; give one with a picture in it")
+        raise MediaError(f"{path}: the file has no video stream; give one that has")
     if timing is None or not contents.picture.width * contents.picture.height:
-        raise MediaError(f"{path}: the video stream holds no frames; copy or export it again")
+        raise MediaError(f"{path}: the video stream contains no frames; copy or export it again")
     return _clip_info(path, contents, contents.picture, timing, stderr)
 
 
@@ -158,7 +158,7 @@ def probe_sound(path: Path | str) -> SoundInfo:
 
 
 def read_metadata(path: Path | str) -> dict[str, str]:
-    """Return the global tags of a file, names in lower case; what the writers stored comes back unchanged.
+    """Return the global tags of a file, with lower-case names; tags stored by the writers come back unchanged.
 
     Raises MediaError if the file cannot be read.
     """
@@ -179,20 +179,20 @@ def _cannot_read(path: Path, stderr: str) -> MediaError:
     with path.open("rb") as file:
         head = file.read(8)
     if "moov atom not found" in stderr and head[4:] in _MP4_BOXES:
-        return MediaError(f"{path}: the file is cut short (its index is missing); copy or record it again")
+        return MediaError(f"{path}: the file is truncated (its index is missing); copy or record it again")
     reason = failure_reason(stderr.replace(file_url(path), path.name).splitlines())
     if "Invalid data" in reason:
-        reason = "ffmpeg does not know its contents"
+        reason = "ffmpeg does not recognize its format"
     return MediaError(f"{path}: is not a video ({reason}); give a video, an image or frames/%05d.png")
 
 
 def _clip_info(path: Path, contents: Contents, picture: PictureStream, timing: Timing, log: str) -> ClipInfo:
     width, height, aspect = picture.width, picture.height, picture.sample_aspect
     if not 0 < width * height <= LARGEST_IMAGE:
-        raise MediaError(f"{path}: is {width}x{height} pixels large; give one of at most 16384x16384")
+        raise MediaError(f"{path}: is {width}x{height} pixels, which is too large; give one of at most 16384x16384")
     if timing.longest_gap > _LONGEST_GAP:  # reading would hold the frame before it for as long
         hours = float(timing.longest_gap) / 3600
-        raise MediaError(f"{path}: damaged: its time stamps jump by {hours:.1f} hours; copy or export it again")
+        raise MediaError(f"{path}: damaged: its timestamps jump by {hours:.1f} hours; copy or export it again")
     if picture.rotation in (90, 270):
         width, height, aspect = height, width, 1 / aspect
     rate, variable = timing.choose_rate(picture.rates)

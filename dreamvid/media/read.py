@@ -39,7 +39,7 @@ class Reader(ABC):
     """An open source: a context manager, and an iterator over its frames, once, in order.
 
     Frames are new float32 arrays of shape (height, width, 3), RGB in [0, 1], C-contiguous; with `alpha` there is a
-    fourth channel, by which colours are not multiplied. One frame is in memory at a time, however long the clip.
+    fourth channel, by which colors are not multiplied. One frame is in memory at a time, however long the clip.
     Reading is synchronous; `close` may be called from another thread and ends the reading there.
     """
 
@@ -62,7 +62,7 @@ class Reader(ABC):
         self.alpha = alpha and info.has_alpha
         """Whether the frames have a fourth channel."""
         self.color: ColorTags | None = info.color
-        """How the colours of the frames are meant; None: the source does not say."""
+        """How the colors of the frames are meant; None: the source does not say."""
         self.notices: list[str] = []
         """What is known beforehand and worth telling."""
         self.warnings: list[str] = []
@@ -87,7 +87,7 @@ class Reader(ABC):
 
     def __next__(self) -> FloatImage:
         if self._frames is None:
-            raise RuntimeError("a reader is read inside its with block")
+            raise RuntimeError("a reader must be used inside a with block")
         return next(self._frames)
 
     def close(self) -> None:
@@ -114,8 +114,8 @@ class ImageReader(Reader):
         self._tonemap = None if tonemap == AS_CODED else tonemap
         if info.pictures > 1:
             self.notices.append(
-                f"{info.path}: holds {info.pictures} pictures in one file, of which the first is read; "
-                "export them as a video, GIF or numbered pictures to dream them all"
+                f"{info.path}: contains {info.pictures} pictures in one file, of which only the first is read; to "
+                "dream all of them, export them as a video, GIF or numbered pictures"
             )
 
     def _read(self) -> Iterator[FloatImage]:
@@ -151,23 +151,23 @@ class VideoReader(Reader):
         self._tone_curve = tonemap if info.is_hdr and tonemap != AS_CODED else None
         if info.proprietary is not None and tonemap != AS_CODED:
             raise MediaError(
-                f"{info.path}: its colours are coded in {info.proprietary}, which cannot be read here and would come "
-                "out green and purple; export it as HDR10, HLG or SDR first"
+                f"{info.path}: its colors are encoded in {info.proprietary}, which is not supported and would come out "
+                "green and purple; export it as HDR10, HLG or SDR first"
             )
         if self._tone_curve is not None:
             self.color = BT709
         elif info.is_hdr and tonemap is None:
             raise MediaError(
-                f"{info.path}: is coded for HDR screens ({info.color_transfer}) and would look flat; "
-                "bring it into the usual range with --tonemap hable (or mobius, reinhard, clip)"
+                f"{info.path}: is an HDR video ({info.color_transfer}) and would look flat; tone-map it with --tonemap "
+                "hable (or mobius, reinhard, clip)"
             )
         if info.lost_alpha:
             self.notices.append(
-                f"{info.path}: its transparency is a layer of HEVC, which this ffmpeg does not decode, and is left "
-                "out; use ffmpeg 9 or newer, or convert it to ProRes 4444"
+                f"{info.path}: its transparency is a separate HEVC layer, which this ffmpeg does not decode, so it is "
+                "left out; use ffmpeg 9 or newer, or convert it to ProRes 4444"
             )
         if info.interlaced and not deinterlace:
-            self.notices.append(f"{info.path}: is interlaced; --deinterlace takes the combs out of what moves")
+            self.notices.append(f"{info.path}: is interlaced; use --deinterlace to remove combing artifacts")
 
     def _filters(self) -> tuple[list[str], Fraction | None]:
         """ffmpeg's filters, and the time to seek to, if any."""
@@ -250,13 +250,13 @@ class VideoReader(Reader):
 
     def _check_end(self, process: FFmpeg, count: int) -> None:
         code = process.finish()
-        reason = process.reason if process.complained else f"ffmpeg ended with code {code}"
+        reason = process.reason if process.complained else f"ffmpeg exited with code {code}"
         if not count:
             raise MediaError(f"{self.info.path}: no frame could be decoded ({reason}); copy or export it again")
         if code or process.complained or count != self.frame_count:
             because = f" ({reason})" if code or process.complained else ""
             self.warnings.append(
-                f"{self.info.path}: damaged or cut short: {count} of {self.frame_count} frames decoded{because}"
+                f"{self.info.path}: damaged or truncated: {count} of {self.frame_count} frames decoded{because}"
             )
 
     def close(self) -> None:
@@ -284,7 +284,7 @@ def open_reader(
     """Open a video file, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images.
 
     `start` and `end` are seconds, or timecodes, which count frames as the clip has them: the frames with
-    start <= index / rate < end are read, exactly; `end` may lie behind the clip's. `frames` limits their number.
+    start <= index / rate < end are read, exactly; `end` may be after the end of the clip. `frames` limits their number.
     `size` is the exact (width, height) to resample to; `max_size` limits the longer side in pixels, keeps the aspect,
     and only shrinks.
 
@@ -295,12 +295,12 @@ def open_reader(
 
     `alpha` asks for a fourth channel, where the source has one. `tonemap`, one of `TONE_CURVES`, brings HDR (PQ, HLG,
     the light of an EXR) into range; HDR video is refused without. `deinterlace` makes a frame's two fields one moment
-    (bwdif), its first; the rate stays. `info` is what an earlier reader of the same source, or `probe`, has found:
-    it is not looked through again.
+    (bwdif), its first; the rate stays. `info` is the result of an earlier reader of the same source, or of `probe`,
+    so that the source is not scanned again.
 
-    Nothing runs until the reader is entered. What is damaged is read as far as it goes, with a line in
+    Nothing runs until the reader is entered. A damaged file is read as far as possible, with a line in
     `Reader.warnings` after the last frame. Raises MediaError if the source is missing or unreadable, if images
-    of a sequence are missing or differ in size, if it is HDR, or if no frame lies in the range.
+    of a sequence are missing or differ in size, if it is HDR, or if there are no frames in the range.
     """
     path = Path(source)
     paths = list_sequence(source)
@@ -315,7 +315,7 @@ def open_reader(
     work_size = fit_size(info.width, info.height, size, max_size)
     if info.rate is None or info.duration is None:
         if start is not None or end is not None:
-            raise MediaError(f"{path}: a still image has no time; leave out start and end")
+            raise MediaError(f"{path}: a still image has no duration; leave out start and end")
         return ImageReader(info, work_size, None, (0, 1), alpha=alpha, tonemap=tonemap, paths=[path])
     video_rate = rate or info.rate
     total = info.frame_count
@@ -351,7 +351,7 @@ def _frame_range(
         asked = f"from {_seconds(start or Fraction(0))} to {_seconds(end) if end is not None else 'its end'}"
         asked += f", {frames} frames" if frames is not None else ""
         raise MediaError(
-            f"{path}: no frame lies in the range ({asked}); the clip lasts {_seconds(total / rate)}"
+            f"{path}: there are no frames in this range ({asked}); the clip lasts {_seconds(total / rate)}"
         )
     return first, last
 
@@ -368,8 +368,8 @@ def _sequence_info(source: Path, paths: list[Path], rate: Fraction, known: ClipI
             header = read_header(path)
             if (header.width, header.height) != (known.width, known.height):
                 raise MediaError(
-                    f"{path}: is {header.width}x{header.height} where {paths[0].name} is {known.width}x{known.height}; "
-                    "bring the images to one size"
+                    f"{path}: is {header.width}x{header.height}, but {paths[0].name} is {known.width}x{known.height}; "
+                    "give all images the same size"
                 )
             known = replace(
                 known,

@@ -54,7 +54,7 @@ def parse_pattern(source: Path | str) -> NumberedFiles | None:
     if not numbers:
         return None
     if len(numbers) > 1:
-        raise MediaError(f"{path}: a pattern holds one number; write it once, as in frames/%05d.png")
+        raise MediaError(f"{path}: a pattern must contain exactly one number; write it as in frames/%05d.png")
     found = numbers[0]
     prefix = (path.name[: found.start()] + found[1]).replace("%%", "%")
     suffix = path.name[found.end() :].replace("%%", "%")
@@ -78,7 +78,7 @@ def list_sequence(source: Path | str) -> list[Path] | None:
         ]
         if not images:
             raise MediaError(
-                f"{path}: the folder holds no images; put {', '.join(sorted(READABLE_SUFFIXES))} files there"
+                f"{path}: the folder contains no images; put {', '.join(sorted(READABLE_SUFFIXES))} files there"
             )
         return sorted(images, key=lambda entry: (_natural_key(entry.name), entry.name))
     if kind == "file":
@@ -88,7 +88,7 @@ def list_sequence(source: Path | str) -> list[Path] | None:
         return None
     files = pattern.existing()
     if not files:
-        raise MediaError(f"{path}: no file on disk fits the pattern; check the folder and the number of digits")
+        raise MediaError(f"{path}: no file matches the pattern; check the folder and the number of digits")
     first, last = min(files), max(files)
     if len(files) != last - first + 1:
         gap = next(number for number in range(first, last) if number not in files)

@@ -103,7 +103,7 @@ def _choose_way(
         track = StoredTrack(number, way.options)
         found = _problem(path, begin, [track], target)
         if found is None:
-            return track, f"does not go into {target.name} as it is and becomes {way.name}" if problem else ""
+            return track, f"cannot be copied into {target.name} and is converted to {way.name}" if problem else ""
         problem = problem or found
     return None, f"is left out of {target.name}: {problem}"
 
@@ -115,12 +115,12 @@ def _ways(codec: str, suffix: str) -> list[_Way]:
     encoded = (("-c", encoder), ("-b", "160k" if suffix == ".webm" else "192k"))
     ways = [_COPY] if accepted is None or codec in accepted else []
     if suffix in (".mov", ".mkv") and codec.startswith("pcm_"):
-        ways.append(_Way("PCM of 16 bits", (("-c", "pcm_s16le"),)))
+        ways.append(_Way("16-bit PCM", (("-c", "pcm_s16le"),)))
     return [
         *ways,
         _Way(name, encoded),
-        _Way(f"{name} of a usual channel layout", (*encoded, ("-filter", _LAYOUTS))),
-        _Way(f"{name} in stereo", (*encoded, ("-ac", "2"))),
+        _Way(f"{name} with a standard channel layout", (*encoded, ("-filter", _LAYOUTS))),
+        _Way(f"stereo {name}", (*encoded, ("-ac", "2"))),
     ]
 
 

@@ -33,7 +33,7 @@ def read_image(
 
     Its content says what it is, not its name. Gray, CMYK, Lab and palette images become RGB, by their color profile
     if it is of such a space; 16 bits are kept, EXIF orientation is applied. With `alpha` there is a fourth
-    channel, 1 where the image has none; colours are not multiplied by it. Without it is dropped. The light of an EXR
+    channel, 1 where the image has none; colors are not multiplied by it. Without it is dropped. The light of an EXR
     becomes sRGB; what is brighter than display white is cut off, with a line to `report`, or brought into range by
     the tone curve `tonemap`. `size` is the exact (width, height) to resample to; `max_size` limits the longer side in
     pixels and only shrinks. Raises MediaError if there is no such file or it cannot be decoded.
@@ -54,7 +54,7 @@ def read_image(
     else:
         image = _decode(path, header)
         if header.hdr_transfer is not None and report is not None:
-            report(f"{path}: is coded for HDR screens ({header.hdr_transfer}) and looks flat; export it as SDR, or EXR")
+            report(f"{path}: is an HDR image ({header.hdr_transfer}) and looks flat; export it as SDR, or as EXR")
     image = _oriented(image, header.orientation)
     height, width, channels = image.shape
     if not alpha:
@@ -121,7 +121,7 @@ def fit_size(
     if size is not None and max_size is not None:
         raise ValueError("give either size or max_size, not both")
     if min(size or (1,)) < 1 or (max_size is not None and max_size < 1):
-        raise ValueError(f"a size is at least one pixel: size={size}, max_size={max_size}")
+        raise ValueError(f"a size must be at least one pixel: size={size}, max_size={max_size}")
     if size is not None:
         return size
     longest = max(width, height)
@@ -133,7 +133,7 @@ def fit_size(
 def resize_image(image: FloatImage, width: int, height: int) -> FloatImage:
     """Resample (H, W, 3 or 4) to the given size: pixel areas when it shrinks, bicubic when it grows.
 
-    Where there is alpha, what cannot be seen does not colour what can.
+    Where there is alpha, what cannot be seen does not color what can.
     """
     if image.shape[:2] == (height, width):
         return image

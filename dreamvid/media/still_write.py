@@ -49,15 +49,15 @@ def write_image(
 
     The file appears whole or not at all. PNG and TIFF hold 8 or 16 bits, EXR 16 or 32 (floating point; sRGB becomes
     light), the others 8; the first is the default. Alpha fits into all but JPEG and BMP. `quality` is that of JPEG and
-    WebP, 1 to 100. `metadata` goes into the description as JSON, in EXR into attributes of their own; BMP carries
-    none. `tags` are another picture's, which are kept. Raises MediaError if the format is unknown or cannot hold the
-    depth, if the file cannot be written, or if it exists and `overwrite` is off.
+    WebP, 1 to 100. `metadata` goes into the description as JSON, in EXR into attributes of their own; BMP has
+    none. `tags` are those of another picture, to be kept. Raises MediaError if the format is unknown or does not
+    support the depth, if the file cannot be written, or if it exists and `overwrite` is off.
     """
     path = Path(path)
     depth = check_image_target(path, bit_depth)
     suffix = path.suffix.lower()
     if image.ndim != 3 or image.shape[2] not in ((3, 4) if suffix in ALPHA_SUFFIXES else (3,)):
-        raise ValueError(f"an image has the shape (height, width, 3), not {image.shape}")
+        raise ValueError(f"an image must have the shape (height, width, 3), not {image.shape}")
     metadata, tags = dict(metadata or {}), tags or ImageTags()
     temporary = temporary_beside(path)
     try:
@@ -123,8 +123,8 @@ def encode(
     else:
         done, encoded = cv2.imencode(suffix, pixels, options)
     if not done:  # for which it has no words
-        told = f" with {sum(map(len, blocks)) / 1000:.0f} kB of tags" if blocks else ""
-        raise OSError(errno.EINVAL, f"no {suffix[1:]} can be made of it{told}")
+        told = f" with {sum(map(len, blocks)) / 1000:.0f} kB of metadata" if blocks else ""
+        raise OSError(errno.EINVAL, f"it cannot be encoded as {suffix[1:]}{told}")
     return bytes(encoded)
 
 
@@ -134,7 +134,7 @@ def _with_profile(jpeg: bytes, profile: bytes | None) -> bytes:
         return jpeg
     pieces = [profile[at : at + _ICC_PIECE] for at in range(0, len(profile), _ICC_PIECE)]
     if len(pieces) > 255:
-        raise OSError(errno.EINVAL, f"its color profile has {len(profile) / 1e6:.0f} MB, too much for a JPEG")
+        raise OSError(errno.EINVAL, f"its color profile of {len(profile) / 1e6:.0f} MB is too large for a JPEG")
     segments = b"".join(
         b"\xff\xe2" + (16 + len(piece)).to_bytes(2, "big") + b"ICC_PROFILE\0" + bytes([number, len(pieces)]) + piece
         for number, piece in enumerate(pieces, 1)
@@ -170,12 +170,12 @@ def _kept_exif(raw: bytes | None, metadata: Mapping[str, str]) -> bytes | None:
 def check_image_target(path: Path, bit_depth: int | None = None) -> int:
     """Return the depth to write, the format's own or `bit_depth`; raise a MediaError if it does not hold that."""
     if not is_image(path):
-        raise MediaError(f"{path}: no image format has this ending; use {', '.join(sorted(IMAGE_SUFFIXES))}")
+        raise MediaError(f"{path}: not an image format that can be written; use {', '.join(sorted(IMAGE_SUFFIXES))}")
     depths = IMAGE_DEPTHS.get(path.suffix.lower(), (8,))
     if bit_depth is not None and bit_depth not in depths:
         remedy = ", ".join(sorted(suffix for suffix, held in IMAGE_DEPTHS.items() if bit_depth in held))
         raise MediaError(
-            f"{path}: this format holds {' or '.join(map(str, depths))} bits only"
+            f"{path}: this format only supports {' or '.join(map(str, depths))} bits"
             + (f"; use {remedy} for {bit_depth}" if remedy else f", not {bit_depth}")
         )
     return bit_depth or depths[0]
@@ -194,7 +194,7 @@ def publish(temporary: Path, path: Path, *, overwrite: bool) -> None:
             # hard links do not.
             path.open("xb").close()
         except FileExistsError as error:
-            raise MediaError(f"{path}: appeared while it was being made; move it away or allow overwriting") from error
+            raise MediaError(f"{path}: appeared during the render; move it away or use --overwrite") from error
     try:
         temporary.replace(path)
     except OSError:

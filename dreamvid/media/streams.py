@@ -148,7 +148,7 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
     except Exception as error:  # what a damaged file runs the library into is of no certain kind
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise MediaError(
-            f"{path}: cannot be understood ({str(reason).splitlines()[0]}); copy or export it again"
+            f"{path}: cannot be parsed ({str(reason).splitlines()[0]}); copy or export it again"
         ) from error
 
 
@@ -184,7 +184,7 @@ def _picture(
 ) -> PictureStream:
     context = stream.codec_context
     if context is None:
-        raise MediaError(f"{path}: its video codec is not known; convert it to H.264 first")
+        raise MediaError(f"{path}: its video codec is not supported; convert it to H.264 first")
     width, height = context.width, context.height
     frame = _first_frame(container, stream) if decode and 0 < width * height <= LARGEST_IMAGE else None
     if frame is not None:  # where the size changes later on, the header may have the later one

@@ -67,13 +67,13 @@ def check_target(
     outputs = list(files.existing().values()) if files else [path]
     _check_protected(path, outputs, protected, sequence=files is not None)
     if not overwrite and (taken := next((item for item in outputs if item.exists() or item.is_symlink()), None)):
-        raise MediaError(f"{taken}: exists already; replace it with --overwrite, or choose another name with -o")
+        raise MediaError(f"{taken}: already exists; replace it with --overwrite, or choose another name with -o")
     folder = path.parent
     if files and not folder.exists():
         with suppress(OSError):  # the check below says what is wrong
             folder.mkdir()
     if not folder.exists():
-        raise MediaError(f"{path}: the folder {folder} does not exist; make it first")
+        raise MediaError(f"{path}: the folder {folder} does not exist; create it first")
     trial = temporary_beside(path)
     try:
         # Only trying tells: permissions, read-only disks and quotas all count, and root has every permission.
@@ -81,7 +81,7 @@ def check_target(
         trial.unlink()
     except OSError as error:
         raise MediaError(
-            f"{path}: the folder {folder} cannot be written to ({error.strerror}); choose another"
+            f"{path}: the folder {folder} is not writable ({error.strerror}); choose another one"
         ) from error
 
 
@@ -90,10 +90,10 @@ def _check_protected(path: Path, outputs: Sequence[Path], protected: Sequence[Pa
     identities = {_identity(item) for item in guarded} - {None}
     for output in outputs:
         if output.resolve() in {item.resolve() for item in guarded} or _identity(output) in identities:
-            raise MediaError(f"{output}: this is an input and is never overwritten; choose another name")
+            raise MediaError(f"{output}: this is an input, which is never overwritten; choose another name")
     folders = [item for item in protected if item.is_dir()]
     if sequence and any(path.parent.resolve() == folder.resolve() for folder in folders):
-        raise MediaError(f"{path}: this is the folder of the input; write into another one")
+        raise MediaError(f"{path}: this is the folder of the input; choose another one")
 
 
 def _expand(protected: Sequence[Path]) -> Iterable[Path]:

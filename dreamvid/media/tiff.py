@@ -149,7 +149,7 @@ def _read_compressed(path: Path, page: TiffPage) -> FloatImage:
     pixels: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         name = COMPRESSION(page.compression).name
-        raise MediaError(f"{path}: this kind of TIFF ({name}) cannot be read; export it with LZW or ZIP compression")
+        raise MediaError(f"{path}: this kind of TIFF ({name}) is not supported; export it with LZW or ZIP compression")
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     levels = {"u1": 255, "u2": 65535, "u4": 2**32 - 1}.get(pixels.dtype.str[1:], 1)

@@ -51,15 +51,15 @@ def open_writer(
     that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold it, it is dropped,
     with a line in `Writer.notices`. `sound` is stored as `plan_sound` finds it can be, and cut to the length of the
     picture. `metadata` comes back from `read_metadata`. Of `original` its own tags, chapters
-    and subtitles are kept, in an image its EXIF and colour profile.
+    and subtitles are kept, in an image its EXIF and color profile.
 
-    A sequence starts at `first_number`, and its folder is made if only that is missing. With `resume` its first so
-    many frames are there already, by an earlier writer that was stopped: they stay, and the next goes after them.
+    A sequence starts at `first_number`, and its folder is created if its parent exists. With `resume`, that many
+    frames have already been written by an earlier writer that was stopped; they are kept, and writing continues.
 
-    Everything is written to hidden files beside the target first. `protected` are the files, patterns and
-    folders that must never be overwritten, by whatever name. Raises before any work: SettingsError for an
-    unknown codec, a crf out of range or a depth that the codec does not have; MediaError for an ending that does not
-    fit, an output that exists without `overwrite`, a protected file, a folder that is missing or cannot be written,
+    Everything is first written to hidden files next to the target. `protected` are the files, patterns and
+    folders that must never be overwritten, under any name. Raises before any work: SettingsError for an
+    unknown codec, a crf out of range or a depth that the codec does not support; MediaError for an unsuitable
+    extension, an existing output without `overwrite`, a protected file, a folder that is missing or not writable,
     or unreadable sound.
     """
     path = target if isinstance(target, Path) else Path(target)  # a `OneFile` stays one
@@ -86,12 +86,14 @@ def open_writer(
     else:
         chosen = find_codec(codec, path, width, height, crf, bit_depth)
         if rate is None:
-            raise MediaError(f"{path}: a still has no frame rate; write an image, or give a rate")
+            raise MediaError(f"{path}: a still picture has no frame rate; write an image, or give a rate")
         check_target(path, None, overwrite=overwrite, protected=guarded)
         chosen, replaced = codec_at_hand(chosen)
         encoding = chosen.encoding(bit_depth, alpha=alpha)
         if encoding is None:
-            raise MediaError(f"{path}: codec {codec} stores no transparency at {bit_depth} bits; leave out --bit-depth")
+            raise MediaError(
+                f"{path}: codec {codec} does not support transparency at {bit_depth} bits; leave out --bit-depth"
+            )
         original = original if original is not None and original.info.kind == "video" else None
         plan = None if sound is None else plan_sound(sound, path)
         writer = VideoWriter(
@@ -104,11 +106,11 @@ def open_writer(
             writer.notices.append(f"{path}: {replaced}")
         if original is not None and (lost := original.lost_subtitles(path)):
             writer.notices.append(
-                f"{path}: subtitles that are pictures ({', '.join(lost)}) do not go into it and are left out; "
-                "a .mkv takes them"
+                f"{path}: bitmap subtitles ({', '.join(lost)}) cannot be stored in this format and are left out; use "
+                ".mkv to keep them"
             )
     if alpha and not writer.keeps_alpha:
-        writer.notices.append(f"{path}: cannot hold transparency, which is left out; {_alpha_remedy(writer)}")
+        writer.notices.append(f"{path}: does not support transparency, which is left out; {_alpha_remedy(writer)}")
     return writer
 
 
@@ -127,22 +129,22 @@ def depth_to_keep(target: Path | str, codec: str, info: ClipInfo) -> int | None:
 
 def _alpha_remedy(writer: Writer) -> str:
     if isinstance(writer, ImageWriter):
-        return f"{', '.join(sorted(ALPHA_SUFFIXES))} can"
+        return f"use {', '.join(sorted(ALPHA_SUFFIXES))} to keep it"
     able = [f"{codec.name} ({codec.suffixes[0]})" for codec in CODECS.values() if codec.holds_alpha]
-    return f"codec {' or '.join(able)} can, or pictures such as {writer.target.stem}/%05d.png"
+    return f"to keep it, use codec {' or '.join(able)}, or pictures such as {writer.target.stem}/%05d.png"
 
 
 def _check_image_codec(path: Path, codec: str) -> None:
     suffix = IMAGE_CODECS.get(codec)
     if suffix is not None and path.suffix.lower() != suffix:
-        raise MediaError(f"{path}: codec {codec} writes {suffix} files; change the name, or leave out the codec")
+        raise MediaError(f"{path}: codec {codec} writes {suffix} files; change the name, or leave out --codec")
 
 
 def _check_resumed(files: NumberedFiles, first: int, count: int) -> None:
     there = files.existing().keys()
     for number in range(first, first + count):
         if number not in there:
-            raise MediaError(f"{files.path(number)}: was written before and is gone; start over with --fresh")
+            raise MediaError(f"{files.path(number)}: was written earlier but no longer exists; start over with --fresh")
 
 
 def _kept_tags(original: Original | None) -> ImageTags:

@@ -48,7 +48,7 @@ class StillWriter(ImageWriter):
 
     def _write(self, frame: FloatImage) -> None:
         if self._frame is not None:
-            raise MediaError(f"{self.target}: an image holds one frame; use {numbered(self.target)} for more")
+            raise MediaError(f"{self.target}: an image holds a single frame; use {numbered(self.target)} for more")
         self._frame = frame.copy()
 
     def _finish(self) -> None:

@@ -89,7 +89,7 @@ class VideoWriter(Writer):
     @property
     def _encoder(self) -> FFmpeg:
         if self._process is None:
-            raise RuntimeError("a video is written once it was started")
+            raise RuntimeError("a video must be started before frames are written")
         return self._process
 
     def _write(self, frame: FloatImage) -> None:
@@ -105,8 +105,8 @@ class VideoWriter(Writer):
 
     def _failure(self) -> MediaError:
         return MediaError(
-            f"{self.target}: ffmpeg stopped after {self.frame_count} frames ({self._encoder.reason}); "
-            "check the space on the disk and the codec"
+            f"{self.target}: ffmpeg stopped after {self.frame_count} frames ({self._encoder.reason}); check the free "
+            "disk space and the codec"
         )
 
     def _finish(self) -> None:
@@ -123,4 +123,6 @@ class VideoWriter(Writer):
         try:
             publish(done, self.target, overwrite=self._overwrite)
         except OSError as error:
-            raise MediaError(f"{self.target}: cannot be put in place ({error.strerror}); check the folder") from error
+            raise MediaError(
+                f"{self.target}: cannot be moved into place ({error.strerror}); check the folder"
+            ) from error

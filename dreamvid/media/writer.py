@@ -30,7 +30,7 @@ class Writer(ABC):
         self.latest = target
         """The file that the last frame went into."""
         self.deep = False
-        """Whether more than 8 bits of a colour are stored."""
+        """Whether more than 8 bits of a color are stored."""
         self.encoder = ""
         """The codec that is used in the end; pictures have none."""
         self.notices: list[str] = []
@@ -45,7 +45,7 @@ class Writer(ABC):
         """Append a float32 frame, RGB in [0, 1] (clipped), shape (height, width, 3 or 4). Raises MediaError."""
         due = self.height, self.width, self._channels
         if frame.shape != due:
-            raise ValueError(f"a frame of shape {due} is due, not {frame.shape}")
+            raise ValueError(f"expected a frame of shape {due}, not {frame.shape}")
         self._write(np.ascontiguousarray(frame[..., : self._stored_channels]))
         self.frame_count += 1
 
@@ -67,7 +67,7 @@ class Writer(ABC):
         """Complete the output and give it its name. Raises MediaError, and then leaves what `abort` leaves."""
         try:
             if not self.frame_count:
-                raise MediaError(f"{self.target}: no frame was written, so there is no file; check the range")
+                raise MediaError(f"{self.target}: no frames were written, so there is no file; check the range")
             self._finish()
         finally:
             self._release()

@@ -1,4 +1,4 @@
-"""Networks: which there are, where their weights come from, and the activations of their layers."""
+"""Networks: the available ones, their weights, and the activations of their layers."""
 
 from __future__ import annotations
 

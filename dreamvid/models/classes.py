@@ -30,10 +30,10 @@ def find_class(names: Sequence[str] | None, count: int, text: str, model: str) -
     if re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII):
         number = int(text)
         if number >= count:
-            raise ModelError(f"{model} has {count} classes, numbered from 0: there is no class {number}")
+            raise ModelError(f"{model} has {count} classes, numbered from 0; there is no class {number}")
         return number
     if names is None:
-        raise ModelError(f"the classes of these weights of {model} have no names; give a number from 0 to {count - 1}")
+        raise ModelError(f"the classes of these weights for {model} have no names; give a number from 0 to {count - 1}")
     labels = [class_label(name) for name in names]
     keys = [_key(label) for label in labels]
     wanted = _key(class_label(text))
@@ -44,10 +44,12 @@ def find_class(names: Sequence[str] | None, count: int, text: str, model: str) -
         return found[0]
     if found:
         some = ", ".join(f"{labels[number]} ({number})" for number in found[:6])
-        raise ModelError(f"{model} has several classes '{shown(text)}': {some}; give one of these names or numbers")
+        raise ModelError(
+            f"{model} has several classes that match '{shown(text)}': {some}; give one of these names or numbers"
+        )
     raise ModelError(
-        f"{model} knows no class '{shown(text)}'{did_you_mean(text, labels)}; "
-        f"`dreamvid layers {model} --classes` lists them"
+        f"{model} has no class '{shown(text)}'{did_you_mean(text, labels)}; `dreamvid layers {model} --classes` lists "
+        "them"
     )
 
 

@@ -21,7 +21,7 @@ class Ensemble(nn.Module):
     """
 
     def __init__(self, parts: Sequence[tuple[str, Extractor]]) -> None:
-        """`parts` are networks' names and their extractors; each normalises the picture in its own way."""
+        """`parts` are networks' names and their extractors; each normalizes the picture in its own way."""
         super().__init__()
         self.parts = nn.ModuleList(part for _, part in parts)
         self.taps = tuple(f"{name}/{tap}" for name, part in parts for tap in part.taps)

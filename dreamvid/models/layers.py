@@ -144,7 +144,7 @@ class LayerTable:
         node = self._exact.get(stem) or self._loose.get(_squash(stem))
         if node is None:
             as_deep = self._counterpart(stem)
-            hint = f"; its layer as deep is {as_deep}" if as_deep else did_you_mean(stem, self._exact)
+            hint = f"; its layer at the same depth is {as_deep}" if as_deep else did_you_mean(stem, self._exact)
             raise ModelError(
                 f"{self._model} has no layer '{shown(text)}'{hint}; `dreamvid layers {self._model}` lists them"
             )
@@ -153,7 +153,7 @@ class LayerTable:
             return name, node
         if not _has_relu(node):
             raise ModelError(
-                f"{self._model} has no '{shown(text)}': {name} does not end in a ReLU; use {name!r} itself"
+                f"{self._model} has no '{shown(text)}', because {name} does not end in a ReLU; use {name!r} itself"
             )
         return name + _PRE, node
 

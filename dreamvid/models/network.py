@@ -128,10 +128,10 @@ class Network:
 
     Attributes:
         spec: what is known about the architecture.
-        module: the network itself, from pictures normalised with `mean` and `std` to scores: evaluation mode,
+        module: the network itself, from pictures normalized with `mean` and `std` to scores: evaluation mode,
             parameters frozen, float32, on the CPU.
         mean, std: of the pictures the weights were trained on, RGB in [0, 1].
-        weights: the file that the weights came from; None where they are random.
+        weights: the file that the weights came from; None if they are random.
     """
 
     def __init__(self, spec: ModelSpec, checkpoint: Checkpoint) -> None:
@@ -144,8 +144,8 @@ class Network:
         self._own_classes = checkpoint.class_names
         if self._own_classes is not None and len(self._own_classes) != self._classes:
             raise ModelError(
-                f"{checkpoint.source} names {len(self._own_classes)} classes but tells {self._classes} apart; "
-                "mend its metadata 'classes'"
+                f"{checkpoint.source} names {len(self._own_classes)} classes but has outputs for {self._classes}; "
+                "correct 'classes' in its metadata"
             )
         self._table = LayerTable(build_skeleton(spec, checkpoint.state, checkpoint.metadata), spec)
 
@@ -182,7 +182,7 @@ class Network:
 
         Args:
             taps: layers in any spelling, in the order the activations are wanted; at least one.
-            device: where it shall run.
+            device: where to run it.
             dtype: what the network computes in; pictures, activations and gradients stay float32.
 
         Raises:
@@ -212,8 +212,8 @@ class Network:
         for tap, activations in zip(extractor.taps, seen, strict=True):
             if not activations.isfinite().all():
                 raise ModelError(
-                    f"{self.weights or self.spec.name}: its numbers grow out of bounds before {tap}: these weights are "
-                    "damaged, or another network's; give others"
+                    f"{self.weights or self.spec.name}: its activations overflow before {tap}: these weights are "
+                    "damaged, or belong to another network; use others"
                 )
 
 
@@ -228,17 +228,17 @@ def load_network(
     """Load a network.
 
     Args:
-        name: a name of `MODELS`; or `auto`: GoogLeNet with ImageNet's weights where they are cached or can be
-            downloaded, otherwise efficientnet_lite0, otherwise the embedded dreamnet. A network asked for by name is
-            that one or an error.
-        weights: one's own weights, `.safetensors` or a state dict; with `auto` the file's metadata must name
-            the architecture.
-        tell: called with lines for people: downloads, and that `auto` fell back.
-        allow_download: whether the internet may be used.
-        random_seed: random weights from this seed instead of real ones, for tests.
+        name: a name in `MODELS`; or `auto`: GoogLeNet with ImageNet weights if they are cached or can be downloaded,
+            otherwise efficientnet_lite0, otherwise the embedded dreamnet. A network requested by name is never
+            replaced by another one.
+        weights: your own weights, `.safetensors` or a state dict; with `auto`, the file's metadata must name the
+            architecture.
+        tell: called with notices for the user: downloads, and that `auto` fell back to another network.
+        allow_download: whether to use the internet.
+        random_seed: use random weights from this seed instead of real ones, for tests.
 
     Raises:
-        ModelError: there is no such network, or its weights cannot be had, read or fitted.
+        ModelError: there is no such network, or its weights are unavailable, unreadable or do not fit.
     """
     if random_seed is not None:
         spec = MODELS[_PREFERRED] if name == AUTO else find_model(name)
@@ -249,11 +249,11 @@ def load_network(
 def loading_network(
     name: str = AUTO, *, weights: Path | None = None, allow_download: bool = True
 ) -> Generator[Said, None, Network]:
-    """Load a network as `load_network` does, yielding what there is to say while it goes on: downloads take long."""
+    """Load a network like `load_network`, yielding notices and download progress along the way."""
     if weights is not None:
         checkpoint = read_checkpoint(weights)
         if name == AUTO and "architecture" not in checkpoint.metadata:
-            raise ModelError(f"{weights} does not say what network it is for; name it with --model NAME")
+            raise ModelError(f"{weights} does not say which network it is for; specify it with --model NAME")
         return Network(find_model(checkpoint.metadata["architecture"] if name == AUTO else name), checkpoint)
     spec = MODELS[_PREFERRED] if name == AUTO else find_model(name)
     try:
@@ -262,7 +262,7 @@ def loading_network(
         if name != AUTO:
             raise
         spec = _fallback()
-        yield Notice(f"dreaming with {spec.name}, which is here, because {error}")
+        yield Notice(f"using {spec.name}, which is available offline, because {error}")
         checkpoint = yield from published_checkpoint(spec)
     return Network(spec, checkpoint)
 
@@ -304,12 +304,12 @@ class ModelInfo:
     default_layer: str
     at_hand: bool
     remedy: str
-    """What gets the weights where they are not at hand, in a few words."""
+    """How to get the weights if they are not at hand, in a few words."""
     description: str
 
 
 def describe_models() -> list[ModelInfo]:
-    """List all networks, reading no weights; `at_hand`: they are embedded or already in the cache."""
+    """List all networks without reading weights; `at_hand`: the weights are embedded, installed or in the cache."""
     return [
         ModelInfo(
             spec.name,
@@ -333,9 +333,9 @@ def _remedy(spec: ModelSpec) -> str:
 
 
 def describe_layers(name: str, *, detail: bool = False) -> list[LayerInfo]:
-    """List a network's layers in order of depth, without its weights. ModelError if there is no such network.
+    """List a network's layers in order of depth, without loading its weights. ModelError if there is no such network.
 
-    `auto` lists those of the network that it means where nothing can be downloaded.
+    `auto` lists the layers of the network that it chooses when nothing can be downloaded.
     """
     spec = _spec_of(name)
     if spec.resource is not None:  # its sizes stand in its weights, and those are small
@@ -344,14 +344,14 @@ def describe_layers(name: str, *, detail: bool = False) -> list[LayerInfo]:
 
 
 def describe_classes(name: str) -> tuple[str, ...]:
-    """List a network's classes in the order of their numbers, without its weights if it can be done.
+    """List a network's classes in the order of their numbers, without loading its weights if possible.
 
-    `auto` is taken as `describe_layers` takes it. ModelError if there is no such network or its classes have no names.
+    `auto` means the same as for `describe_layers`. ModelError if there is no such network or its classes have no names.
     """
     spec = _spec_of(name)
     names = _published_classes(spec, len(_imagenet_classes()))
     if names is None and spec.resource is not None:
         names = load_network(spec.name).class_names
     if names is None:
-        raise ModelError(f"the classes of {spec.name} ({spec.classes}) have no names; give --class a number")
+        raise ModelError(f"the classes of {spec.name} ({spec.classes}) have no names; use their numbers with --class")
     return names

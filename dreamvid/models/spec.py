@@ -48,7 +48,7 @@ class ModelSpec:
         builder: makes the module: from the state dict it is to hold (the number of classes and the width are
             read off its shapes) and the file's metadata; or, without a state dict, in its usual size.
         head: the path of the last layer, the one that makes the scores.
-        parameters: how many numbers are learnt (without auxiliary heads).
+        parameters: how many numbers are learned (without auxiliary heads).
         classes: whose classes the weights tell apart.
         licence: of code and weights, as far as their publishers say.
         minimum_side: the smallest picture that passes through the whole network, in pixels.

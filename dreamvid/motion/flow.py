@@ -72,7 +72,7 @@ class FlowEstimator(Protocol):
 def measure_flow(estimator: FlowEstimator, first: Frame, second: Frame) -> FlowField:
     """Return the flow (H, W, 2) float32 in pixels from `first` to `second`, frames (H, W, 3) RGB in [0, 1]."""
     if first.shape != second.shape or first.ndim != 3 or first.shape[2] != 3:
-        raise ValueError(f"two (H, W, 3) frames of one size are needed, not {first.shape} and {second.shape}")
+        raise ValueError(f"two (H, W, 3) frames of the same size are required, not {first.shape} and {second.shape}")
     return estimator.between(estimator.prepare(first), estimator.prepare(second))
 
 
@@ -86,7 +86,7 @@ def make_flow_estimator(method: FlowMethod | str, device: str = "cpu") -> FlowEs
     except ValueError:
         names = [m.value for m in FlowMethod]
         hint = did_you_mean(str(method), names)
-        raise SettingsError(f"unknown flow method {str(method)!r}: use {', '.join(names)}{hint}") from None
+        raise SettingsError(f"unknown optical flow method {str(method)!r}; use {', '.join(names)}{hint}") from None
     if method is FlowMethod.DIS:
         return DisFlow()
     if method is FlowMethod.FARNEBACK:

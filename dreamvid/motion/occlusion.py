@@ -35,7 +35,7 @@ def find_unreliable(backward: FlowField, forward: FlowField) -> npt.NDArray[np.b
 
 
 def points_outside(flow: FlowField) -> npt.NDArray[np.bool_]:
-    """Return (H, W) bool: where p + flow(p) is more than half a pixel beyond the outermost pixel centres."""
+    """Return (H, W) bool: where p + flow(p) is more than half a pixel beyond the outermost pixel centers."""
     height, width = flow.shape[:2]
     x, y = _targets(flow)
     outside: npt.NDArray[np.bool_] = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)

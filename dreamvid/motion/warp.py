@@ -14,8 +14,8 @@ def warp_backward(
     """Fetch every pixel from where the flow points: out(p) = image(p + flow(p)).
 
     Convention: `flow` is (N, 2, H, W) in pixels, channel 0 is dx (to the right), channel 1 is dy (down),
-    from a pixel centre of the output to a place in `image`. With the flow from the current frame to the
-    previous one, the previous picture lands on the current one. Pixel centres are whole numbers
+    from a pixel center of the output to a place in `image`. With the flow from the current frame to the
+    previous one, the previous picture lands on the current one. Pixel centers are whole numbers
     (`align_corners=False` in the words of `grid_sample`); outside, the edge pixels repeat.
 
     `image` is (N, C, H, W) of any floating type and range; it is sampled in float32 and returned in its

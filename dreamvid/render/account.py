@@ -51,7 +51,8 @@ class Account:
         self._facts: dict[str, Any] = {}
         if self._sidecar is not None and not overwrite and self._sidecar.exists() and not _is_ours(self._sidecar):
             raise MediaError(
-                f"{self._sidecar}: exists already and is not dreamvid's; move it away, or render with --no-sidecar"
+                f"{self._sidecar}: already exists and was not written by dreamvid; move it away, or render with "
+                "--no-sidecar"
             )
         if settings.report:
             self._report = Report(beside(target, ".report.jsonl"), beside(target, ".report.png"), overwrite=overwrite)

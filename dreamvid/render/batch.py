@@ -26,19 +26,19 @@ def read_batch(path: Path, *, overwrite: bool = False) -> list[Job]:
     """
     content = read_yaml(path, "job file")
     if not isinstance(content, dict) or not isinstance(content.get("clips"), list) or not content["clips"]:
-        raise SettingsError(f"{path}: a job file has a list `clips:`, each with an `input:`")
+        raise SettingsError(f"{path}: a job file needs a list `clips:`, in which each clip has an `input:`")
     for key in content:
         if key not in _KEYS:
-            hint = did_you_mean(str(key), _KEYS) or "; there are shared and clips"
-            raise SettingsError(f"{path}: there is no '{shown(key)}' in a job file{hint}")
+            hint = did_you_mean(str(key), _KEYS) or "; the keys are shared and clips"
+            raise SettingsError(f"{path}: a job file has no key '{shown(key)}'{hint}")
     shared = content.get("shared") or {}
     if not isinstance(shared, dict):
-        raise SettingsError(f"{path}: `shared` holds settings such as `step: 2`")
+        raise SettingsError(f"{path}: `shared` must contain settings such as `step: 2`")
     jobs = [_make_job(path, number, clip, shared, overwrite) for number, clip in enumerate(content["clips"], 1)]
     targets = [str(job.target) for job in jobs]
     for target in targets:
         if targets.count(target) > 1:
-            raise SettingsError(f"{path}: two clips go to {target}; give each an output of its own")
+            raise SettingsError(f"{path}: two clips have the output {target}; give each its own output")
     return jobs
 
 

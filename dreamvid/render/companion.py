@@ -116,8 +116,10 @@ def check_mask(mask: Companion, width: int, height: int) -> None:
     shape, needed = (mask.info.width, mask.info.height), (width, height)
     if abs(shape[0] * needed[1] / (shape[1] * needed[0]) - 1) > _SHAPE_TOLERANCE:
         raise SettingsError(
-            f"--mask: {mask.path} is {shape[0]}x{shape[1]}, the source {needed[0]}x{needed[1]}; "
-            "make the mask the same shape"
+            f"--mask: {mask.path} is {shape[0]}x{shape[1]}, the source {needed[0]}x{needed[1]}; give a mask with the "
+            "same aspect ratio"
         )
     if mask.rate is None and float(read_image(mask.path).max()) < _NEARLY_BLACK:
-        raise SettingsError(f"--mask: {mask.path} is black everywhere: nothing would be dreamed; white is what dreams")
+        raise SettingsError(
+            f"--mask: {mask.path} is completely black, so nothing would be dreamed; make the areas to dream white"
+        )

@@ -35,7 +35,7 @@ class Cutting:
             self._check_list()
             return None, None
         if (settings.start, settings.end, settings.frames) != (None, None, None):
-            raise SettingsError("--shots: it and --start, --end or --frames both choose a part; give one of them")
+            raise SettingsError("--shots: cannot be combined with --start, --end or --frames; use one or the other")
         whole = self._open(settings.rate)
         if whole.rate is None:
             raise SettingsError(f"--shots: {self._source} is a still picture and has no shots; leave it out")

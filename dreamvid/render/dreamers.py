@@ -146,7 +146,9 @@ def auto_layers(aims: Sequence[Aim], settings: DreamSettings) -> Iterator[Notice
     for aim in aims:
         layer = None if aim.layer is None or settings.layer is None else settings.layer[aim.layer]
         if layer is not None and _counterpart(aim.network, layer, settings):
-            yield Notice(f"--layer {layer.name} means {aim.network.spec.name}'s {aim.tap}, which is as deep")
+            yield Notice(
+                f"--layer {layer.name} is mapped to {aim.tap} of {aim.network.spec.name}, which is at the same depth"
+            )
 
 
 def _counterpart(network: Network, layer: LayerTarget, settings: DreamSettings) -> str | None:
@@ -159,7 +161,7 @@ def _layer_aim(network: Network, layer: LayerTarget, settings: DreamSettings, nu
     channels = layer.channels or settings.channels
     if channels and channels[-1] >= info.channels:
         raise SettingsError(
-            f"--channels: {info.name} of {network.spec.name} has {info.channels} channels, numbered from 0: "
-            f"there is no channel {channels[-1]}"
+            f"--channels: {info.name} of {network.spec.name} has {info.channels} channels, numbered from 0; there is "
+            f"no channel {channels[-1]}"
         )
     return Aim(network, info.name, Target(layer.weight, channels, reverse=settings.reverse), number)

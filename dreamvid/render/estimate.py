@@ -1,4 +1,4 @@
-"""What a render will take: two of its frames are rendered for trial, and the rest is reckoned from them."""
+"""Estimates of a render's time, memory and size, extrapolated from two trial frames."""
 
 from __future__ import annotations
 
@@ -64,14 +64,16 @@ class Estimate:
 
 
 def estimate_job(job: Job, tell: Callable[[str], None] = lambda _: None) -> Estimate:
-    """Estimate a film; what the trial has to say is told. It goes into a folder of its own, which is removed.
+    """Estimate a film, passing the trial's notices to `tell`. The trial uses a temporary folder, which is removed.
 
     Raises what `render_job` does, and `SettingsError` for a still picture.
     """
     start, chosen = Cutting(job.source, job.settings).chosen_range()
     reader = open_source(job, start, chosen)
     if reader.rate is None:
-        raise SettingsError(f"--estimate: {job.source} is a still picture, which is one frame; dream it")
+        raise SettingsError(
+            f"--estimate: {job.source} is a still picture, which is a single frame; render it without --estimate"
+        )
     settings = job.settings
     every = min(settings.every, _MOST_BETWEEN)
     changes = {

@@ -11,7 +11,7 @@ from dreamvid.notices import Downloading, Notice
 
 @dataclass(frozen=True)
 class Started:
-    """All is open and loaded; the first frame comes next. `frames` is None where the clip does not tell."""
+    """Everything is open and loaded; the first frame comes next. `frames` is None if the clip does not say."""
 
     source: Path
     target: Path
@@ -56,8 +56,8 @@ class Figures:
 class FrameDone:
     """One frame is on its way to the encoder.
 
-    `energy` is the RMS of dream minus raw frame and `fresh` the share of the picture that could not be carried, both
-    in [0, 1]; `seconds` is the time since the frame before. `figures` are measured where a report is wanted.
+    `energy` is the RMS of the dream minus the raw frame, and `fresh` the share of the picture that could not be carried
+    over, both in [0, 1]; `seconds` is the time since the previous frame. `figures` are measured if a report is wanted.
     """
 
     frame: int

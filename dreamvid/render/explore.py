@@ -181,7 +181,7 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
         columns=tuple(f"{job.axes[0].option} {value}" for value in job.axes[0].values) if len(job.axes) > 1 else (),
     )
     write_sheet(sheet, picture, page, side=job.cell, overwrite=job.overwrite)
-    yield Notice(f"the same as a page, its flags to copy: {page}")
+    yield Notice(f"web page with flags to copy: {page}")
     yield Finished(picture, len(trials), time.perf_counter() - began)
 
 
@@ -197,7 +197,7 @@ def cross_axes(values: Mapping[str, Any], axes: Sequence[Axis]) -> list[_Part]:
         return []
     across, down = axes[0], axes[1] if len(axes) > 1 else None
     if len(across.values) * (len(down.values) if down else 1) > _MOST_CELLS:
-        raise SettingsError(f"--grid: these are more than {_MOST_CELLS} cells; give fewer values")
+        raise SettingsError(f"--grid: there are more than {_MOST_CELLS} cells; give fewer values")
     rows = [(f"{down.option} {value}", {down.option: value}) for value in down.values] if down else [("", {})]
     return [
         _Part(heading, tuple(_try(values, {across.option: value} | below) for value in across.values))
@@ -208,7 +208,7 @@ def cross_axes(values: Mapping[str, Any], axes: Sequence[Axis]) -> list[_Part]:
 def _try(values: Mapping[str, Any], texts: Mapping[str, str]) -> _Trial:
     settings = make_settings(values, texts)
     if "channels" in texts and any(layer.channels for layer in settings.layer or ()):
-        raise SettingsError("--grid channels: a layer with @ has channels of its own; leave out one of the two")
+        raise SettingsError("--grid channels: a layer with @ sets its own channels; leave out one of the two")
     words = (word for option, text in texts.items() for word in _words(option, text, settings))
     return _Trial(settings, tuple(words), frozenset(texts))
 
@@ -253,7 +253,9 @@ class _Studio:
                 plan.dreamer.check_size(self.still.size)
             except SettingsError as error:
                 shrunk = self.still.size[1] < self.still.reader.info.width
-                raise SettingsError(f"{error}, here with --max-size" if shrunk else str(error)) from None
+                raise SettingsError(
+                    f"{error}; the frame was scaled down by --max-size" if shrunk else str(error)
+                ) from None
 
     def dream(self, trials: Sequence[_Trial]) -> Iterator[tuple[_Trial, Pixels, float]]:
         """Each trial's dream, (H, W, 3) with 8 bits, and the RMS of what was added, in [0, 1]; in any order."""
@@ -283,7 +285,7 @@ class _Studio:
                 note = f"{response.ratio:.{1 if response.ratio >= 1 else 2}f} times its usual response"
                 trials.append(_Trial(own, ("--layer", str(target)), frozenset({"layer", "channels"}), note))
             if trials:
-                parts.append(_Part(f"{name}: what the frame {heading}", tuple(trials)))
+                parts.append(_Part(f"{name}: channels that the frame {heading}", tuple(trials)))
         return Ranked(aim.network.spec.name, name, most, least), parts
 
     def main(self, settings: Settings) -> Network | None:
@@ -365,14 +367,16 @@ def _facts(job: Exploration, still: Still, model: str) -> Iterator[str]:
     yield f"{model}, dreamed at {width}x{height}"
     replaced = {"layer", "channels"} if job.rank else {axis.option for axis in job.axes} or {"layer"}
     if common := _common_words(job, replaced):
-        yield f"every picture: {shlex.join(common)}"
+        yield f"all pictures: {shlex.join(common)}"
 
 
 def _targets(job: Exploration) -> tuple[Path, Path]:
     """The PNG and the page."""
     if job.target is not None:
         if job.target.suffix.lower() not in (".png", ".html"):
-            raise MediaError(f"{job.target}: a sheet is a PNG, with a page beside it; give a name such as sheet.png")
+            raise MediaError(
+                f"{job.target}: the sheet is a PNG, with a web page next to it; give a name such as sheet.png"
+            )
         return job.target.with_suffix(".png"), job.target.with_suffix(".html")
     beside = default_output(job.source)
     if output_pattern(beside) is not None:  # the pattern of a sequence, in a folder named after the source

@@ -22,12 +22,12 @@ def store_frame(path: Path, frame: FloatImage, deep: bool) -> None:
     pixels = cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA if frame.shape[2] == 4 else cv2.COLOR_RGB2BGR)
     done, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
-        raise MediaError(f"{path}: the frame cannot be stored")
+        raise MediaError(f"{path}: the frame cannot be encoded; run the same command again")
     try:
         write_durably(path.with_suffix(".png"), encoded.tobytes())
     except OSError as error:
         reason = f"cannot be written ({error.strerror})"
-        raise MediaError(f"{path}: {reason}; make room and give the same command again") from error
+        raise MediaError(f"{path}: {reason}; free up space and run the same command again") from error
 
 
 def load_frame(path: Path) -> FloatImage:

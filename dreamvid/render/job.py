@@ -43,14 +43,14 @@ from dreamvid.settings import Settings
 
 @dataclass(frozen=True)
 class Job:
-    """One render: what is read, where it goes and how it is dreamed.
+    """One render: what to read, where to write it and how to dream it.
 
     Attributes:
         source: a video, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images.
-        target: a file or a pattern of the same sort; None: `<stem>.dream.…` beside the source.
-        settings: the look, the part, the codec and all else.
-        overwrite: replace what is there.
-        fresh: start over, even where an interrupted render of the same could be gone on with.
+        target: a file or a pattern of the same sort; None: `<stem>.dream.…` next to the source.
+        settings: the look, the range, the codec and everything else.
+        overwrite: replace an existing output.
+        fresh: start over, even if an interrupted render of the same job could be resumed.
     """
 
     source: Path
@@ -61,15 +61,15 @@ class Job:
 
 
 def render_job(job: Job) -> Iterator[Event]:
-    """Render `job`, yielding events as it goes; the work is done by iterating to the end.
+    """Render `job`, yielding events along the way; iterate to the end to do the work.
 
-    A film's frames come out one for one, at the same index and rate. If the iteration is broken off, by an error, by
-    closing the generator or by a power cut, nothing is left under the target's name, and what stood there before
-    still does; beside it a journal may stay, from which the same job goes on.
+    Each frame of the source gives one frame of the film, at the same index and rate. If the iteration ends early, by an
+    error, by closing the generator or by a power failure, no partial output is left under the target's name, and a file
+    that was there before is untouched; a journal may stay next to it, from which the same job can be resumed.
 
-    Raises `MediaError`, `ModelError` or `SettingsError` for whatever a user can mend: files are checked before the
-    network is loaded, and everything before the first frame is dreamed. `KeyboardInterrupt` where it is interrupted,
-    with a line that says what is kept.
+    Raises `MediaError`, `ModelError` or `SettingsError` for anything that a user can fix: files are checked before the
+    network is loaded, and everything else before the first frame is dreamed. If it is interrupted, raises
+    `KeyboardInterrupt` with a line that says what is kept.
     """
     began = time.perf_counter()
     settings = job.settings

@@ -116,12 +116,12 @@ class Journal(JournalFolder):
     def _take(self, index: Mapping[str, Any]) -> Collection[str]:
         done, segments, first_open = (_number(index[name]) for name in ("done", "segments", "first_open"))
         if first_open > done:
-            raise ValueError(f"first_open is {first_open} of {done} frames")
+            raise ValueError(f"first_open is {first_open}, but only {done} frames are done")
         if segments > done:
-            raise ValueError(f"there are {segments} segments of {done} frames")
+            raise ValueError(f"there are {segments} segments for {done} frames")
         self.snapshot = read_snapshot(self._state_path(done))
         if self.snapshot.done != done:
-            raise ValueError(f"its state is of {self.snapshot.done} frames and not of {done}")
+            raise ValueError(f"its state is for frame {self.snapshot.done}, not for frame {done}")
         self.segments = [self.segment_path(number) for number in range(segments)]
         self.first_open = first_open
         return [self._state_path(done).name, *(path.name for path in self.segments), *self._open_frames()]
@@ -138,5 +138,5 @@ class Journal(JournalFolder):
 def _number(value: Any) -> int:
     """A count from an index. Raises `ValueError` where it is none."""
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no count")
+        raise ValueError(f"{value!r} is not a count")
     return value

@@ -80,9 +80,11 @@ class JournalFolder:
             self.folder.mkdir(exist_ok=True)
             self._lock.acquire(timeout=0)
         except Timeout:
-            raise SettingsError(f"{self.target}: is being rendered by another dreamvid; wait for it") from None
+            raise SettingsError(
+                f"{self.target}: is being rendered by another dreamvid process; wait for it to finish"
+            ) from None
         except OSError as error:
-            raise MediaError(f"{self.folder}: cannot be made ({error.strerror}); check the disk") from error
+            raise MediaError(f"{self.folder}: cannot be created ({error.strerror}); check the disk") from error
         try:
             self._load()
         except BaseException:
@@ -105,7 +107,7 @@ class JournalFolder:
                 return
         elif not self.folder.exists():
             return
-        raise MediaError(f"{self.folder}: is no journal of dreamvid but in its place; move it away")
+        raise MediaError(f"{self.folder}: is not a dreamvid journal but is in its place; move it away")
 
     def remove(self) -> None:
         """Delete the journal: the render is complete, or nothing of it is worth keeping.
@@ -140,7 +142,9 @@ class JournalFolder:
         try:
             publish(self.film_path, self.target, overwrite=overwrite)
         except OSError as error:
-            raise MediaError(f"{self.target}: cannot be put in place ({error.strerror}); check the folder") from error
+            raise MediaError(
+                f"{self.target}: cannot be moved into place ({error.strerror}); check the folder"
+            ) from error
 
     def begin_placing(self, frames: int) -> bool:
         """Say that finished pictures have their names, or are being given them; return whether that was said before."""
@@ -183,7 +187,7 @@ class JournalFolder:
             yield
         except OSError as error:
             raise MediaError(
-                f"{self.folder}: cannot be written ({error.strerror}); make room and give the same command again"
+                f"{self.folder}: cannot be written ({error.strerror}); free up space and run the same command again"
             ) from error
 
     def _load(self) -> None:
@@ -211,12 +215,12 @@ class JournalFolder:
     def _believe(self, names: Collection[str], digests: Mapping[str, str]) -> None:
         """Raise `ValueError` unless these files are here and what they were."""
         if sorted(names) != sorted(digests):
-            raise ValueError("it counts other files than it names")
+            raise ValueError("its index lists digests of other files")
         for name in names:
             if not _OURS.fullmatch(name):
-                raise ValueError(f"{name!r} is no file of a journal")
+                raise ValueError(f"{name!r} is not a journal file")
             if _digest(self.folder / name) != digests[name]:
-                raise ValueError(f"{name} is not what it was")
+                raise ValueError(f"{name} was changed")
         self._digests = {name: digests[name] for name in names}
 
     def _drop_all_but(self, names: Collection[str]) -> None:
@@ -232,8 +236,8 @@ class JournalFolder:
         used = next((number for number in changed if self._has_used(number)), None)
         if used is not None:
             raise SettingsError(
-                f"{self.folder} holds an unfinished render with another source (its picture number {used + 1} has "
-                "changed since); put it back to go on, or give --fresh to start over"
+                f"{self.folder} contains an unfinished render of another source (picture number {used + 1} has changed "
+                "since); restore it to resume, or use --fresh to start over"
             )
 
     def _compare(self, known: Mapping[str, Any]) -> None:
@@ -242,8 +246,8 @@ class JournalFolder:
             before, now = known.get(key), self._identity.get(key)
             if before != now:
                 raise SettingsError(
-                    f"{self.folder} holds an unfinished render with another {key} ({_short(before)}, now "
-                    f"{_short(now)}); give the same again to go on, or --fresh to start over"
+                    f"{self.folder} contains an unfinished render that differs in {key} ({_short(before)}, now "
+                    f"{_short(now)}); use the same {key} to resume, or --fresh to start over"
                 )
 
 

@@ -120,7 +120,8 @@ def listen(settings: DreamSettings, own_sound: Path | None) -> SoundAnalysis | N
     if path is None:
         name = next((key_of(name) for name, schedule in settings.schedules.items() if schedule.needs_sound), "layer")
         raise SettingsError(
-            f"--{name}: follows the sound ({', '.join(sorted(needed))}), and there is none; give one with --react SONG"
+            f"--{name}: follows the sound ({', '.join(sorted(needed))}), but there is none; provide one with --react "
+            "SONG"
         )
     from dreamvid.audio import analyse_sound  # with scipy, which takes a second to load
 

@@ -124,8 +124,8 @@ class Recorder(ABC):
         if not self._journal.done:
             return "interrupted; nothing was finished yet"
         return (
-            f"interrupted; {self._journal.done} frames are kept in {self._kept_in}: give the same command again "
-            "to go on, with --fresh to start over"
+            f"interrupted; {self._journal.done} frames are kept in {self._kept_in}: run the same command again to "
+            "resume, or with --fresh to start over"
         )
 
     @property

@@ -29,7 +29,7 @@ class Report:
         """`lines` and `chart` are where it goes in the end. Raises `MediaError` where that may not be replaced."""
         for path in (lines, chart):
             if path.exists() and not overwrite:
-                raise MediaError(f"{path}: exists already; replace it with --overwrite, or move it away")
+                raise MediaError(f"{path}: already exists; replace it with --overwrite, or move it away")
         self._lines_path, self._chart_path = lines, chart
         self._lines: list[Line] = []
         self._kept: Path | None = None
@@ -66,7 +66,7 @@ class Report:
                     file.write(json.dumps(line) + "\n")
             except OSError as error:
                 raise MediaError(
-                    f"{self._kept}: cannot be written ({error.strerror}); make room and give the same command again"
+                    f"{self._kept}: cannot be written ({error.strerror}); free up space and run the same command again"
                 ) from error
 
     def finish(self) -> None:
@@ -96,11 +96,11 @@ def draw_report(lines: list[Line], title: str) -> Chart:
     frames = [float(line["frame"]) for line in lines]
     cuts = [line["frame"] for before, line in itertools.pairwise(lines) if line["shot"] != before["shot"]]
     panels = [
-        Panel("energy of the dream, levels RMS", {"energy": column("energy", 255)}),
+        Panel("energy of the dream (RMS, 8-bit levels)", {"energy": column("energy", 255)}),
         Panel("objective", {"objective": column("objective")}),
         Panel("warped error", {"warped error": column("warped_error")}),
         Panel("occluded share", {"occluded": column("occluded")}, high=1.0),
-        Panel("seconds a frame", {"seconds": column("seconds")}),
+        Panel("seconds per frame", {"seconds": column("seconds")}),
     ]
     shown = [panel for panel in panels if any(map(math.isfinite, next(iter(panel.lines.values()))))]
     return draw_chart(title, "frame", frames, shown, cuts)

@@ -35,10 +35,10 @@ def check_room(target: Path, codec: str, frames: int, width: int, height: int) -
     free = shutil.disk_usage(folder).free
     if free >= needed:
         return None
-    about = f"{target}: takes about {_giga(needed)}, and {_giga(free)} are free in {folder}"
+    about = f"{target}: needs about {_giga(needed)}, but only {_giga(free)} are free in {folder}"
     if free < least:
-        raise MediaError(f"{about}; make room, choose another place with -o, or a smaller --max-size")
-    return f"{about}: if the disk is full, the render stops, and goes on when there is room"
+        raise MediaError(f"{about}; free up space, choose another location with -o, or use a smaller --max-size")
+    return f"{about}: if the disk fills up, the render stops and can be resumed once there is space"
 
 
 def _giga(count: float) -> str:

@@ -171,7 +171,7 @@ def _place_head(layout: _Layout, sheet: Sheet, right: int) -> int:
     """The frame as it is, and beside it what the sheet is about; returns where the cells begin."""
     under = layout.put_picture(sheet.frame, (_MARGIN, _MARGIN))
     place = (_MARGIN, under + _GAP)
-    under = layout.put_line("the frame as it is", "text", _FLAG, _GREY, place, layout.tile[0])
+    under = layout.put_line("original frame", "text", _FLAG, _GREY, place, layout.tile[0])
     left = _MARGIN + layout.tile[0] + _GUTTER
     beside = layout.put_line(sheet.title, "text", _TITLE, _WHITE, (left, _MARGIN), right - left) + _GAP
     for fact in sheet.facts:
@@ -329,7 +329,7 @@ def make_page(sheet: Sheet, side: int) -> str:
     """The sheet as a page that needs nothing else: pictures are inside, at their full size, flags can be copied."""
     style = _STYLE.replace("SIDE", str(side)).replace("COLUMNS", str(len(sheet.columns)))
     facts = "\n".join(f"<p>{escape(fact)}</p>" for fact in sheet.facts)
-    frame = _figure(sheet.frame, "the frame as it is", "<figcaption>the frame as it is</figcaption>")
+    frame = _figure(sheet.frame, "original frame", "<figcaption>original frame</figcaption>")
     headings = "".join(f"<h3>{escape(text)}</h3>" for text in sheet.columns)
     body = "\n".join(map(_section, sheet.sections))
     if sheet.columns:
@@ -371,8 +371,8 @@ def _page_caption(cell: Cell) -> str:
     flags = _copied(cell.flags) if cell.flags else ""
     note = f"<p>{escape(cell.note)}</p>" if cell.note else ""
     return (
-        f"<figcaption>{flags}{note}"
-        f"<details><summary>whole command</summary>{_copied(cell.command)}</details></figcaption>"
+        f"<figcaption>{flags}{note}<details><summary>full command</summary>"
+        f"{_copied(cell.command)}</details></figcaption>"
     )
 
 

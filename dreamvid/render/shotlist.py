@@ -39,7 +39,7 @@ _TITLE_LENGTH = 70  # characters of an EDL's title
 def check_list_name(path: Path) -> None:
     """Raise `MediaError` unless the name ends in .csv or .edl."""
     if path.suffix.lower() not in SUFFIXES:
-        raise MediaError(f"{path}: no list of shots has this ending; use {' or '.join(SUFFIXES)}")
+        raise MediaError(f"{path}: not a format for lists of shots; use {' or '.join(SUFFIXES)}")
 
 
 def write_shots(path: Path, shots: Sequence[Shot], rate: Fraction, *, clip: str, overwrite: bool = False) -> None:
@@ -119,9 +119,13 @@ def read_shots(path: Path, rate: Fraction, frames: int) -> list[Shot]:
     except _LineError as error:
         raise MediaError(f"{path}, line {error.line}: {error}") from None
     except csv.Error as error:
-        raise MediaError(f"{path}: is no table ({error}); give a CSV or EDL as `dreamvid shots` writes them") from error
+        raise MediaError(
+            f"{path}: is not a table ({error}); give a CSV or EDL as written by `dreamvid shots`"
+        ) from error
     if not entries:
-        raise MediaError(f"{path}: names no shot; give a CSV or EDL as `dreamvid shots` writes them, or one cut a line")
+        raise MediaError(
+            f"{path}: lists no shots; give a CSV or EDL as written by `dreamvid shots`, or one cut per line"
+        )
     return shots_between((entry.first for entry in entries), frames)
 
 
@@ -136,7 +140,7 @@ def _read_lines(path: Path) -> list[str]:
     is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))  # what spreadsheets call Unicode text
     text = data.decode("utf-16" if is_wide else "utf-8-sig", "replace")  # names may be in any alphabet, numbers are not
     if "\0" in text:
-        raise MediaError(f"{path}: is no list of shots; give a CSV, EDL or text file")
+        raise MediaError(f"{path}: is not a list of shots; give a CSV, EDL or text file")
     return re.split(r"\r\n|\r|\n", text)
 
 
@@ -161,20 +165,19 @@ def _checked(entries: Iterable[_Entry], frames: int) -> Iterator[_Entry]:
     for entry in entries:
         last = entry.first if entry.end is None else entry.end - 1
         if last < entry.first:
-            raise _LineError(entry.line, f"the shot ends at frame {entry.end}, and begins at {entry.first}")
+            raise _LineError(entry.line, f"the shot ends at frame {entry.end}, but starts at frame {entry.first}")
         if last >= frames:
             raise _LineError(entry.line, f"the clip has no frame {last}: its {frames} frames are 0 to {frames - 1}")
         if before is not None and entry.first <= before.first:
             raise _LineError(
                 entry.line,
-                f"the shot begins at frame {entry.first}, not after the one before it ({before.first}); "
-                "bring the list in order",
+                f"the shot starts at frame {entry.first}, not after the previous one ({before.first}); sort the list",
             )
         if before is not None and before.end is not None and entry.first < before.end:
             raise _LineError(
                 entry.line,
-                f"the shot begins at frame {entry.first}, before the one in line {before.line} has ended "
-                f"({before.end}); shots may not overlap",
+                f"the shot starts at frame {entry.first}, before the one in line {before.line} ends ({before.end}); "
+                "shots must not overlap",
             )
         before = entry
         yield entry
@@ -183,7 +186,7 @@ def _checked(entries: Iterable[_Entry], frames: int) -> Iterator[_Entry]:
 def _parse_frame(text: str) -> int:
     found = re.fullmatch(r"(\d{1,12})(?:\.0+)?", text.strip(), re.ASCII)  # spreadsheets make 52.0 of 52
     if found is None:
-        raise ValueError(f"'{_shown(text)}' is no frame number")
+        raise ValueError(f"'{_shown(text)}' is not a frame number")
     return int(found[1])
 
 
@@ -194,7 +197,7 @@ def _parse_time(text: str, rate: Fraction) -> int:
         return parse_timecode(text, rate)
     found = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,9}(?:\.\d{0,12})?) ?s?", text, re.ASCII)
     if found is None:
-        raise ValueError(f"'{_shown(text)}' is no time such as 2.17 or 1:02.5, nor a timecode such as 00:00:02:04")
+        raise ValueError(f"'{_shown(text)}' is not a time such as 2.17 or 1:02.5, or a timecode such as 00:00:02:04")
     seconds = Fraction(found[3]) + 60 * int(found[2] or 0) + 3600 * int(found[1] or 0)
     return math.floor(seconds * rate + Fraction(1, 2))
 
@@ -212,7 +215,7 @@ def _read_plain(lines: Iterable[tuple[int, str]], rate: Fraction) -> Iterator[_E
         try:
             yield _Entry(number, _parse_frame(text) if text.isdecimal() else _parse_time(text, rate))
         except ValueError as error:
-            hint = "" if is_timecode(text) else "; a table begins with the names of its columns, such as first_frame"
+            hint = "" if is_timecode(text) else "; a table starts with the names of its columns, such as first_frame"
             raise _LineError(number, f"{error}{hint}") from None
 
 
@@ -263,7 +266,7 @@ def _read_table(header: _Header, lines: Iterable[tuple[int, str]], rate: Fractio
                         counted_from = min(shown, 1) if first is None else shown - first
                     first = _agreed(shown, first, counted_from, rate)
             if first is None:
-                raise ValueError("nothing says where the shot begins")
+                raise ValueError("it does not say where the shot starts")
             end = row.frame(end_frame)
             yield _Entry(number, first, row.time(end_time) if end is None else end)
         except ValueError as error:
@@ -275,8 +278,8 @@ def _agreed(shown: int, at_time: int | None, counted_from: int, rate: Fraction) 
     frame = shown - counted_from
     if counted_from not in (0, 1) or (at_time is not None and abs(frame - at_time) > 1):
         raise ValueError(
-            f"frame {shown} is not at the time beside it at {float(rate):.5g} frames per second: "
-            "the list belongs to another clip, or to one of another rate"
+            f"frame {shown} does not match the time next to it at {float(rate):.5g} frames per second: the list is for "
+            "another clip or another frame rate"
         )
     return frame
 
@@ -354,5 +357,5 @@ def _parse_event(line: str) -> _Event:
     while head and re.fullmatch(r"\d+|\(F\)", head[-1], re.ASCII):  # of a transition or a key
         del head[-1]
     if len(head) < 4 or not all(":" in code or ";" in code for code in codes):
-        raise ValueError(f"'{_shown(line.strip())}' is no event of an EDL: number, reel, channel, C, four timecodes")
+        raise ValueError(f"'{_shown(line.strip())}' is not an EDL event: number, reel, channel, C, four timecodes")
     return _Event(head[-2], head[-1], codes[2], codes[3])

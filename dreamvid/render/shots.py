@@ -121,7 +121,7 @@ def plan_parts(shots: Sequence[Shot], wanted: Collection[int]) -> list[Part]:
         else:
             parts.append((shot.first, shot.end))
     if not parts:
-        raise SettingsError("--shots: no frame of these shots is left at this rate; choose others, or a higher --rate")
+        raise SettingsError("--shots: these shots have no frame at this rate; choose others, or a higher --rate")
     return parts
 
 

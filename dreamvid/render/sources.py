@@ -19,10 +19,10 @@ class Sources:
         for path, look in self._looks.items():
             now = _look(path)
             if now != look:
-                happened = "is gone" if now is None else "was replaced or changed"
+                happened = "disappeared" if now is None else "was replaced or changed"
                 raise MediaError(
-                    f"{path}: {happened} while it was rendered, and sound and tags are still to come from it; all "
-                    "frames are kept: put it back and give the same command again"
+                    f"{path}: {happened} during the render, but its sound and metadata are still needed; all frames "
+                    "are kept: restore the file and run the same command again"
                 )
 
 

@@ -46,7 +46,7 @@ def find_still(source: Path, settings: Settings, at: Fraction | Timecode | None,
     if at is None:
         start, end, frames = settings.start, settings.end, settings.frames
     elif holds_image(source) and source.is_file():
-        raise SettingsError(f"--at: {source} is a picture and has no time; leave it out")
+        raise SettingsError(f"--at: {source} is a still picture and has no time; leave it out")
     else:
         start, end, frames = at, None, 1
     reader = open_reader(

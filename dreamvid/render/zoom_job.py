@@ -72,7 +72,7 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
         mask = open_mask(settings.mask, (width, height), (width, height), closing)
         notices = [*([] if source is None else source.notices), *writer.notices]
         if source is not None and source.info.has_alpha:
-            notices.append(f"{job.source}: its transparency is left out, a zoom fills the whole picture")
+            notices.append(f"{job.source}: its transparency is left out, because a zoom fills the whole picture")
         yield from map(Notice, notices)
         check_camera(settings, clock)
         prepared = yield from prepare(

@@ -78,12 +78,12 @@ class KeyTime:
         beats = moment.beat_times
         if not beats:
             raise SettingsError(
-                f"the key {self} counts beats, and none are known: give a sound that has some with --react SONG"
+                f"the key {self} counts beats, but none are known; provide a sound that has some with --react SONG"
             )
         last = len(beats) - 1
         if self.number > last:
             if last == 0:
-                raise SettingsError(f"the key {self} counts beats, and the sound has only one")
+                raise SettingsError(f"the key {self} counts beats, but the sound has only one")
             first, end = Fraction(beats[0]), Fraction(beats[last])
             return end + (self.number - last) * (end - first) / last
         below = int(self.number)
@@ -121,7 +121,7 @@ class Keyframes(Generic[T]):
 
     @classmethod
     def hold(cls, value: T) -> Keyframes[T]:
-        """One value for ever."""
+        """One value forever."""
         return cls((Key(KeyTime("frame", Fraction(0)), value),))
 
     @property
@@ -175,7 +175,7 @@ def parse_keyframes(text: str, parse_value: Callable[[str], T]) -> Keyframes[T]:
     """
     try:
         if len(text) > MAX_TEXT:
-            raise Fault(f"keyframes may have {MAX_TEXT} characters, not more", 0, len(text))
+            raise Fault(f"keyframes may have at most {MAX_TEXT} characters", 0, len(text))
         keys = _Reader(text).read_keys(parse_value)
     except Fault as fault:
         raise SettingsError(fault.shown_in(text)) from None
@@ -210,11 +210,11 @@ class _Reader:
     def _read_time(self, known: Collection[KeyTime]) -> KeyTime:
         start = self._position
         if before := self.take(_BEFORE_START):
-            raise Fault("a key cannot lie before the start", *before.span())
+            raise Fault("a key cannot be before the start", *before.span())
         found = self.take(_KEY)
         if not found:
             raise Fault(
-                "a key is expected here: a frame 48:, seconds 2.5s: or 1:02.5s:, or a beat b16:", start, start + 1
+                "expected a key: a frame 48:, seconds 2.5s: or 1:02.5s:, or a beat b16:", start, start + 1
             )
         time = _make_time(found)
         if time in known:
@@ -229,7 +229,7 @@ class _Reader:
         else:
             number = self.take(_NUMBER)
             if not number:
-                raise Fault("a value in parentheses is expected here: 48:(1.5)", self._position, self._position + 1)
+                raise Fault("expected a value in parentheses: 48:(1.5)", self._position, self._position + 1)
             start, end = number.span("value")
         try:
             return parse_value(self._text[start:end])
@@ -252,14 +252,15 @@ class _Reader:
             return common
         if move := _known_move(found["word"]):
             return move
-        hint = did_you_mean(found["word"], _MOVES) or f"; there are {', '.join(_MOVES)}"
-        raise Fault(f"there is no way to move called '{printable(found['word'], 40)}'{hint}", *found.span("word"))
+        hint = did_you_mean(found["word"], _MOVES) or f"; use one of {', '.join(_MOVES)}"
+        raise Fault(f"there is no easing called '{printable(found['word'], 40)}'{hint}", *found.span("word"))
 
     def _read_comma(self) -> None:
         if not self.take(_COMMA):
             self.take(_SPACE)
             raise Fault(
-                "a comma is expected here; a value that is no plain number needs parentheses, a time an s: 1:02.5s:(1)",
+                "expected a comma; a value that is not a plain number needs parentheses, and a time needs an s: "
+                "1:02.5s:(1)",
                 self._position,
                 self._position + 1,
             )
@@ -277,7 +278,7 @@ def _make_time(found: re.Match[str]) -> KeyTime:
     for power, part in enumerate(reversed((found["clock"] or "").split(":")[:-1]), start=1):
         number += int(part) * 60**power
     if unit == "frame" and number.denominator != 1:
-        raise Fault(f"a frame is a whole number; seconds are written {found[unit]}s", *found.span())
+        raise Fault(f"a frame must be a whole number; seconds are written {found[unit]}s", *found.span())
     if number >= 10**9 or (number * 10**9).denominator != 1:
         raise Fault("this key has too many digits", *found.span())
     return KeyTime(unit, number)

@@ -40,7 +40,7 @@ _TOKEN = re.compile(
 _KEYWORDS = ("if", "else", "and", "or", "not")
 
 _HINTS = {
-    "=": "; equal is written ==",
+    "=": "; equality is written ==",
     "^": "; powers are written **",
     "&": "; write and",
     "|": "; write or",
@@ -72,7 +72,7 @@ def parse_expression(text: str, variables: Collection[str]) -> Expression:
 
 def _check_length(printed: str, text: str) -> None:
     if len(printed) > MAX_LENGTH:
-        raise Fault(f"an expression may have {MAX_LENGTH} characters, not more", 0, len(text))
+        raise Fault(f"an expression may have at most {MAX_LENGTH} characters", 0, len(text))
 
 
 def _split(text: str) -> list[_Token]:
@@ -95,7 +95,7 @@ def _split(text: str) -> list[_Token]:
 def _describe_stranger(character: str) -> str:
     # Some look like others: a Greek omicron like an o, the minus sign of a web page like a hyphen.
     called = f" ({unicodedata.name(character, 'unnamed').lower()})" if not character.isascii() else ""
-    return f"'{printable(character)}'{called} cannot stand in an expression{_HINTS.get(character, '')}"
+    return f"'{printable(character)}'{called} is not allowed in an expression{_HINTS.get(character, '')}"
 
 
 class _Parser:
@@ -130,11 +130,11 @@ class _Parser:
         if token.text == ")":
             raise self._fault("this parenthesis was never opened")
         if token.text == ",":
-            raise self._fault("a comma can only stand between the values of a function; decimals have a point: 0.5")
+            raise self._fault("commas may only separate the arguments of a function; decimals use a point: 0.5")
         if token.kind in ("number", "name") or token.text == "(":
             raise self._fault("an operator such as * is missing before this")
         if token.kind != "end":
-            raise self._fault("this cannot stand here")
+            raise self._fault("this is not allowed here")
 
     def read(self, binding: int) -> Expression:
         """What follows, as far as it holds together at least as tightly as `binding`."""
@@ -178,7 +178,7 @@ class _Parser:
             if binding > NOT:
                 raise self._fault("'not' needs parentheses here: (not …)", token)
             return Unary("not", self.read(NOT))
-        missing = "a value is missing at the end" if token.kind == "end" else "a value is expected here"
+        missing = "a value is missing at the end" if token.kind == "end" else "expected a value"
         raise self._fault(missing, token)
 
     def _make_number(self, token: _Token) -> Expression:
@@ -193,15 +193,15 @@ class _Parser:
             raise self._fault(f"'{name}' is a function: write {FUNCTIONS[name].signature}", token)
         if name not in self._variables and name not in CONSTANTS:
             known = [*self._variables, *CONSTANTS, *FUNCTIONS]
-            hint = did_you_mean(name, known) or f"; there are {', '.join([*self._variables, *CONSTANTS])}"
+            hint = did_you_mean(name, known) or f"; use one of {', '.join([*self._variables, *CONSTANTS])}"
             raise self._fault(f"there is no '{printable(name, 40)}'{hint}", token)
         return Name(name)
 
     def _read_call(self, name: _Token) -> Expression:
         if name.text not in FUNCTIONS:
             if name.text in self._variables or name.text in CONSTANTS:
-                raise self._fault(f"'{name.text}' is a value and no function; times is written *", name)
-            hint = did_you_mean(name.text, FUNCTIONS) or f"; there are {', '.join(FUNCTIONS)}"
+                raise self._fault(f"'{name.text}' is a value, not a function; multiplication is written *", name)
+            hint = did_you_mean(name.text, FUNCTIONS) or f"; use one of {', '.join(FUNCTIONS)}"
             raise self._fault(f"there is no function '{printable(name.text, 40)}'{hint}", name)
         opening = self._take()
         arguments: list[Expression] = []
@@ -210,14 +210,16 @@ class _Parser:
         self._close(opening)
         function = FUNCTIONS[name.text]
         if not function.takes(len(arguments)):
-            raise self._fault(f"write {function.signature}, not {len(arguments)} values", name)
+            raise self._fault(
+                f"write {function.signature}, not {len(arguments)} value{'s' * (len(arguments) != 1)}", name
+            )
         return self._checked(Call(name.text, tuple(arguments)), name.start)
 
     def _close(self, opening: _Token) -> None:
         if self._next.kind == "end":
             raise self._fault("this parenthesis is never closed", opening)
         if not self._accept(")"):
-            raise self._fault("')' or an operator is expected here")
+            raise self._fault("expected ')' or an operator")
 
     def _checked(self, tree: Expression, start: int) -> Expression:
         """`tree`, which was read from `start` on, unless it never has a value."""

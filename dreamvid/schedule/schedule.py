@@ -19,7 +19,7 @@ VARIABLES = ("t", "f", "n", "fps", *ENVELOPES)
 
 @dataclass(frozen=True)
 class Schedule:
-    """A number, keyframes or an expression; a number alone is held for ever.
+    """A number, keyframes or an expression; a number alone is held forever.
 
     Immutable, hashable and picklable. `str` is a text that is read as an equal schedule.
     """
@@ -28,15 +28,17 @@ class Schedule:
 
     @classmethod
     def parse(cls, value: str | int | float | Schedule) -> Schedule:
-        """The schedule that a person wrote. Raises `SettingsError` in one line that marks the place of the fault."""
+        """Parse a schedule. Raises `SettingsError` with one line that marks the place of the error."""
         if isinstance(value, Schedule):
             return value
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise SettingsError(f"a number, keyframes or an expression is expected, not a {type(value).__name__}")
+            raise SettingsError(f"expected a number, keyframes or an expression, not a {type(value).__name__}")
         text = value if isinstance(value, str) else _number_text(value)
         schedule = cls(parse_keyframes(text, _parse) if ":" in text else Keyframes.hold(_parse_alone(text)))
         if len(str(schedule)) > MAX_TEXT:
-            raise SettingsError(f"'{printable(text, 40)}' is too long: keyframes may have {MAX_TEXT} characters")
+            raise SettingsError(
+                f"'{printable(text, 40)}' is too long: keyframes may have at most {MAX_TEXT} characters"
+            )
         return schedule
 
     def at(self, moment: Moment, low: float | None = None, high: float | None = None, name: str = "") -> float:
@@ -76,7 +78,7 @@ class Schedule:
 
     @property
     def is_constant(self) -> bool:
-        """Whether it is one number for ever."""
+        """Whether it is one number forever."""
         return self.constant is not None
 
     @property
@@ -108,7 +110,7 @@ def _number_text(value: float) -> str:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise SettingsError("a number must be finite, and no larger than 1e308")
+        raise SettingsError("a number must be finite, and at most 1e308")
     return repr(number)
 
 
@@ -137,7 +139,7 @@ def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
             case "n":
                 raise NoValue("n", "is the number of frames, which is not known here; use t, in seconds")
         if variable not in moment.envelopes:
-            raise NoValue(variable, "follows the sound, and there is none: give one with --react SONG")
+            raise NoValue(variable, "follows the sound, but there is none: provide one with --react SONG")
         return moment.envelopes[variable]
 
     try:

@@ -1,1 +1,1 @@
-"""The studio: a local web page on which a look is found by looking. Needs the extra `studio` (gradio)."""
+"""The studio: a local web page for finding a look interactively. Requires the extra `studio` (gradio)."""

@@ -104,7 +104,7 @@ class Door:
         elif path == "/upload":
             size = _length(Headers(scope=scope))
             if size > self._largest + _LARGEST_BODY:
-                most = f"the studio takes {self._largest / 1e9:g} GB"
+                most = f"the studio accepts at most {self._largest / 1e9:g} GB"
                 raise _RefusedError(413, f"{size / 1e9:.1f} GB is too large; {most}")
             await anyio.to_thread.run_sync(self._uploads.reserve, size)
             try:
@@ -138,15 +138,15 @@ class Door:
         host = headers.get("host", "")
         if not self._is_ours(_name_of(host)):
             raise _RefusedError(
-                421, f"the studio is not served as '{_name_of(host)}'; give its name with --name, or use its address"
+                421, f"the studio is not served as '{_name_of(host)}'; give this name with --name, or use its address"
             )
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
         # A proxy may ask in the name of its own, but from a page under the name that people know.
         if origin is not None and _origin_of(origin) not in (_place_of(host), *self._own):
-            raise _RefusedError(403, "this request comes from another page; use the studio's own")
+            raise _RefusedError(403, "this request comes from another page; use the studio's own page")
         is_visit = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
         if site not in ("same-origin", "none") and not is_visit:
-            raise _RefusedError(403, "this request comes from another page; use the studio's own")
+            raise _RefusedError(403, "this request comes from another page; use the studio's own page")
 
     def _is_ours(self, name: str) -> bool:
         if name in self._names or is_local(name):
@@ -164,16 +164,16 @@ class Door:
         try:
             given = json.loads(body)
         except (ValueError, RecursionError):
-            raise _RefusedError(400, "this is no request of the studio's page") from None
+            raise _RefusedError(400, "this is not a request from the studio's page") from None
         for path in _named_files(given):
             if "\0" in path or not Path(path).is_absolute() or self._arrived not in Path(path).resolve().parents:
-                raise _RefusedError(403, "a file that was not uploaded here is named; drop it in instead")
+                raise _RefusedError(403, "the request names a file that was not uploaded here; drop it in instead")
 
 
 def _check_path(path: str) -> None:
     named = unquote(path).lstrip("/")
     if named.startswith(_NOT_SERVED) or (named.startswith("file=") and "://" in named):
-        raise _RefusedError(404, "the studio does not serve this")
+        raise _RefusedError(404, "the studio does not serve this path")
 
 
 def _answer(path: str, status: int, text: str) -> Response:
@@ -195,7 +195,7 @@ async def _send_with_policy(send: Send, message: Message) -> None:
 def _length(headers: Headers) -> int:
     text = headers.get("content-length", "")
     if not (text.isascii() and text.isdigit()):
-        raise _RefusedError(411, "say how long it is (Content-Length)")
+        raise _RefusedError(411, "the request has no valid Content-Length; send one")
     return int(text[:20])
 
 
@@ -205,7 +205,7 @@ async def _read_body(receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] != "http.request":
-            raise _RefusedError(400, "the request broke off")
+            raise _RefusedError(400, "the request was cut off")
         parts.append(message.get("body", b""))
         size, more = size + len(parts[-1]), message.get("more_body", False)
         if size > _LARGEST_BODY:
@@ -226,7 +226,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def _named_files(value: Any, depth: int = 0) -> Iterator[str]:
     """Every `path` in what came as JSON: gradio takes any such for a file."""
     if depth > _LARGEST_NEST:
-        raise _RefusedError(400, "this is no request of the studio's page")
+        raise _RefusedError(400, "this is not a request from the studio's page")
     if isinstance(value, dict):
         if isinstance(value.get("path"), str):
             yield value["path"]

@@ -57,9 +57,9 @@ class Explorer:
             return
         except NoLongerWantedError:
             if session.is_wanted(ticket):
-                yield list(cells), status("these took ten minutes: use fewer --iterations for looking")
+                yield list(cells), status("stopped after ten minutes; use fewer --iterations for exploring")
             return
-        yield list(cells), status("", "click a picture to take its settings")
+        yield list(cells), status("", "click a picture to use its settings")
 
     def _offers(self, what: str, session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
         settings = session.settings

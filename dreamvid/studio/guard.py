@@ -68,7 +68,7 @@ def check_kind(path: Path, limits: Limits) -> None:
             file.seek(_length_of_tags(head))
             head = file.read(4)
     if not (head.startswith(_SIGNATURES) or head[4:8] in _BOXES or _is_transport_stream(head)):
-        raise MediaError(f"{path.name}: this is no film, song or picture that the studio knows")
+        raise MediaError(f"{path.name}: not a video, song or picture that the studio supports")
 
 
 def _is_transport_stream(head: bytes) -> bool:
@@ -94,14 +94,14 @@ def check_files(settings: Settings, handed: Collection[Path]) -> None:
     named |= {"audio": Path(settings.audio)} if settings.audio not in ("copy", "none") else {}
     for name, path in named.items():
         if path not in handed:
-            raise SettingsError(f"--{name.replace('_', '-')}: {path.name} was not given to the studio; drop it in")
+            raise SettingsError(f"--{name.replace('_', '-')}: {path.name} was not uploaded to the studio; drop it in")
 
 
 def check_host(host: str, password: str | None) -> None:
     """Raise `SettingsError` where others could reach the page without a password."""
     if not is_local(host) and not password:
         raise SettingsError(
-            f"--host {host}: others could reach the studio there; give a --password too, or leave out --host"
+            f"--host {host}: others could reach the studio at this address; also give a --password, or leave out --host"
         )
 
 

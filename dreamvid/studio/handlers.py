@@ -26,7 +26,7 @@ from dreamvid.studio.telling import complain, shorten, status, told
 
 _PATIENCE = 0.08  # seconds in which a slider that is being dragged may move on
 LONGEST_LOOK = 600.0  # seconds
-_TOO_LONG = "a preview of this takes more than ten minutes: use fewer --iterations for looking, or Render"
+_TOO_LONG = "this preview takes more than ten minutes; use fewer --iterations for previews, or Render"
 _PLAIN = write_recipe(Settings())
 
 
@@ -178,7 +178,7 @@ class Handlers:
             gr.Warning(shorten(str(error)))
             return complain(session, str(error))
         if missing:
-            return complain(session, f"this look also wants {', '.join(missing)}: drop it in under its name")
+            return complain(session, f"this look also needs {', '.join(missing)}; drop it in under this name")
         return status("")
 
     @told

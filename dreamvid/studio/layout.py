@@ -53,7 +53,7 @@ def build_stage() -> Stage:
         gr.Image(show_label=False, interactive=False, elem_id="timeline", buttons=[], container=False, visible=False),
         gr.HTML("&nbsp;", elem_id="status"),
         gr.Textbox(
-            label="The same on the command line", lines=1, max_lines=4, interactive=False, buttons=["copy"],
+            label="Equivalent command line", lines=1, max_lines=4, interactive=False, buttons=["copy"],
             elem_id="command",
         ),
     )
@@ -107,7 +107,9 @@ def build_files() -> tuple[gr.Button, gr.DownloadButton, gr.File]:
     with gr.Accordion("Save and load", open=False):
         save = gr.Button("Save this look", elem_id="save-look", size="sm")
         saved = gr.DownloadButton("Download look.yaml", elem_id="saved-look", size="sm", visible=False)
-        load = gr.File(label="Load a look: a saved one, a finished film or its sidecar", height=72, elem_id="load-look")
+        load = gr.File(
+            label="Load a look (a saved one, a finished film or its sidecar)", height=72, elem_id="load-look"
+        )
     return save, saved, load
 
 
@@ -138,7 +140,7 @@ def build_keys(controls: Sequence[Control]) -> KeyWidgets:
     """The tab of keyframes."""
     varying = [control for control in controls if control.kind == "slider"]
     first = varying[0]
-    setting = gr.Dropdown([one.key for one in varying], value=first.key, label="What changes", elem_id="key-setting")
+    setting = gr.Dropdown([one.key for one in varying], value=first.key, label="Setting", elem_id="key-setting")
     value = gr.Slider(
         first.low or 0, first.high or 0, value=first.default, step=first.step, label="Value at the playhead",
         elem_id="key-value", buttons=[],

@@ -58,12 +58,14 @@ class Limits:
 def check_size(path: Path, most: int) -> None:
     """Raise `MediaError` unless there is a file of 1 to `most` bytes."""
     if not path.is_file():
-        raise MediaError(f"{path.name}: there is no such file; the studio takes single files")
+        raise MediaError(f"{path.name}: there is no such file; the studio accepts single files")
     size = path.stat().st_size
     if size == 0:
-        raise MediaError(f"{path.name}: the file is empty")
+        raise MediaError(f"{path.name}: the file is empty; copy or export it again")
     if size > most:
-        raise MediaError(f"{path.name}: {_bytes(size)} is too large; the studio takes {_bytes(most)} of such files")
+        raise MediaError(
+            f"{path.name}: {_bytes(size)} is too large; the studio accepts at most {_bytes(most)} for such files"
+        )
 
 
 def check_picture(path: Path, limits: Limits) -> ClipInfo:
@@ -100,27 +102,27 @@ def check_weights(path: Path, limits: Limits) -> None:
         raise MediaError(f"{path.name}: is damaged ({error}); copy or export it again") from error
     if unpacked > limits.weights:
         raise MediaError(
-            f"{path.name}: holds {_bytes(unpacked)} of weights; the studio takes {_bytes(limits.weights)}"
+            f"{path.name}: contains {_bytes(unpacked)} of weights; the studio accepts at most {_bytes(limits.weights)}"
         )
 
 
 def check_film(settings: Settings, info: ClipInfo | None, limits: Limits) -> None:
     """Raise `SettingsError` where what `settings` make of a source would be too much."""
     if settings.size is not None and settings.size[0] * settings.size[1] > limits.pixels:
-        raise SettingsError(f"--size: the studio makes frames of at most {limits.pixels / 1e6:.0f} megapixels")
+        raise SettingsError(f"--size: the studio renders frames of at most {limits.pixels / 1e6:.0f} megapixels")
     if settings.guide_size > _LARGEST_GUIDE:
-        raise SettingsError(f"--guide-size: the studio takes at most {_LARGEST_GUIDE}")
+        raise SettingsError(f"--guide-size: the studio accepts at most {_LARGEST_GUIDE}")
     if settings.octave_sizes and max(settings.octave_sizes) > _LARGEST_OCTAVE:
-        raise SettingsError(f"--octave-sizes: the studio takes at most {_LARGEST_OCTAVE}")
+        raise SettingsError(f"--octave-sizes: the studio accepts at most {_LARGEST_OCTAVE}")
     for name, targets in (("layer", settings.layer), ("class", settings.class_)):
         if targets is not None and len(targets) > _MOST_TARGETS:
-            raise SettingsError(f"--{name}: the studio takes at most {_MOST_TARGETS} at a time")
+            raise SettingsError(f"--{name}: the studio accepts at most {_MOST_TARGETS} at a time")
     duration = None if info is None else info.duration
     if settings.needs_sound and settings.react is None and duration is not None and duration > limits.sound:
         most = f"{limits.sound / 60:g} minutes"
-        raise SettingsError(f"the studio follows the sound of clips of at most {most}; cut it first")
+        raise SettingsError(f"the studio analyzes the sound of clips of at most {most}; trim it first")
     if settings.rate is not None and duration is not None and duration * settings.rate > limits.frames:
-        raise SettingsError(f"--rate: the studio makes films of at most {limits.frames} frames")
+        raise SettingsError(f"--rate: the studio renders films of at most {limits.frames} frames")
 
 
 def _check_length(path: Path, limits: Limits, most: float) -> None:
@@ -136,20 +138,23 @@ def _check_length(path: Path, limits: Limits, most: float) -> None:
 def _check_pixels(path: Path, pixels: int, size: str, limits: Limits) -> None:
     if pixels > limits.pixels:
         raise MediaError(
-            f"{path.name}: {size} is too large for the studio ({limits.pixels / 1e6:.0f} megapixels); shrink it first"
+            f"{path.name}: {size} is too large for the studio ({limits.pixels / 1e6:.0f} megapixels); scale it down "
+            "first"
         )
 
 
 def _check_frames(path: Path, frames: int, limits: Limits) -> None:
     if frames > limits.frames:
-        raise MediaError(f"{path.name}: it has {frames} frames, the studio takes {limits.frames}; cut it first")
+        raise MediaError(
+            f"{path.name}: it has {frames} frames, but the studio accepts at most {limits.frames}; trim it first"
+        )
 
 
 def _check_seconds(path: Path, seconds: Fraction | float, most: float) -> None:
     if seconds > most:
         raise MediaError(
-            f"{path.name}: it lasts {float(seconds) / 60:.0f} minutes, the studio takes {most / 60:g}; "
-            "cut it first"
+            f"{path.name}: it lasts {float(seconds) / 60:.0f} minutes, but the studio accepts at most {most / 60:g}; "
+            "trim it first"
         )
 
 
@@ -170,7 +175,7 @@ def _check_exr(path: Path, limits: Limits) -> None:
         for part in file.parts:
             (left, top), (right, bottom) = (map(int, corner) for corner in part.header["dataWindow"])
             samples += (right - left + 1) * (bottom - top + 1) * len(part.header["channels"])
-    _check_pixels(path, samples // 4, f"{samples / 1e6:.0f} million numbers", limits)
+    _check_pixels(path, samples // 4, f"{samples / 1e6:.0f} million values", limits)
 
 
 def _check_tiff(path: Path, limits: Limits) -> None:
@@ -180,20 +185,22 @@ def _check_tiff(path: Path, limits: Limits) -> None:
             return
         piece = page.tilewidth * page.tilelength if page.is_tiled else 0
         samples = max(piece, page.imagewidth * page.imagelength * page.imagedepth) * page.samplesperpixel
-        _check_pixels(path, samples * max(8, page.bitspersample) // 64, f"{samples / 1e6:.0f} million numbers", limits)
+        _check_pixels(path, samples * max(8, page.bitspersample) // 64, f"{samples / 1e6:.0f} million values", limits)
         if page.compression in _PLAIN:
             return
         most = max(piece, page.imagewidth * page.rowsperstrip) * page.samplesperpixel * page.bitspersample // 8 + _KIB
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
             if page.compression not in _DEFLATE:
-                raise MediaError(f"{path.name}: this kind of TIFF is not taken by the studio; save it as ZIP or LZW")
+                raise MediaError(
+                    f"{path.name}: the studio does not support this kind of TIFF; save it with ZIP or LZW compression"
+                )
             if count * _SHARPEST_DEFLATE <= most:
                 continue
             file.filehandle.seek(offset)
             unpacking = zlib.decompressobj()
             unpacking.decompress(file.filehandle.read(min(count, limits.picture)), most)
             if unpacking.unconsumed_tail:
-                raise MediaError(f"{path.name}: its pixels are more than its size says; export it again")
+                raise MediaError(f"{path.name}: it contains more pixels than its size says; export it again")
 
 
 def _bytes(count: int) -> str:

@@ -75,8 +75,8 @@ def _run(words: Sequence[str], film: Path, is_wanted: Callable[[], bool]) -> Non
                     raise NoLongerWantedError from None
                 if time.monotonic() > end:
                     raise DreamvidError(
-                        f"{FRAMES} frames of this take more than {_LONGEST / 60:.0f} minutes; use fewer --iterations "
-                        "for looking, or Render"
+                        f"{FRAMES} frames take more than {_LONGEST / 60:.0f} minutes; use fewer --iterations for "
+                        "previews, or Render"
                     ) from None
     finally:
         stop(process, patience=2.0)

@@ -40,7 +40,7 @@ class Attempts:
         """Wait for the address's turn. Raises `TooManyAttemptsError`."""
         where = _network(address)
         if self._waiting.get(where, 0) >= _MOST_WAITING_EACH or sum(self._waiting.values()) >= _MOST_WAITING:
-            raise TooManyAttemptsError("too many passwords are being tried; wait a minute and try again")
+            raise TooManyAttemptsError("too many password attempts; wait a minute and try again")
         now = time.monotonic()
         count, failed = self._failures.get(where, (0, now))
         own = 0.0 if not count else min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(count - 1, 10)) + failed
@@ -64,12 +64,12 @@ class Attempts:
         self._failed = now
         while len(self._failures) > _MOST_ADDRESSES:
             self._failures.popitem(last=False)
-        _log.warning("a wrong password from %s, the %s in a row", address, _ordinal(count))
+        _log.warning("wrong password from %s, the %s in a row", address, _ordinal(count))
 
     def came_in(self, address: str) -> None:
         """The password was right."""
         self._failures.pop(_network(address), None)
-        _log.info("%s came in", address)
+        _log.info("%s logged in", address)
 
 
 def _network(address: str) -> str:

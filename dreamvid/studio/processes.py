@@ -49,4 +49,4 @@ def keep_last(lines: IO[str], kept: list[str]) -> None:
 
 def complaint(lines: Sequence[str], code: int) -> str:
     """What a render that ended with `code` said last, or else that it ended."""
-    return lines[-1].removeprefix("dreamvid: ") if lines else f"it ended with code {code}"
+    return lines[-1].removeprefix("dreamvid: ") if lines else f"it exited with code {code}"

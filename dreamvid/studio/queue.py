@@ -120,7 +120,9 @@ class RenderQueue:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise DreamvidError(f"{self.folder}: films cannot be put there ({error.strerror})") from error
+                raise DreamvidError(
+                    f"{self.folder}: cannot be created for the films ({error.strerror}); choose another --folder"
+                ) from error
             place, target = next(self._places), self._free(name)
             render = Render(secrets.token_hex(8), place, title, tuple(words), target, owner)
             self._renders[render.key] = render
@@ -163,10 +165,10 @@ class RenderQueue:
     def _check_room(self, owner: str) -> None:
         waiting = self._waiting()
         if len(waiting) >= _MOST_WAITING:
-            raise SettingsError(f"{len(waiting)} renders are waiting already; try again later")
+            raise SettingsError(f"{len(waiting)} renders are already waiting; try again later")
         own = sum(render.owner == owner for render in waiting)
         if own >= _MOST_WAITING_EACH:
-            raise SettingsError(f"{own} of your renders are waiting already; wait for one, or cancel one")
+            raise SettingsError(f"{own} of your renders are already waiting; wait for one, or cancel one")
 
     def _free(self, name: str) -> Path:
         """A path in the folder that neither a file nor another render has."""

@@ -54,7 +54,7 @@ class Renders:
         except DreamvidError as error:
             return status(str(error))
         self.studio.uploads.hold(files, render.key)
-        return status("", "in the queue")
+        return status("", "queued")
 
     @told
     def renders(self) -> list[Any]:
@@ -99,7 +99,7 @@ def describe_render(render: Render) -> str:
     left = "" if render.seconds_left is None else f", {_duration(render.seconds_left)} left"
     count = f"{render.done}/{render.frames}{left}" if render.state == "running" and render.frames else render.state
     if render.state == "waiting" and render.done:
-        count = f"waiting at {render.done}/{render.frames}: others have their turn"
+        count = f"waiting at {render.done}/{render.frames} while others have their turn"
     problem = f'<div class="problem">{html.escape(render.message)}</div>' if render.message else ""
     return (
         f'<div class="render"><span class="note">{count}</span>{html.escape(render.target.name)}'

@@ -84,8 +84,8 @@ def open_studio(place: Place) -> Iterator[str]:
                 _, url, _ = page.queue(default_concurrency_limit=None, max_size=_MOST_EVENTS).launch(**options)
             except OSError as error:  # whose text is gradio's, about its own variables
                 raise SettingsError(
-                    f"{place.host}{f':{place.port}' if place.port else ''} cannot be served on, or is in use; "
-                    "choose another --port"
+                    f"{place.host}{f':{place.port}' if place.port else ''} is not available or already in use; choose "
+                    "another --port"
                 ) from error
             threading.Thread(target=_warm_up, args=(studio,), daemon=True).start()
             yield url

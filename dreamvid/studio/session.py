@@ -198,8 +198,8 @@ class Session:
         self._check(changed, {str(song): name})
         self.names[str(song)] = name
         self._become(changed)
-        driven = f"{name} now drives rms, bass, mid, high, onset and beat: use them under Timeline"
-        return driven if self.source is not None else f"{driven}; drop in a clip or a picture, too"
+        driven = f"{name} now drives rms, bass, mid, high, onset and beat; use them in the Timeline tab"
+        return driven if self.source is not None else f"{driven}; also drop in a clip or a picture"
 
     def set(self, control: Control, value: Any) -> None:
         """Set one thing, as its control holds it; a file is the path of what was handed in. `DreamvidError`."""
@@ -217,7 +217,7 @@ class Session:
     def _keep_checked(self, control: Control, upload: Path) -> Path:
         if control.name == "weights":
             if upload.suffix.lower() not in _WEIGHTS:
-                raise MediaError(f"{upload.name}: weights are {' or '.join(_WEIGHTS)} files")
+                raise MediaError(f"{upload.name}: weights must be {' or '.join(_WEIGHTS)} files")
             check_weights(upload, self.limits)
         else:
             check_kind(upload, self.limits)

@@ -67,12 +67,12 @@ def _shown(error: Exception) -> gr.Error:
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, DreamvidError):
-        return gr.Error(shorten(str(error)), title="This cannot be done", print_exception=False)
+        return gr.Error(shorten(str(error)), title="That did not work", print_exception=False)
     _log.error("something went wrong in the studio", exc_info=error)
     kind = type(error).__name__
-    cause = "there is too little memory" if isinstance(error, MemoryError) else shorten(f"{kind}: {error}".rstrip(": "))
+    cause = "out of memory" if isinstance(error, MemoryError) else shorten(f"{kind}: {error}".rstrip(": "))
     return gr.Error(
-        f"{cause}. Nothing else is lost; the terminal of the studio says more",
+        f"{cause}. Nothing else is lost; see the studio's terminal for details",
         title="Something went wrong in the studio",
         print_exception=False,
     )

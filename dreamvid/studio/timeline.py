@@ -49,7 +49,7 @@ def _keys(text: str | None) -> list[Key[str]]:
         return list(found.keys)
     time, _, _ = text.partition(":")  # of a single key, which holds for ever, the time is dropped
     if not time.strip().isdigit():
-        raise SettingsError(f"'{text}': a single key that is not at a frame; write the next one as text")
+        raise SettingsError(f"'{text}': the only key is not at a frame; write the next one as text")
     return [Key(KeyTime("frame", Fraction(int(time))), found.keys[0].value)]
 
 

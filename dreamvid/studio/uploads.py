@@ -39,11 +39,11 @@ class Uploads:
             used = _bytes_in(self._arrived, self._kept) + self._coming
             if used + size > self._limit:
                 raise ResourceError(
-                    f"the studio keeps {self._limit / 1e9:.3g} GB of uploads and has {used / 1e9:.3g}; try again in a "
-                    "while, or close pages that are no longer needed"
+                    f"the studio stores at most {self._limit / 1e9:.3g} GB of uploads and already has "
+                    f"{used / 1e9:.3g}; try again later, or close pages that are no longer needed"
                 )
             if size > shutil.disk_usage(self._kept).free - self._coming - _LEFT_FREE:
-                raise ResourceError("the disk of the studio is full; try again once somebody has made room")
+                raise ResourceError("the studio's disk is full; try again after freeing up space")
             self._coming += size
 
     def give_back(self, size: int) -> None:
@@ -61,9 +61,11 @@ class Uploads:
             except OSError:  # another disk
                 shutil.copyfile(upload, kept)
         except FileNotFoundError:
-            raise MediaError(f"{upload.name}: it lay here for too long and was removed; drop it in again") from None
+            raise MediaError(
+                f"{upload.name}: was removed because it had been unused for too long; drop it in again"
+            ) from None
         except OSError as error:
-            raise MediaError(f"{upload.name}: cannot be kept ({error.strerror}); try again later") from error
+            raise MediaError(f"{upload.name}: cannot be stored ({error.strerror}); try again later") from error
         self.hold([kept], holder)
         return kept
 

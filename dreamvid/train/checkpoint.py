@@ -63,8 +63,8 @@ class RunFolder:
         for field in sorted(set(old) | set(new)):
             if field not in _FREE_TO_CHANGE and old.get(field) != new.get(field):
                 raise SettingsError(
-                    f"{self.path} holds a run with {field} = {old.get(field)}, not {new.get(field)}; "
-                    "go on with that, choose another output, or start over with --fresh"
+                    f"{self.path} contains a run with {field} = {old.get(field)}, not {new.get(field)}; continue with "
+                    "that, choose another output, or start over with --fresh"
                 )
         return state
 

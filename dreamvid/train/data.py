@@ -56,7 +56,9 @@ def stored_side(pictures: Sequence[Picture], resolution: int) -> int:
             if image is not None:
                 sides.append(min(image.shape[:2]))
     if not sides:
-        raise MediaError(f"cannot read {pictures[0].name!r} in {pictures[0].root}, nor others; are they pictures?")
+        raise MediaError(
+            f"{pictures[0].root}: neither {pictures[0].name!r} nor others can be read; check that they are pictures"
+        )
     return int(np.clip(np.median(sides), resolution, round(resolution * 8 / 7)))
 
 

@@ -203,7 +203,9 @@ class _Run:
             loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()
         if not math.isfinite(value):
-            raise ModelError(f"the loss became {value} at step {step.index + 1}; start --fresh with a smaller --lr")
+            raise ModelError(
+                f"the loss became {value} at step {step.index + 1}; start over with --fresh and a smaller --lr"
+            )
         self.optimizer.step()
         self._average()
         self.epoch_loss += value * len(labels)
@@ -332,7 +334,7 @@ class _Run:
             return
         if state.get("classes") != list(self.classes) or state.get("pictures") != len(self.data):
             raise SettingsError(
-                f"the pictures changed since the run in {self.folder.path} began; start over with --fresh"
+                f"the pictures have changed since the run in {self.folder.path} started; start over with --fresh"
             )
         try:
             self.learner.load_state_dict(state["learner"])

@@ -39,7 +39,7 @@ def load_start(settings: TrainSettings) -> Generator[Said, None, Network | None]
         for name in ("width", "middle"):
             wanted, given = getattr(settings, name), getattr(start.module, name)
             if name in settings.model_fields_set and wanted != given:
-                raise SettingsError(f"--{name} {wanted}: the weights to begin from have {given}; leave it out")
+                raise SettingsError(f"--{name} {wanted}: the weights to start from have {given}; leave it out")
     return start
 
 
@@ -88,12 +88,12 @@ class Normalised(nn.Module):
         if auxiliary is not None:
             layers = dict(network.named_modules())
             if auxiliary not in layers:
-                raise ModelError(f"no layer {auxiliary!r} to train at{did_you_mean(auxiliary, layers)}")
+                raise ModelError(f"--auxiliary: there is no layer {auxiliary!r}{did_you_mean(auxiliary, layers)}")
             layers[auxiliary].register_forward_hook(self._keep)
             with torch.no_grad():
                 self.eval()(torch.zeros(1, 3, 64, 64))
             if self._inner is None or self._inner.ndim != 4:
-                raise ModelError(f"layer {auxiliary!r} yields no feature maps to train at; try a convolutional one")
+                raise ModelError(f"--auxiliary: layer {auxiliary!r} has no feature maps; use a convolutional layer")
             self.head = nn.Linear(self._inner.shape[1], len(interface.classes))
             self.train()
 

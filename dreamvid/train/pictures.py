@@ -54,12 +54,12 @@ def find_pictures(roots: Sequence[Path]) -> tuple[list[Picture], list[str]]:
         folders |= seen
     where = ", ".join(str(root) for root in roots)
     if not pictures:
-        raise MediaError(f"no pictures in {where}; give a folder with one sub-folder of pictures per class")
+        raise MediaError(f"no pictures in {where}; give a folder with one subfolder of pictures per class")
     counts = Counter(picture.label for picture in pictures)
     if empty := sorted(folders - set(counts)):
         raise MediaError(f"class {empty[0]!r} in {where} has no pictures; add some or remove the folder")
     if len(counts) == 1:
-        raise MediaError(f"only one class, {next(iter(counts))!r}, in {where}; there must be two or more")
+        raise MediaError(f"there is only one class, {next(iter(counts))!r}, in {where}; at least two are required")
     return sorted(pictures), sorted(counts)
 
 
@@ -93,8 +93,8 @@ def listed_pictures(pictures: Iterable[Picture], list_path: Path) -> list[Pictur
     if missing:
         hint = did_you_mean(missing[0], known, count=1) if len(known) < 20_000 else ""
         raise MediaError(
-            f"{len(missing)} of the {len(names)} pictures in {list_path} are not in the data, "
-            f"'{shown(missing[0])}' first{hint or '; paths are relative to the class folders'}"
+            f"{len(missing)} of the {len(names)} pictures in {list_path} are not in the data, the first one being "
+            f"'{shown(missing[0])}'{hint or '; paths are relative to the class folders'}"
         )
     return [known[name] for name in names]
 
@@ -122,7 +122,9 @@ def choose_pictures(
         if train_list is None:
             train = sorted(set(train) - set(held_out))
         elif both := set(train) & set(held_out):
-            raise SettingsError(f"{min(both).name!r} is in {train_list} and in {val_list}; keep them apart")
+            raise SettingsError(
+                f"{min(both).name!r} is in both {train_list} and {val_list}; remove it from one of them"
+            )
     elif val is not None:
         held_out, val_classes = find_pictures([val])
         if unknown := sorted(set(val_classes) - set(classes)):
@@ -130,7 +132,7 @@ def choose_pictures(
     elif val_split:
         train, held_out = split_pictures(train, val_split, seed)
     if lacking := sorted(set(classes) - {picture.label for picture in train}):
-        raise MediaError(f"class {lacking[0]!r} has no picture to train on; change the lists or the split")
+        raise MediaError(f"class {lacking[0]!r} has no training pictures; change the lists or the split")
     return PictureSet(tuple(classes), tuple(train), tuple(held_out))
 
 
@@ -144,7 +146,7 @@ def _opened(roots: Sequence[Path]) -> list[Path]:
         elif root.is_file():
             opened.append(root)
         else:
-            raise MediaError(f"there is no {root}; give a folder or zip file of class folders")
+            raise MediaError(f"{root} does not exist; give a folder or zip file of class folders")
     return opened
 
 

@@ -55,85 +55,103 @@ class TrainSettings(Checked):
 
     data: list[Path] = Field(
         min_length=1,
-        description="Pictures to learn: folders or zip files with one sub-folder per class, "
-        "or a folder of such zip files.",
+        description="Pictures to train on: folders or zip files with one subfolder per class, or a folder of "
+        "such zip files",
     )
     output: Path = Field(
-        Path("network.safetensors"), description="Where the weights go; the run's folder lies beside it."
+        Path("network.safetensors"), description="Weights file to write; the run's folder goes next to it"
     )
-    overwrite: bool = Field(False, description="Replace the output if it exists.")
-    name: str | None = Field(None, description="Name of the data set, for the metadata; default: its folder's.")
+    overwrite: bool = Field(False, description="Replace the output if it exists")
+    name: str | None = Field(
+        None, description="Name of the data set, for the metadata; default: the name of its folder"
+    )
 
-    model: TrainableModel = Field("dreamnet", description="Network to train, from random weights.")
+    model: TrainableModel = Field("dreamnet", description="Network to train, from random weights")
     finetune: Path | None = Field(
         None,
-        description="Begin from weights instead: a file of that network's, or `pretrained` for its published ones; "
-        "takes thousands of pictures and minutes.",
+        description="Start from existing weights instead: a file for that network, or `pretrained` for its "
+        "published ones; takes thousands of pictures and minutes",
     )
-    width: float = Field(0.5, ge=0.125, le=2, description="dreamnet only: channels, as a share of GoogLeNet's.")
+    width: float = Field(
+        0.5, ge=0.125, le=2, description="dreamnet only: number of channels, as a fraction of GoogLeNet's"
+    )
     middle: float | None = Field(
-        0.75, ge=0.125, le=2, description="dreamnet only: the same share for inception4a to 4e."
+        0.75, ge=0.125, le=2, description="dreamnet only: the same fraction for inception4a to 4e"
     )
     resolution: int | None = Field(
-        None, ge=16, le=1024, description="Side of the training pictures in pixels; default: per model, 64, 128 or 224."
+        None,
+        ge=16,
+        le=1024,
+        description="Side of the training pictures in pixels; default: 64, 128 or 224, depending on the model",
     )
 
     val_split: float = Field(
-        0.2, ge=0, lt=1, description="Share of each class held out for validation, without --val or --val-list."
+        0.2,
+        ge=0,
+        lt=1,
+        description="Fraction of each class held out for validation, unless --val or --val-list is given",
     )
-    val: Path | None = Field(None, description="Folder or zip file of validation pictures, the same classes.")
+    val: Path | None = Field(None, description="Folder or zip file of validation pictures, with the same classes")
     train_list: Path | None = Field(
-        None, description="Text file: relative paths (class/picture.jpg) of the pictures to train on."
+        None, description="Text file with the relative paths (class/picture.jpg) of the pictures to train on"
     )
-    val_list: Path | None = Field(None, description="Text file: relative paths of the validation pictures.")
+    val_list: Path | None = Field(None, description="Text file with the relative paths of the validation pictures")
 
-    epochs: int = Field(20, ge=0, le=10_000, description="Passes over the pictures, before the robust ones.")
-    batch_size: int = Field(128, ge=2, le=8192, description="Pictures per step.")
+    epochs: int = Field(20, ge=0, le=10_000, description="Number of epochs, before the robust ones")
+    batch_size: int = Field(128, ge=2, le=8192, description="Number of pictures per step")
     optimizer: Literal["sgd", "adam"] | None = Field(
-        None, description="SGD with Nesterov momentum, or Adam; default: Adam for ResNet, SGD for the others."
+        None, description="SGD with Nesterov momentum, or Adam; default: Adam for ResNet, SGD for the others"
     )
     lr: float | None = Field(
-        None, gt=0, le=10, description="Peak learning rate; default: per model, 0.6 of that with --finetune."
+        None, gt=0, le=10, description="Peak learning rate; default: depends on the model, 0.6 of that with --finetune"
     )
     schedule: Literal["onecycle", "cosine"] = Field(
-        "onecycle", description="Learning rate: up and down again, or down along a cosine."
+        "onecycle", description="Learning rate schedule: up and down again, or down along a cosine"
     )
-    weight_decay: float = Field(2e-4, ge=0, le=1, description="Pull of the convolutions' weights towards zero.")
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target spread over all classes.")
+    weight_decay: float = Field(2e-4, ge=0, le=1, description="Weight decay of the convolutions")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target that is spread over all classes")
     ema: float = Field(
-        0.998, ge=0, lt=1, description="The weights kept are a running mean over about 1 / (1 - EMA) steps; 0: off."
+        0.998,
+        ge=0,
+        lt=1,
+        description="Decay of the moving average of the weights, which is what is saved; it spans about "
+        "1 / (1 - EMA) steps; 0: off",
     )
     growth: dict[float, Annotated[int, Field(ge=16)]] = Field(
         default_factory=dict,
-        description="Begin with smaller pictures: share of the epochs until which this many pixels are used, "
-        "as 0.25:32,0.65:48.",
+        description="Start with smaller pictures: fraction of the epochs up to which a size in pixels is "
+        "used, such as 0.25:32,0.65:48",
     )
     auxiliary: str | None = Field(
-        None, description="Layer that learns the classes through a head of its own too (GoogLeNet: inception4d)."
+        None, description="Layer at which an auxiliary head also learns the classes (GoogLeNet: inception4d)"
     )
-    auxiliary_weight: float = Field(0.3, ge=0, le=1, description="How much that head's loss counts.")
+    auxiliary_weight: float = Field(0.3, ge=0, le=1, description="Weight of the auxiliary head's loss")
 
-    crop_area: float = Field(0.5, gt=0, le=1, description="Smallest share of a picture that a random crop keeps.")
-    flip: bool = Field(True, description="Mirror half of the pictures.")
+    crop_area: float = Field(0.5, gt=0, le=1, description="Smallest fraction of a picture that a random crop keeps")
+    flip: bool = Field(True, description="Mirror half of the pictures")
     color: float = Field(
-        1.0, ge=0, le=2, description="Strength of the colour changes: hue, saturation, brightness, contrast."
+        1.0, ge=0, le=2, description="Strength of the color augmentation: hue, saturation, brightness, contrast"
     )
 
     robust: float = Field(
-        0, ge=0, le=32, description="Adversarial training at the end: budget per pixel in 8-bit levels; 0: none."
+        0, ge=0, le=32, description="Adversarial training at the end: maximum change per pixel in 8-bit levels; 0: none"
     )
-    robust_epochs: int = Field(2, ge=0, le=1000, description="How many epochs of it follow the plain ones.")
+    robust_epochs: int = Field(2, ge=0, le=1000, description="Number of adversarial epochs after the plain ones")
     robust_lr: float | None = Field(
-        None, gt=0, le=10, description="Peak learning rate of that phase; default: an eighth of --lr."
+        None, gt=0, le=10, description="Peak learning rate of the adversarial phase; default: one eighth of --lr"
     )
 
-    seed: int = Field(0, ge=0, lt=2**31, description="Split, weights, order and augmentation follow from it.")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps.")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="bf16 where the hardware is fast at it.")
-    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; default: all cores.")
-    checkpoint_minutes: float = Field(5, ge=0, description="How often the run is saved, besides each epoch's end.")
-    keep_epochs: bool = Field(False, description="Keep the weights of every epoch in the run's folder.")
-    fresh: bool = Field(False, description="Start over, even where an interrupted run could be resumed.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the split, weights, order and augmentation")
+    device: str = Field("auto", description="Device to train on: auto, cpu, cuda, cuda:1 or mps")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="Arithmetic precision; auto uses bf16 where it is fast"
+    )
+    threads: int | None = Field(None, ge=1, le=1024, description="Number of CPU threads; default: all cores")
+    checkpoint_minutes: float = Field(
+        5, ge=0, description="Interval at which the run is saved, in addition to the end of each epoch"
+    )
+    keep_epochs: bool = Field(False, description="Keep the weights of every epoch in the run's folder")
+    fresh: bool = Field(False, description="Start over, even if an interrupted run could be resumed")
 
     @field_validator("growth", mode="before")
     @classmethod
@@ -143,24 +161,24 @@ class TrainSettings(Checked):
             return value
         pairs = [pair.split(":") for pair in value.split(",") if pair.strip()]
         if any(len(pair) != 2 for pair in pairs):
-            raise ValueError(f"'{shown(value)}' is no list of SHARE:PIXELS, as 0.25:32,0.65:48")
+            raise ValueError(f"'{shown(value)}' is not a list of FRACTION:PIXELS such as 0.25:32,0.65:48")
         return {share.strip(): size.strip() for share, size in pairs}
 
     @field_validator("output")
     @classmethod
     def _check_output(cls, value: Path) -> Path:
         if value.suffix != ".safetensors":
-            raise ValueError(f"weights are written as .safetensors; call it {value.with_suffix('.safetensors')}")
+            raise ValueError(f"weights are written as .safetensors; use the name {value.with_suffix('.safetensors')}")
         return value
 
     @model_validator(mode="after")
     def _check(self) -> TrainSettings:
         if self.val is not None and self.val_list is not None:
-            raise ValueError("val and val_list both say where validation pictures are; give one")
+            raise ValueError("val and val_list both provide the validation pictures; give only one")
         if self.train_list is not None and self.val_list is None and self.val is None and self.val_split == 0:
-            raise ValueError("train_list without validation pictures; give val_list, val or val_split")
+            raise ValueError("train_list requires validation pictures; give val_list, val or val_split")
         if any(not 0 < share < 1 for share in self.growth):
-            raise ValueError("the shares of growth must lie between 0 and 1")
+            raise ValueError("the fractions in growth must be between 0 and 1")
         if self.epochs + (self.robust_epochs if self.robust else 0) == 0:
             raise ValueError("nothing to do: epochs is 0 and there is no robust phase")
         return self

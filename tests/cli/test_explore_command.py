@@ -73,10 +73,10 @@ def test_what_a_grid_means(text: str, option: str, values: tuple[str, ...]) -> N
         ("blend=0.1,0.9", "--grid blend: .*single frame"),
         ("codec=h264,h265", "--grid codec: .*single frame"),
         ("device=cpu,cuda", "--grid device: .*single frame"),
-        ("step=1,2,1", "--grid step: 1 is there twice"),
-        ("channels=1,0..3", "--grid channels: 1 is there twice"),
+        ("step=1,2,1", "--grid step: 1 is given twice"),
+        ("channels=1,0..3", "--grid channels: 1 is given twice"),
         ("channels=5..2", "'5..2'.*smaller number"),
-        ("channels=0..99999", "1024 at most"),
+        ("channels=0..99999", "over at most 1024 numbers"),
     ],
 )
 def test_what_is_no_grid(text: str, expected: str) -> None:
@@ -88,14 +88,14 @@ def test_what_is_no_grid(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--grid", "step=1", "--grid", "seed=1", "--grid", "tv=1"], "two sides"),
-        (["--grid", "step=1", "--grid", "step=2"], "two sides"),
+        (["--grid", "step=1", "--grid", "seed=1", "--grid", "tv=1"], "two axes"),
+        (["--grid", "step=1", "--grid", "step=2"], "two axes"),
         (["--grid", "step=1", "--rank"], "leave out --grid"),
         (["--rank", "--class", "5"], "leave out --class"),
         (["--layer", "conv1"], "add --rank, or a grid"),
         (["--grid", "step=1,x"], "--step.*'x'"),
         (["--at", "soon", "--grid", "step=1"], "--at: 'soon'"),
-        (["--at", "1", "--grid", "step=1"], "--at: my still.png is a picture"),
+        (["--at", "1", "--grid", "step=1"], "--at: my still.png is a still picture"),
         (["--octaves", "33"], "--octaves"),
         (["--preset", "clasic"], "did you mean classic"),
         (["--grid", "layer=conv2", "-o", "nowhere/sheet.png"], "folder nowhere does not exist"),

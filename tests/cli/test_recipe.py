@@ -62,5 +62,7 @@ def test_a_recipe_is_read_as_the_same_settings() -> None:
 
 
 def test_a_file_without_a_recipe_is_one_clear_line() -> None:
-    with pytest.raises(SettingsError, match=r"--like: .*journey.mp4 holds no recipe; give a file that dreamvid has"):
+    with pytest.raises(
+        SettingsError, match=r"--like: .*journey.mp4 contains no recipe; give a file that dreamvid rendered"
+    ):
         read_look(SAMPLES / "journey.mp4", Settings)

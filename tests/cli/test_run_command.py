@@ -35,7 +35,7 @@ def test_what_fails_does_not_keep_the_rest_from_being_rendered(
     job = write(clips, "- a.mp4\n- input: broken.mp4\n- {input: c.mp4, output: third.mkv, step: 3, frames: 2}\n")
     assert run(["run", str(job), "--progress", "none"]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert lines[-1] == "2 rendered, 0 there already, 1 failed"
+    assert lines[-1] == "2 rendered, 0 already complete, 1 failed"
     assert any(line.startswith("clip 2: ") and "broken.mp4" in line for line in lines)
     assert probe(clips / "a.dream.mp4").frame_count == 3
     assert probe(clips / "third.mkv").frame_count == 2
@@ -47,25 +47,25 @@ def test_a_second_run_renders_what_is_missing_or_another_job(clips: Path, capsys
     assert run(["run", str(job), "--progress", "none"]) == 0
     (clips / "c.dream.mp4").unlink()
     assert run(["run", str(job), "--progress", "none"]) == 0
-    assert capsys.readouterr().err.splitlines()[-1] == "1 rendered, 1 there already, 0 failed"
+    assert capsys.readouterr().err.splitlines()[-1] == "1 rendered, 1 already complete, 0 failed"
     assert all(is_done(one) for one in read_batch(job))
     changed = write(clips, "- a.mp4\n- {input: c.mp4, step: 2}\n")
     assert [is_done(one) for one in read_batch(changed)] == [True, False]
     assert run(["run", str(changed), "--progress", "none"]) == 1  # another render stands there
-    assert "c.dream.mp4: exists already" in capsys.readouterr().err
+    assert "c.dream.mp4: already exists" in capsys.readouterr().err
     assert run(["run", str(changed), "--progress", "none", "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("clips: []", r"a job file has a list `clips:`"),
-        ("clip: [a.mp4]\nclips: [a.mp4]", r"no 'clip' in a job file; did you mean clips"),
+        ("clips: []", r"a job file needs a list `clips:`"),
+        ("clip: [a.mp4]\nclips: [a.mp4]", r"a job file has no key 'clip'; did you mean clips"),
         ("clips: [a.mp4, {inputs: b.mp4}]", r"clip 2: has no `input:`"),
         ("clips: [{input: a.mp4, stepp: 2}]", r"clip 1: there is no setting 'stepp'; did you mean step"),
         ("clips: [{input: a.mp4, step: -2}]", r"clip 1: --step: .*greater than or equal to 0"),
-        ("shared: [1]\nclips: [a.mp4]", r"`shared` holds settings"),
-        ("clips: [a.mp4, a.mp4]", r"two clips go to .*a.dream.mp4"),
+        ("shared: [1]\nclips: [a.mp4]", r"`shared` must contain settings"),
+        ("clips: [a.mp4, a.mp4]", r"two clips have the output .*a.dream.mp4"),
         ("clips: [", r"not valid YAML"),
         ("clips: !!python/object/apply:os.system ['true']", r"not valid YAML"),
     ],

@@ -54,7 +54,7 @@ def test_text_means_what_a_person_would_mean() -> None:
         ({"octaves": "x"}, r"--octaves: '>>x<<', column 1: there is no 'x'"),
         ({"octaves": "2.5"}, r"--octaves: '2.5' is not auto or a number of octaves"),
         ({"strength": "0:(0), 48:(11)"}, r"--strength: 48:\(11\) is out of bounds; give at least 0 and at most 10"),
-        ({"layer": "0s:(inception3b), 8s:()"}, r"--layer: .*a layer is expected"),
+        ({"layer": "0s:(inception3b), 8s:()"}, r"--layer: .*expected a layer"),
         ({"octaves": 33}, r"--octaves: .*less than or equal to 32.*'33'"),
         ({"octave-scale": "1"}, r"--octave-scale: .*greater than 1"),
         ({"blend": "1.5"}, r"--blend: .*less than or equal to 1"),
@@ -64,7 +64,7 @@ def test_text_means_what_a_person_would_mean() -> None:
         ({"layer": "a:0"}, r"--layer: 'a:0' is not NAME or NAME:WEIGHT"),
         ({"flow": "fast"}, r"--flow: .*'dis'.*not 'fast'"),
         ({"start": "soon"}, r"--start: 'soon' is not a time"),
-        ({"start": "-1"}, r"--start: '-1' lies before"),
+        ({"start": "-1"}, r"--start: '-1' is before"),
         ({"size": "640"}, r"--size: '640' is not WIDTHxHEIGHT"),
         ({"rate": "0"}, r"--rate: "),
         ({"tile": "32"}, r"--tile: '32' is not auto, none or a number of pixels of at least 64"),
@@ -113,7 +113,7 @@ def test_every_preset_can_be_used(name: str) -> None:
     command = describe_preset(list_presets()[name]).command
     if command == "zoom":
         build_settings(ZoomSettings, read_preset(name, "zoom"))
-        with pytest.raises(SettingsError, match=f"'{name}' is made for `dreamvid zoom`"):
+        with pytest.raises(SettingsError, match=f"'{name}' is for `dreamvid zoom`"):
             read_preset(name, "dream")
     else:
         make_settings(read_preset(name, "dream"))

@@ -74,7 +74,7 @@ def test_a_working_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, check=False)
     assert done.returncode == 1
     assert done.stderr.count(b"\n") == 1
-    assert b"working folder does not exist" in done.stderr
+    assert b"working directory no longer exists" in done.stderr
 
 
 def test_signals_are_taken_but_those_that_somebody_wants_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,9 +50,9 @@ def test_a_network_is_trained_and_dreamed_with(
     [
         (["--epochs", "many"], 2, "--epochs"),
         (["--model", "alexnet"], 2, "--model"),
-        (["--val", "x", "--val-list", "y"], 2, "give one"),
+        (["--val", "x", "--val-list", "y"], 2, "give only one"),
         (["--config", "missing.yaml"], 2, "missing.yaml"),
-        (["-o", "mine.pth"], 2, "call it mine.safetensors"),
+        (["-o", "mine.pth"], 2, "use the name mine.safetensors"),
         (["--finetune", "none.pth"], 1, "no weights file none.pth"),
     ],
 )
@@ -90,7 +90,7 @@ def test_ctrl_c_lets_the_step_be_finished_and_says_what_is_kept() -> None:
         done.append("another step")
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(StoppedByUserError, match=r"kept in mine\.train: give the same command again") as caught:
+    with pytest.raises(StoppedByUserError, match=r"kept in mine\.train: run the same command again") as caught:
         show(events())
     assert caught.value.exit_code == 130
     assert done == ["the step", "saved"]

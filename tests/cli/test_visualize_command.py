@@ -76,13 +76,13 @@ def test_a_file_gives_settings_and_flags_win(tmp_path: Path, capsys: pytest.Capt
         (["--class", "scool bus"], 1, "did you mean school bus"),
         (["--steps", "0"], 2, "--steps: "),
         (["--size", "big"], 2, "--size: 'big' is not WIDTHxHEIGHT"),
-        (["--scale-range", "1..0.5"], 2, "--scale-range: '1..0.5' is no range"),
-        (["--scale-range", "wide"], 2, "--scale-range: 'wide' is no range"),
+        (["--scale-range", "1..0.5"], 2, "--scale-range: '1..0.5' is not a range"),
+        (["--scale-range", "wide"], 2, "--scale-range: 'wide' is not a range"),
         (["--scale-range", "0..1"], 2, "--scale-range: "),
         (["--diversity", "1"], 2, "draw more with --count"),
         (["--guide", "x.png"], 2, "--guide"),
         (["--config", "missing.yaml"], 2, "missing.yaml: no such configuration file"),
-        (["-o", "x.mp4"], 1, "no image format"),
+        (["-o", "x.mp4"], 1, "not an image format"),
     ],
 )
 def test_nonsense_gets_one_line(
@@ -107,7 +107,7 @@ def test_a_file_that_makes_no_sense_here_is_refused(tmp_path: Path, capsys: pyte
     for line, message in [
         ("octaves: 3", "visualize has no setting 'octaves'"),
         ("guide: x.png", "visualize has no setting 'guide'"),
-        ("scale-range: [1, 0.5]", "--scale-range goes from a smaller factor to a larger one"),
+        ("scale-range: [1, 0.5]", "--scale-range must go from a smaller factor to a larger one"),
     ]:
         config.write_text(f"{line}\n")
         assert run([*QUICK, "--config", str(config)]) == 2

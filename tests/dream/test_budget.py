@@ -62,7 +62,7 @@ def test_where_nothing_smaller_is_left_it_is_one_clear_line() -> None:
         tried.append(plan)
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    with pytest.raises(ResourceError, match=r"^out of memory even in the smallest tiles: use a smaller --max-size"):
+    with pytest.raises(ResourceError, match=r"^out of memory even with the smallest tiles; use a smaller --max-size"):
         until_it_fits(attempt, 2, lambda plan: plan - 1 or None)
     assert tried == [2, 1]
 
@@ -112,7 +112,9 @@ def test_a_dream_that_runs_out_of_memory_is_finished_in_tiles(error: Exception |
     # The coarse octave, 179x129, fails whole; what was learnt there serves the fine one.
     assert extractor.failures == 1
     (notice,) = dreamer.budget.take_notices()
-    assert notice.startswith("out of memory dreaming 179x129 whole: from here on in 4 tiles of at most 0.0063 million")
+    assert notice.startswith(
+        "out of memory while dreaming 179x129 whole: continuing in 4 tiles of at most 0.0063 million"
+    )
     dreamer.with_look(Look(octaves=1)).dream(PICTURE)  # the next frame
     assert extractor.failures == 1
     assert dreamer.budget.take_notices() == []
@@ -141,7 +143,7 @@ def test_every_smaller_tile_has_half_the_pixels_down_to_the_smallest() -> None:
 
 def test_where_the_smallest_tiles_do_not_fit_it_ends() -> None:
     extractor = Cramped(1_000)
-    with pytest.raises(ResourceError, match="even in the smallest tiles"):
+    with pytest.raises(ResourceError, match="even with the smallest tiles"):
         Dreamer(extractor, LOOK, budget=TileBudget("auto")).dream(PICTURE)
     assert 1 < extractor.failures < 6
 
@@ -150,7 +152,9 @@ def test_a_tile_asked_for_is_halved_too_and_none_is_never() -> None:
     extractor = Cramped(12_000)
     Dreamer(extractor, Look(octaves=1, iterations=(1,)), budget=TileBudget(128)).dream(PICTURE)
     assert extractor.failures == 1
-    with pytest.raises(ResourceError, match=r"dreaming 179x129 whole, as --tile none asks: use --tile auto"):
+    with pytest.raises(
+        ResourceError, match=r"dreaming 179x129 without tiles, as --tile none requires; use --tile auto"
+    ):
         Dreamer(Cramped(12_000), LOOK, budget=TileBudget("none")).dream(PICTURE)
 
 
@@ -174,7 +178,7 @@ def test_what_does_not_fit_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None
     count, made = planned(8 * 10**9, monkeypatch)
     made.tiling((2160, 3840), (2160, 3840), GRAIN, lambda: pytest.fail("it is planned already"))
     (notice,) = made.take_notices()
-    assert notice.startswith(f"3840x2160 does not fit into memory whole: it is dreamed in {count} tiles of at most ")
+    assert notice.startswith(f"3840x2160 does not fit in memory as a whole: dreaming in {count} tiles of at most ")
     assert planned(10**11, monkeypatch)[1].take_notices() == []
 
 

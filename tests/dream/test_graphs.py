@@ -181,7 +181,7 @@ def test_where_nothing_can_be_recorded_the_dream_goes_on_and_a_line_says_so(
     for _ in range(4):
         assert torch.equal(dreamer.dream(PICTURE), plain)
     said = dreamer.take_notices()
-    assert said == [f"CUDA graphs are not used: a step {line}; the dream is the same, and slower"]
+    assert said == [f"CUDA graphs are not used: a step {line}; the result is the same, but rendering is slower"]
     assert dreamer.take_notices() == []
     assert record.recorded == 1
 

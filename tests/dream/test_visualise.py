@@ -353,5 +353,5 @@ def test_the_response_of_several_taps_is_their_weighted_sum() -> None:
 
 def test_a_picture_that_is_too_small_at_its_smallest_is_refused() -> None:
     Visualisation(TinyExtractor(), (CHANNEL,), Method(size=(10, 20), scale_range=(0.8, 1.0)))
-    with pytest.raises(SettingsError, match=r"14x7, and first needs 8"):
+    with pytest.raises(SettingsError, match=r"14x7, but first needs at least 8"):
         Visualisation(TinyExtractor(), (CHANNEL,), Method(size=(10, 20), scale_range=(0.7, 1.0)))

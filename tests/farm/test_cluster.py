@@ -37,7 +37,7 @@ def test_what_each_worker_gets(
 
 
 def test_a_gpu_that_is_not_there() -> None:
-    with pytest.raises(SettingsError, match="the cluster has no GPU"):
+    with pytest.raises(SettingsError, match="Ray reports no GPU"):
         choose_share(FarmSettings(), make_settings({"device": "cuda"}), nodes({"CPU": 8}))
 
 
@@ -51,16 +51,16 @@ def test_without_ray_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, caps
 
     monkeypatch.setattr(builtins, "__import__", without_ray)
     assert run(["farm", "clip.mp4"]) == 1
-    assert capsys.readouterr().err == "dreamvid: the farm needs Ray: pip install 'dreamvid[farm]'\n"
+    assert capsys.readouterr().err == "dreamvid: the farm requires Ray; install it with: pip install 'dreamvid[farm]'\n"
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["clip.mp4", "--chunk", "some"], "--chunk: 'some' is neither auto nor none nor a number of frames"),
+        (["clip.mp4", "--chunk", "some"], "--chunk: 'some' is not auto, none or a number of frames"),
         (["clip.mp4", "--workers", "0"], "--workers: "),
-        (["job.yaml", "--step", "2"], "--step: settings of a list of clips stand in it"),
-        (["job.yaml", "--fresh"], "--fresh: settings of a list of clips stand in it"),
+        (["job.yaml", "--step", "2"], "--step: a list of clips contains its own settings"),
+        (["job.yaml", "--fresh"], "--fresh: a list of clips contains its own settings"),
     ],
 )
 def test_wrong_settings_are_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,12 +71,12 @@ def test_wrong_settings_are_one_line(words: list[str], message: str, capsys: pyt
 
 
 def test_an_unknown_setting_of_the_farm() -> None:
-    with pytest.raises(SettingsError, match="no setting 'worker' of the farm; did you mean workers"):
+    with pytest.raises(SettingsError, match="the farm has no setting 'worker'; did you mean workers"):
         make_farm_settings({"worker": 2})
 
 
 def test_addresses_of_rays_client_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ray.is_initialized", lambda: False)
-    refused = pytest.raises(FarmError, match=r"ray://head:10001 is Ray's client protocol; .* with HOST:PORT")
+    refused = pytest.raises(FarmError, match=r"ray://head:10001 uses Ray's client protocol, .* with HOST:PORT")
     with refused, connected("ray://head:10001"):
         pass

@@ -153,7 +153,7 @@ def test_an_interruption_says_what_is_kept(job: Job, crew: Crew, tmp_path: Path)
             break
     with pytest.raises(KeyboardInterrupt, match=r"interrupted; \d+ frames are kept in .*film.mp4.farm: give the same"):
         events.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
-    with pytest.raises(SettingsError, match=r"unfinished render with another step .*--fresh"):
+    with pytest.raises(SettingsError, match=r"unfinished render that differs in step .*--fresh"):
         farm(replace(job, target=tmp_path / "film.mp4", settings=make_settings(VALUES, {"step": 3})), crew)
 
 
@@ -170,7 +170,7 @@ def test_a_shot_that_always_fails_is_named_and_the_rest_is_kept(crew: Crew, tmp_
     (tmp_path / "cuts.txt").write_text("3\n6\n")
     settings = make_settings(VALUES, {"cuts": str(tmp_path / "cuts.txt"), "codec": "ffv1"})
     job = Job(folder, tmp_path / "film.mkv", settings)
-    with pytest.raises(FarmError, match=r"^shot 2 \(frames 3 to 5\) failed on every try: .*004.png.*; the rest is"):
+    with pytest.raises(FarmError, match=r"^shot 2 \(frames 3 to 5\) failed on every attempt: .*004.png.*; the rest is"):
         farm(job, crew, FarmSettings(chunk="none", tries=2))
     broken.write_bytes(content)
     events = farm(job, crew)
@@ -211,7 +211,9 @@ def test_other_weights_are_refused(job: Job, crew: Crew, tmp_path: Path, monkeyp
         return replace(original(*arguments), networks="other 123")
 
     monkeypatch.setattr(driver, "_make_task", changed)
-    with pytest.raises(FarmError, match=r"^no worker is left: .* other weights \(dreamnet [0-9a-f]{16}, here other"):
+    with pytest.raises(
+        FarmError, match=r"^there are no workers left: .* different weights \(dreamnet [0-9a-f]{16}, here other"
+    ):
         farm(replace(job, target=tmp_path / "film.mp4"), crew)
 
 
@@ -227,7 +229,9 @@ def test_another_version_is_refused(
     job: Job, spare_crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dreamvid.farm.crew.code_version", lambda: "9.9 (00000000)")
-    with pytest.raises(FarmError, match=r"^no worker is left: a worker runs dreamvid 0.1.0 \(.*this machine 9.9"):
+    with pytest.raises(
+        FarmError, match=r"^there are no workers left: a worker runs dreamvid 0.1.0 \(.*this machine runs 9.9"
+    ):
         farm(replace(job, target=tmp_path / "film.mp4"), spare_crew)
 
 

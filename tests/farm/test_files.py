@@ -115,6 +115,6 @@ def test_a_folder_that_others_can_reach_into_is_not_used(kind: str, tmp_path: Pa
     elsewhere = Elsewhere(tmp_path)
     (tmp_path / "clip.mp4").write_bytes(b"film")
     shared = SharedFile(Path("/elsewhere/clip.mp4"), share(tmp_path / "clip.mp4").fingerprint)
-    with pytest.raises(MediaError, match=r"cache: (is not a folder of this user|cannot be made)"):
+    with pytest.raises(MediaError, match=r"cache: (is not accessible to this user alone|cannot be created)"):
         bring(shared, elsewhere.list_files, elsewhere.fetch, folder)
     assert not elsewhere.pieces

@@ -98,5 +98,5 @@ def test_ctrl_c_ends_it_with_one_line_and_130(twelve_shots: Path, tmp_path: Path
     assert code == 130
     (line,) = stderr.splitlines()
     assert line.startswith("dreamvid: interrupted; ")
-    assert "give the same command again to go on" in line
+    assert "run the same command again to resume" in line
     assert {path.name for path in tmp_path.iterdir()} == {"film.mp4.farm"}

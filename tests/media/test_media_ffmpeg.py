@@ -34,8 +34,8 @@ def version(name: str, formats: str) -> str:
     [
         (version("5.1.6-0+deb12u1", "59. 27.100"), "5.1.6-0+deb12u1 is too old"),
         (version("6.1.1", "60. 16.100"), "6.1.1 is too old"),
-        ("GNU bash, version 5", "no ffmpeg that works"),
-        ("", "no ffmpeg that works"),
+        ("GNU bash, version 5", "not a working ffmpeg"),
+        ("", "not a working ffmpeg"),
     ],
 )
 def test_an_ffmpeg_that_will_not_do_is_one_line(
@@ -52,7 +52,7 @@ def test_an_ffmpeg_that_will_not_do_is_one_line(
 
 def test_one_that_crashes_will_not_do(clips: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", ffmpeg_that_says(tmp_path, version("9.0", "63.1.100"), code=1))
-    with pytest.raises(MediaError, match="no ffmpeg that works"):
+    with pytest.raises(MediaError, match="not a working ffmpeg"):
         probe(clips["plain"])
 
 
@@ -93,6 +93,6 @@ def test_the_bundled_ffmpeg_has_all_encoders(name: str) -> None:
 def test_an_encoder_that_is_not_there_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = replace(CODECS["h264"], arguments=("-c:v", "libnothing"))
     monkeypatch.setitem(CODECS, "h264", missing)
-    with pytest.raises(MediaError, match="codec h264 is not in this ffmpeg") as caught:
+    with pytest.raises(MediaError, match="codec h264 is not supported by this ffmpeg") as caught:
         open_writer(tmp_path / "x.mp4", width=64, height=48, rate=Fraction(24))
     assert "\n" not in str(caught.value)

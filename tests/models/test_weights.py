@@ -175,10 +175,10 @@ def test_a_download_that_is_broken_off_leaves_nothing(
     ("manner", "reason"),
     [
         ("missing", "404 Not Found"),
-        ("silent", "no answer within 0.3 s"),
-        ("stalling", "no answer within 0.3 s"),
-        ("truncated", "the connection broke off after 2.5 of 5.0 MB"),
-        ("wrong", "what arrived is not the published file"),
+        ("silent", "no response within 0.3 s"),
+        ("stalling", "no response within 0.3 s"),
+        ("truncated", "the connection was lost after 2.5 of 5.0 MB"),
+        ("wrong", "the downloaded file is not the published one"),
     ],
 )
 def test_a_failed_download_is_one_line_and_leaves_nothing(
@@ -232,7 +232,7 @@ def test_auto_falls_back_with_one_line_and_a_named_model_does_not(
     publish(manner, name="googlenet")
     lines: list[str] = []
     assert load_network("auto", tell=lines.append).spec.name == "efficientnet_lite0"
-    assert len([line for line in lines if "efficientnet_lite0, which is here" in line]) == 1
+    assert len([line for line in lines if "efficientnet_lite0, which is available offline" in line]) == 1
     with pytest.raises(ModelError, match="could not be downloaded"):
         load_network("googlenet")
 
@@ -304,7 +304,7 @@ def test_a_weights_file_that_is_not_there(tmp_path: Path) -> None:
     [
         ("resnet18", None, "does not fit resnet18"),
         (SMALL, "drop", "1 of its 52 tensors are missing"),
-        (SMALL, "reshape", r"of another shape \(first: features.0.weight\)"),
+        (SMALL, "reshape", r"of the wrong shape \(first: features.0.weight\)"),
         (SMALL, "add", r"unknown .*first: stranger"),
     ],
 )
@@ -364,9 +364,9 @@ def test_a_file_tells_its_classes_and_normalisation(state: dict[str, Tensor], tm
 @pytest.mark.parametrize(
     ("metadata", "complaint"),
     [
-        ({"architecture": "resnet18"}, "holds resnet18 weights, not squeezenet1_1; say --model resnet18"),
+        ({"architecture": "resnet18"}, "contains resnet18 weights, not squeezenet1_1; use --model resnet18"),
         ({"classes": "fern"}, "'classes' must be a JSON list"),
-        ({"classes": '["fern"]'}, "names 1 classes but tells 1000 apart"),
+        ({"classes": '["fern"]'}, "names 1 classes but has outputs for 1000"),
         ({"mean": "0.5"}, "'mean' must be three numbers"),
     ],
 )
@@ -380,7 +380,7 @@ def test_metadata_that_cannot_be_true(
 
 def test_own_weights_need_a_name_from_somewhere(state: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save(state, tmp_path / "own.pth")
-    with pytest.raises(ModelError, match="name it with --model NAME"):
+    with pytest.raises(ModelError, match="specify it with --model NAME"):
         load_network("auto", weights=tmp_path / "own.pth")
 
 

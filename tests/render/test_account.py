@@ -115,7 +115,7 @@ def test_without_a_report_nothing_is_measured_and_without_a_sidecar_nothing_is_l
 @pytest.mark.parametrize("name", ["out.mp4.json", "out.mp4.report.jsonl", "out.mp4.report.png"])
 def test_what_is_not_ours_is_not_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
-    with pytest.raises(MediaError, match=f"{name}: exists already"):
+    with pytest.raises(MediaError, match=f"{name}: already exists"):
         next(iter(render_job(job(tmp_path / "out.mp4"))))
     assert (tmp_path / name).read_text() == "mine"
 

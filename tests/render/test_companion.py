@@ -70,7 +70,9 @@ def mask_fault(tmp_path: Path, mask: np.ndarray) -> None:
 
 def test_a_mask_may_have_another_size_but_not_another_shape(tmp_path: Path) -> None:
     mask_fault(tmp_path, np.full((HEIGHT * 3, WIDTH * 3), 255, np.uint8))
-    with pytest.raises(SettingsError, match=r"mask.png is 24x32, the source 32x24; make the mask the same shape"):
+    with pytest.raises(
+        SettingsError, match=r"mask.png is 24x32, the source 32x24; give a mask with the same aspect ratio"
+    ):
         mask_fault(tmp_path, np.full((WIDTH, HEIGHT), 255, np.uint8))
 
 
@@ -84,7 +86,7 @@ def test_a_mask_of_light_is_what_it_is_whatever_becomes_of_the_films_light(tmp_p
         assert frame is not None
         assert abs(float(frame.mean()) - 0.5) < 0.002
         assert open_mask(None, size, size, closing) is None
-    with pytest.raises(SettingsError, match="the same shape"), ExitStack() as closing:
+    with pytest.raises(SettingsError, match="the same aspect ratio"), ExitStack() as closing:
         open_mask(tmp_path / "mask.exr", size, (WIDTH, WIDTH), closing)
 
 
@@ -97,6 +99,6 @@ def test_there_is_one_way_to_open_a_mask() -> None:
 
 
 def test_an_empty_mask_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"mask.png is black everywhere"):
+    with pytest.raises(SettingsError, match=r"mask.png is completely black"):
         mask_fault(tmp_path, np.zeros((HEIGHT, WIDTH), np.uint8))
     mask_fault(tmp_path, np.full((HEIGHT, WIDTH), 40, np.uint8))

@@ -73,7 +73,7 @@ def test_sound_begins_with_the_shot(tmp_path: Path) -> None:
     ("values", "error", "message"),
     [
         ({"shots": "3"}, SettingsError, r"--shots: there is no shot 3: there are 2 shots; `dreamvid shots` lists them"),
-        ({"shots": "1", "start": 1}, SettingsError, r"--shots: it and --start, --end or --frames both choose a part"),
+        ({"shots": "1", "start": 1}, SettingsError, r"--shots: cannot be combined with --start, --end or --frames"),
         ({"cuts": "nowhere.csv"}, MediaError, r"nowhere.csv: there is no such file"),
     ],
 )
@@ -87,5 +87,5 @@ def test_what_is_not_there_is_one_clear_line(
 
 @pytest.mark.parametrize("text", ["0", "7-3", "x", "1-2-3", "-1"])
 def test_shots_that_make_no_sense(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"--shots: .*is no shot or run of shots such as 3 or 3-7"):
+    with pytest.raises(SettingsError, match=r"--shots: .*is not a shot or range of shots such as 3 or 3-7"):
         make_settings({"shots": text})

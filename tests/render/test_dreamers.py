@@ -154,6 +154,6 @@ def test_googlenets_names_mean_layers_of_the_network_that_auto_has_found() -> No
     found = load_aims(settings, {("auto", None): network})
     assert [aim.tap for aim in found] == ["block4", "block10"]
     said = [notice.text for notice in auto_layers(found, settings)]
-    assert said == ["--layer inception_3b/3x3 means efficientnet_lite0's block4, which is as deep"]
-    with pytest.raises(ModelError, match="its layer as deep is block4"):
+    assert said == ["--layer inception_3b/3x3 is mapped to block4 of efficientnet_lite0, which is at the same depth"]
+    with pytest.raises(ModelError, match="its layer at the same depth is block4"):
         load_aims(make_settings({"model": "efficientnet_lite0", "layer": "inception3b"}))

@@ -103,7 +103,7 @@ def test_the_command_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert run([str(SAMPLES / "journey.mp4"), *look, "-o", str(tmp_path / "o.mp4"), "--estimate"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("96 frames of 64x36\ntime    about ")
-    assert "free there" in shown
+    assert "free on the disk" in shown
     zoom = ["zoom", "noise", "--size", "64x48", *look[:-2], "-o", str(tmp_path / "z.mp4"), "--estimate"]
     assert run([*zoom, "--progress", "json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -192,7 +192,7 @@ def test_the_frame_of_a_time_is_that_of_a_render(tmp_path: Path, at: str, index:
 
 def test_a_time_outside_the_clip_or_in_a_picture(tmp_path: Path, still: Path) -> None:
     folder = sequence(tmp_path / "film", [scene(0)])
-    with pytest.raises(MediaError, match="no frame lies in the range"):
+    with pytest.raises(MediaError, match="there are no frames in this range"):
         module.find_still(folder, make_settings(), Fraction(5), 320)
     with pytest.raises(SettingsError, match=r"--at.*no time"):
         module.find_still(still, make_settings(), Fraction(5), 320)
@@ -277,7 +277,7 @@ def test_options_that_a_cell_replaces_are_not_in_its_command(still: Path, sheets
     assert shlex.split(cell.command) == [
         "dreamvid", str(still), "--step", "3", "--config", "a b.yaml", "--layer", "inception3a"
     ]  # fmt: skip
-    assert "every picture: --step 3 --config 'a b.yaml'" in sheets[0].facts
+    assert "all pictures: --step 3 --config 'a b.yaml'" in sheets[0].facts
 
 
 def test_a_network_left_to_chance_is_named_in_the_command(
@@ -369,7 +369,9 @@ def test_what_will_fail_fails_before_the_first_dream_and_leaves_nothing(
 
 def test_a_cell_too_small_for_the_octaves_says_how_to_dream_larger(still: Path) -> None:
     job = Exploration(still, values=QUICK | {"octaves": "9", "octave_scale": "1.5"}, axes=(LAYERS,), cell=32)
-    with pytest.raises(SettingsError, match=r"fewer --octaves or a larger picture, here with --max-size"):
+    with pytest.raises(
+        SettingsError, match=r"fewer --octaves or a larger picture; the frame was scaled down by --max-size"
+    ):
         made(job)
 
 

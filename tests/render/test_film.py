@@ -254,4 +254,4 @@ def test_a_film_says_once_that_memory_ran_out_and_goes_on() -> None:
     frames = [to_frame(noise(280, 360, seed)) for seed in range(3)]
     events = [event for _, event in Film(planner, torch.device("cpu")).dream(Frames(frames), [False] * 3)]
     assert [type(event) for event in events] == [ShotStarted, Notice, FrameDone, FrameDone, FrameDone]
-    assert events[1].text.startswith("out of memory dreaming 360x280 whole: from here on in ")
+    assert events[1].text.startswith("out of memory while dreaming 360x280 whole: continuing in ")

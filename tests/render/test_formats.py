@@ -114,7 +114,7 @@ def test_another_way_of_reading_or_storing_is_another_render(clear: Path, tmp_pa
 
     stop_after(job(), 4)
     for values in ({"bit_depth": 8}, {"deinterlace": True}, {"tonemap": "hable"}):
-        with pytest.raises(SettingsError, match=f"another {next(iter(values)).replace('_', '-')}"):
+        with pytest.raises(SettingsError, match=f"differs in {next(iter(values)).replace('_', '-')}"):
             list(render_job(job(**values)))
 
 

@@ -130,7 +130,7 @@ def test_pictures_that_nobody_was_making_are_not_replaced(tmp_path: Path) -> Non
     mine = tmp_path / PICTURES.parent / "0003.png"
     mine.parent.mkdir()
     mine.write_bytes(b"mine")
-    with pytest.raises(MediaError, match=r"0003.png: exists already"):
+    with pytest.raises(MediaError, match=r"0003.png: already exists"):
         list(render_job(job(tmp_path / PICTURES)))
     assert mine.read_bytes() == b"mine"
     assert not (tmp_path / "frames.journal").exists()
@@ -147,10 +147,13 @@ def test_another_recipe_is_refused_with_what_differs_and_fresh_starts_over(tmp_p
     target = tmp_path / "out.mp4"
     stop_after(job(target), 5)
     for values, message in (
-        ({"step": 2}, r"out.mp4.journal holds an unfinished render with another step \(nothing, now 2.0\).*--fresh"),
-        ({"frames": 19}, r"another frames \(20, now 19\)"),
-        ({"strength": "0:(1), 9:(2)"}, r"another strength \(1.0, now 0:\(1\), 9:\(2\)\)"),
-        ({"layer": "inception3b"}, r"another layer \(inception3a, now inception3b\)"),
+        (
+            {"step": 2},
+            r"out.mp4.journal contains an unfinished render that differs in step \(nothing, now 2.0\).*--fresh",
+        ),
+        ({"frames": 19}, r"differs in frames \(20, now 19\)"),
+        ({"strength": "0:(1), 9:(2)"}, r"differs in strength \(1.0, now 0:\(1\), 9:\(2\)\)"),
+        ({"layer": "inception3b"}, r"differs in layer \(inception3a, now inception3b\)"),
     ):
         with pytest.raises(SettingsError, match=message):
             list(render_job(job(target, **values)))
@@ -166,7 +169,7 @@ def test_a_changed_source_is_refused(tmp_path: Path) -> None:
     with source.open("r+b") as file:  # the sound's last bytes: length and picture stay
         file.seek(-2000, os.SEEK_END)
         file.write(b"other sound")
-    with pytest.raises(SettingsError, match=r"another source"):
+    with pytest.raises(SettingsError, match=r"differs in source"):
         list(render_job(render))
 
 
@@ -189,7 +192,7 @@ def test_a_folder_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "out.mp4.journal"
     folder.mkdir()
     (folder / "diary.txt").write_text("mine")
-    with pytest.raises(MediaError, match=r"is no journal of dreamvid but in its place; move it away"):
+    with pytest.raises(MediaError, match=r"is not a dreamvid journal but is in its place; move it away"):
         list(render_job(job(tmp_path / "out.mp4", fresh=True)))
     assert (folder / "diary.txt").read_text() == "mine"
 
@@ -257,7 +260,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     (line,) = stderr.splitlines()
     assert line.startswith("dreamvid: interrupted; ")
     assert "frames are kept in" in line
-    assert "give the same command again to go on" in line
+    assert "run the same command again to resume" in line
     assert not target.exists()
 
 
@@ -273,7 +276,7 @@ def test_a_full_disk_ends_it_with_one_line_and_it_goes_on_when_there_is_room(tmp
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
-        with pytest.raises(MediaError, match=r"cannot be written \(File too large\); make room and give the same"):
+        with pytest.raises(MediaError, match=r"cannot be written \(File too large\); free up space and run the same"):
             list(render_job(job(target)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -35,7 +35,7 @@ def test_too_little_is_refused_doubtful_is_said_enough_is_silent(
     free["bytes"] = enough
     assert check() is None
     free["bytes"] = little
-    with pytest.raises(MediaError, match=r"takes about .* GB, and .* GB are free in .*; make room"):
+    with pytest.raises(MediaError, match=r"needs about .* GB, but only .* GB are free in .*; free up space"):
         check()
     warned = []
     for share in (0.2, 0.3, 0.4, 0.6, 0.8):
@@ -44,12 +44,12 @@ def test_too_little_is_refused_doubtful_is_said_enough_is_silent(
             warned.append(check())
         except MediaError:
             warned.append("refused")
-    assert any(text and "goes on when there is room" in text for text in warned)
+    assert any(text and "can be resumed once there is space" in text for text in warned)
 
 
 def test_a_render_says_so_before_it_begins(tmp_path: Path, free: dict[str, Any]) -> None:
     free["bytes"] = 2000
-    with pytest.raises(MediaError, match="make room"):
+    with pytest.raises(MediaError, match="free up space"):
         list(render_job(job(tmp_path / "out.mp4")))
     assert not list(tmp_path.iterdir())
     free["bytes"] = 50_000

@@ -127,7 +127,7 @@ def test_a_zoom_leaps_when_the_sound_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"strength": "0.5 + bass"}, r"--strength: follows the sound \(bass\), and there is none; .* --react SONG"),
+        ({"strength": "0.5 + bass"}, r"--strength: follows the sound \(bass\), but there is none; .* --react SONG"),
         ({"step": "1/(t - 0.5)"}, r"--step: at 0.5 s \(frame 12\), .* divides by zero"),
         ({"layer": "b0:(inception3a), b8:(inception4a)"}, r"--layer: follows the sound \(beats\)"),
     ],

@@ -140,7 +140,7 @@ def test_scenes_of_a_part_of_a_clip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [PAL, Fraction(12), VIDEO])
 def test_scenes_of_a_clip_of_another_rate(tmp_path: Path, rate: Fraction) -> None:
-    with pytest.raises(MediaError, match=r"list.csv, line [45]: .*another rate"):
+    with pytest.raises(MediaError, match=r"list.csv, line [45]: .*another frame rate"):
         read(tmp_path, SCENES, rate=rate)
 
 
@@ -251,28 +251,32 @@ def test_colons_are_drop_frame_where_the_edl_says_so(tmp_path: Path) -> None:
         ("a.txt", "52\n\n1000\n", "line 3: the clip has no frame 1000: its 1000 frames are 0 to 999"),
         ("a.txt", "60\n52\n", "line 2: .*frame 52, not after .*60"),
         ("a.txt", "52\n52\n", "line 2: .*frame 52, not after"),
-        ("a.txt", "52\nhello\n", "line 2: 'hello' is no time .*; a table begins with"),
-        ("a.txt", "52,999\n", "line 1: '52,999' is no time"),
-        ("a.txt", "-5\n", "line 1: '-5' is no time"),
-        ("a.txt", "9" * 5000, "line 1: '9{39}…' is no frame number"),
-        ("a.txt", "1e999999999\n", "line 1: '1e999999999' is no time"),
-        ("a.txt", "5\n00:00:01:24\n", "line 2: .*frames end at 23"),
+        ("a.txt", "52\nhello\n", "line 2: 'hello' is not a time .*; a table starts with"),
+        ("a.txt", "52,999\n", "line 1: '52,999' is not a time"),
+        ("a.txt", "-5\n", "line 1: '-5' is not a time"),
+        ("a.txt", "9" * 5000, "line 1: '9{39}…' is not a frame number"),
+        ("a.txt", "1e999999999\n", "line 1: '1e999999999' is not a time"),
+        ("a.txt", "5\n00:00:01:24\n", "line 2: .*the last frame number is 23"),
         ("a.txt", "00:00:01;00\n", "line 1: .*drop-frame"),
-        ("a.txt", "\n# nothing\n", "names no shot"),
-        ("a.csv", "first_frame,end_frame\n", "names no shot"),
+        ("a.txt", "\n# nothing\n", "lists no shots"),
+        ("a.csv", "first_frame,end_frame\n", "lists no shots"),
         ("a.csv", "first_frame,end_frame\n0,1001\n", "line 2: the clip has no frame 1000"),
         ("a.csv", "first_frame,end_frame\n0,20\n\n19,30\n", "line 4: .*frame 19, before the one in line 2 .*20"),
-        ("a.csv", "first_frame,end_frame\n0,20\n20,20\n", "line 3: the shot ends at frame 20, and begins at 20"),
-        ("a.csv", "first_frame,end_frame\n0,20\nx,30\n", "line 3: 'x' is no frame number"),
-        ("a.csv", "first_frame,end_frame\n0,20\n20,x\n", "line 3: 'x' is no frame number"),
-        ("a.csv", "shot,first_frame\n1,0\n2\n", "line 3: nothing says"),
-        ("a.csv", "shot,start_timecode\n1,00:00:00:99\n", "line 2: .*frames end at 23"),
+        ("a.csv", "first_frame,end_frame\n0,20\n20,20\n", "line 3: the shot ends at frame 20, but starts at frame 20"),
+        ("a.csv", "first_frame,end_frame\n0,20\nx,30\n", "line 3: 'x' is not a frame number"),
+        ("a.csv", "first_frame,end_frame\n0,20\n20,x\n", "line 3: 'x' is not a frame number"),
+        ("a.csv", "shot,first_frame\n1,0\n2\n", "line 3: it does not say"),
+        ("a.csv", "shot,start_timecode\n1,00:00:00:99\n", "line 2: .*the last frame number is 23"),
         ("a.csv", "shot,from,to\n1,0,20\n", "line 1: .*names of its columns"),
-        ("a.csv", "first_frame\n" + "1" * 200_000, "line 2|no table"),
-        ("a.edl", "TITLE: a\n", "names no shot"),
-        ("a.edl", "1 A V C 00:00:00:00 00:00:01:00 00:00:00:00\n", "line 1: .*no event"),
-        ("a.edl", "\n1 A V C 00:00:00:00 00:00:01:00 00:00:00:00 00:00:01:24\n", "line 2: .*frames end at 23"),
-        ("a.edl", "1 A V C 00:00:00:00 00:00:01:00 00:00:00:00 00:00:01\n", "line 1: .*no timecode"),
+        ("a.csv", "first_frame\n" + "1" * 200_000, "line 2|not a table"),
+        ("a.edl", "TITLE: a\n", "lists no shots"),
+        ("a.edl", "1 A V C 00:00:00:00 00:00:01:00 00:00:00:00\n", "line 1: .*not an EDL event"),
+        (
+            "a.edl",
+            "\n1 A V C 00:00:00:00 00:00:01:00 00:00:00:00 00:00:01:24\n",
+            "line 2: .*the last frame number is 23",
+        ),
+        ("a.edl", "1 A V C 00:00:00:00 00:00:01:00 00:00:00:00 00:00:01\n", "line 1: .*not a timecode"),
         ("a.edl", "FCM: DROP FRAME\n1 A V C 0:0:0:0 0:0:0:0 00:00:00:00 00:00:01:00\n", "line 2: .*drop-frame"),
         (
             "a.edl",
@@ -303,7 +307,7 @@ def test_files_that_are_no_lists(tmp_path: Path) -> None:
         ("missing.csv", "no such file"),
         ("", "folder"),
         ("empty.csv", "empty"),
-        ("film.mp4", "no list"),
+        ("film.mp4", "not a list"),
         ("long.csv", "large"),
     ):
         with pytest.raises(MediaError, match=complaint):

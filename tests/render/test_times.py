@@ -80,9 +80,9 @@ def test_it_counts_the_clips_frames_at_another_rate_too(clip: MakeClip) -> None:
 @pytest.mark.parametrize(
     ("rate", "code", "reason"),
     [
-        ("24", "00:00:00:24", "frames end at 23"),
+        ("24", "00:00:00:24", "the last frame number is 23"),
         ("25", "00:00:00;12", "29.97 or 59.94"),
-        ("24", "00:00:75:00", "end at 59"),
+        ("24", "00:00:75:00", "go up to 59"),
     ],
 )
 def test_what_no_clip_of_its_rate_has_is_one_line(clip: MakeClip, rate: str, code: str, reason: str) -> None:
@@ -141,7 +141,7 @@ def test_numbers_without_bounds_are_refused_at_once(option: str, text: str) -> N
 
 
 def test_next_to_no_frames_a_second_are_refused() -> None:
-    with pytest.raises(SettingsError, match=r"^--rate: '1e-5' is slower than any film"):
+    with pytest.raises(SettingsError, match=r"^--rate: '1e-5' is too low for a frame rate"):
         make_settings({"rate": "1e-5"})
     assert make_settings({"rate": "1/1000"}).rate == Fraction(1, 1000)
 

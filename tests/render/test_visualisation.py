@@ -188,7 +188,7 @@ def test_a_run_that_is_broken_off_keeps_what_is_finished_and_leaves_no_rubbish(t
         ({"channels": 999}, SettingsError, "no channel 999"),
         ({"layer": "inceptoin3a"}, ModelError, "did you mean inception3a"),
         ({"class_": "scool bus"}, ModelError, "did you mean school bus"),
-        ({"size": "2x2"}, SettingsError, "1x1, and inception3a needs 2"),
+        ({"size": "2x2"}, SettingsError, "1x1, but inception3a needs at least 2"),
         ({"layer": "0:(inception3a), 8:(inception3b)"}, SettingsError, "does not change over time"),
     ],
 )
@@ -207,7 +207,7 @@ def test_all_subjects_are_checked_before_the_first_is_drawn(tmp_path: Path, monk
         return dreamer
 
     monkeypatch.setattr(visualisation, "make_dreamer", picky)
-    with pytest.raises(SettingsError, match="inception3b needs 99"):
+    with pytest.raises(SettingsError, match="inception3b needs at least 99"):
         run(tmp_path, layer=["inception3a", "inception3b"])
     assert names(tmp_path) == []
 
@@ -215,7 +215,7 @@ def test_all_subjects_are_checked_before_the_first_is_drawn(tmp_path: Path, monk
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     taken = tmp_path / "inception3a-9.png"
     taken.write_bytes(b"mine")
-    with pytest.raises(MediaError, match=r"inception3a-9\.png: exists already"):
+    with pytest.raises(MediaError, match=r"inception3a-9\.png: already exists"):
         run(tmp_path, channels="3,9")
     assert names(tmp_path) == ["inception3a-9.png"]
     assert taken.read_bytes() == b"mine"
@@ -223,7 +223,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     assert taken.read_bytes() != b"mine"
     sheet = tmp_path / "sheet.png"
     sheet.write_bytes(b"mine")
-    with pytest.raises(MediaError, match="exists already"):
+    with pytest.raises(MediaError, match="already exists"):
         run(sheet, sheet=True)
 
 
@@ -336,7 +336,7 @@ def test_where_pictures_go(
     targets = picture_targets(path, subjects(number), count, overwrite=False)
     assert [target.as_posix() for target in targets] == files
     targets[-1].touch()  # the folder is there
-    with pytest.raises(MediaError, match="exists already"):
+    with pytest.raises(MediaError, match="already exists"):
         picture_targets(path, subjects(number), count, overwrite=False)
     assert picture_targets(path, subjects(number), count, overwrite=True) == targets
 
@@ -348,7 +348,7 @@ def test_where_a_sheet_goes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("choose", [lambda *given: picture_targets(*given, 1, overwrite=True), None])
-@pytest.mark.parametrize(("output", "message"), [("x.mp4", "no image format"), ("a/b/x.png", "does not exist")])
+@pytest.mark.parametrize(("output", "message"), [("x.mp4", "not an image format"), ("a/b/x.png", "does not exist")])
 def test_an_output_that_cannot_be_written_is_refused(output: str, message: str, choose: Any, tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=message):
         if choose:

@@ -134,7 +134,7 @@ def test_a_guiding_film_guides_each_frame_by_its_own(tmp_path: Path) -> None:
         (["--guide", __file__], r"test_vocabulary.py: is not a video"),
         (["--channels", "4000"], r"there is no channel 4000"),
         (["--class", "scool bus"], r"did you mean school bus"),
-        (["--mask", GUIDE], r"landscape.jpg is 640x400, the source 400x400; make the mask the same shape"),
+        (["--mask", GUIDE], r"landscape.jpg is 640x400, the source 400x400; give a mask with the same aspect ratio"),
         (["--tv", "-1"], r"--tv: .*greater than or equal to 0"),
     ],
 )

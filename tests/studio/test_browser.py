@@ -170,7 +170,7 @@ def test_a_look_is_found_and_rendered_as_the_command_line_says(page: Any, tmp_pa
     snap(page, "4-timeline")
 
     page.get_by_role("tab", name="Look").click()
-    for heading, name, value in (("Part and size", "frames", "12"), ("Part and size", "max-size", "160")):
+    for heading, name, value in (("Range and size", "frames", "12"), ("Range and size", "max-size", "160")):
         if not page.locator(f"#set-{name} input").is_visible():
             page.get_by_role("button", name=heading, exact=False).first.click()
         set_number(page, f"set-{name}", value)
@@ -207,7 +207,7 @@ def test_what_is_no_clip_is_refused_and_the_page_goes_on(page: Any, tmp_path: Pa
     text.write_text("#EXTM3U\n/etc/hostname\n")
     empty.touch()
     Image.new("L", (20000, 9000)).save(huge)
-    for path, problem in ((text, "no film"), (empty, "empty"), (huge, "too large")):
+    for path, problem in ((text, "not a video"), (empty, "empty"), (huge, "too large")):
         drop(page, path)
         until(lambda problem=problem: problem in page.inner_text("#status"))
         snap(page, f"7-{path.stem}")
@@ -238,7 +238,7 @@ def test_pictures_songs_and_networks_of_ones_own(page: Any, tmp_path: Path) -> N
     give_files(page, "Network", "weights", tmp_path / "mine.safetensors")
     until(lambda: "--weights mine.safetensors" in command(page))
     until(lambda: settled(page))
-    page.get_by_role("button", name="Part and size", exact=False).first.click()
+    page.get_by_role("button", name="Range and size", exact=False).first.click()
     set_number(page, "set-max-size", "160")
     until(lambda: "--max-size 160" in command(page))
     page.click("#render")
@@ -263,7 +263,7 @@ def test_pictures_songs_and_networks_of_ones_own(page: Any, tmp_path: Path) -> N
 def test_a_render_is_cancelled_and_gone_on_with(page: Any) -> None:
     drop(page, SAMPLE)
     until(lambda: settled(page))
-    page.get_by_role("button", name="Part and size", exact=False).first.click()
+    page.get_by_role("button", name="Range and size", exact=False).first.click()
     for name, value in (("frames", "40"), ("max-size", "200")):
         set_number(page, f"set-{name}", value)
         until(lambda name=name, value=value: f"--{name} {value}" in command(page))

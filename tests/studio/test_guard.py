@@ -68,7 +68,7 @@ def test_a_look_cannot_name_files_of_the_server(
     values: dict[str, str], new_session: Callable[..., Session]
 ) -> None:
     session = new_session()
-    with pytest.raises(SettingsError, match="was not given to the studio"):
+    with pytest.raises(SettingsError, match="was not uploaded to the studio"):
         session.merge(values)
     assert session.given == {}
 
@@ -141,10 +141,10 @@ def test_a_song_drives_the_look_and_what_is_looked_at_stays(
 ) -> None:
     session = new_session()
     path = song(tmp_path)
-    assert "drop in a clip or a picture, too" in session.open(path, "song.wav")
+    assert "also drop in a clip or a picture" in session.open(path, "song.wav")
     assert session.source is None
     assert session.open(SAMPLES / "journey.mp4") == ""
-    assert session.open(path, "song.wav").endswith("use them under Timeline")
+    assert session.open(path, "song.wav").endswith("use them in the Timeline tab")
     assert session.source is not None
     assert session.command() == "dreamvid journey.mp4 --react song.wav"
     assert session.undo()

@@ -50,7 +50,7 @@ def test_a_key_without_a_clip_is_a_problem_too(studio: Studio) -> None:
     ("error", "said"),
     [
         (MediaError("clip.mp4: is damaged"), "clip.mp4: is damaged"),
-        (MemoryError(), "there is too little memory"),
+        (MemoryError(), "out of memory"),
         (OSError(28, "No space left on device"), "No space left on device"),
         (ValueError(), "ValueError"),
         (MediaError("x" * 10_000), "^.?x{500} ….?$"),

@@ -125,22 +125,22 @@ def test_songs_are_measured_by_what_is_in_them(
     make: Callable[[Path], Path], tmp_path: Path, new_session: Callable[..., Session]
 ) -> None:
     path, session = make(tmp_path), new_session(limits=SMALL)
-    with pytest.raises(MediaError, match="minutes, the studio takes"):
+    with pytest.raises(MediaError, match="minutes, but the studio accepts at most"):
         session.open_upload(path)
-    with pytest.raises(MediaError, match="minutes, the studio takes"):
+    with pytest.raises(MediaError, match="minutes, but the studio accepts at most"):
         session.set(CONTROLS["react"], str(path))
     new_session().open_upload(path)  # which is none too long for others
 
 
 def test_a_gap_counts(tmp_path: Path, new_session: Callable[..., Session]) -> None:
-    with pytest.raises(MediaError, match="600 minutes, the studio takes 30"):
+    with pytest.raises(MediaError, match="600 minutes, but the studio accepts at most 30"):
         new_session().open_upload(song_with_a_gap(tmp_path))
 
 
 def test_the_sound_of_long_clips_is_not_followed(new_session: Callable[..., Session]) -> None:
     session = new_session(limits=Limits(sound=1))
     session.open(SAMPLE)
-    with pytest.raises(SettingsError, match="follows the sound of clips of at most"):
+    with pytest.raises(SettingsError, match="analyzes the sound of clips of at most"):
         session.merge({"strength": "0.5 + beat"})
     session.merge({"strength": "0.5 + 0.1*t"})
     track = session.track(listen=True)
@@ -152,14 +152,14 @@ def test_weights_are_measured_unpacked(tmp_path: Path, new_session: Callable[...
     path = tmp_path / "mine.pth"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("archive/data.pkl", bytes(10**7))
-    with pytest.raises(MediaError, match=r"mine\.pth: holds 10 MB of weights; the studio takes 1 MB"):
+    with pytest.raises(MediaError, match=r"mine\.pth: contains 10 MB of weights; the studio accepts at most 1 MB"):
         new_session(limits=SMALL).set(CONTROLS["weights"], str(path))
 
 
 @pytest.mark.parametrize("name", ["look.yaml", "film.mp4.json"])
 def test_looks_are_short(name: str, tmp_path: Path, new_session: Callable[..., Session]) -> None:
     (tmp_path / name).write_text("#" * 2000)
-    with pytest.raises(DreamvidError, match="2 kB is too large; the studio takes 1 kB"):
+    with pytest.raises(DreamvidError, match="2 kB is too large; the studio accepts at most 1 kB"):
         new_session(limits=SMALL).load_look(tmp_path / name)
 
 

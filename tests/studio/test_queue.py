@@ -153,6 +153,6 @@ def test_nobody_fills_the_queue(queue: RenderQueue) -> None:
     time.sleep(0.3)
     for _ in range(10):
         queue.add("clip", ["quick"], "a.mp4", "one")
-    with pytest.raises(SettingsError, match="10 of your renders are waiting"):
+    with pytest.raises(SettingsError, match="10 of your renders are already waiting"):
         queue.add("clip", ["quick"], "a.mp4", "one")
     queue.add("clip", ["quick"], "a.mp4", "two")

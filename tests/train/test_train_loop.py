@@ -115,7 +115,7 @@ def test_other_settings_do_not_resume(tiny: TrainSettings) -> None:
 def test_weights_that_are_there_are_never_lost(tiny: TrainSettings) -> None:
     tiny.output.parent.mkdir()
     tiny.output.write_bytes(b"the work of a week")
-    with pytest.raises(MediaError, match=r"tiny\.safetensors: exists already.*--overwrite"):
+    with pytest.raises(MediaError, match=r"tiny\.safetensors: already exists.*--overwrite"):
         train(tiny)
     assert tiny.output.read_bytes() == b"the work of a week"
     train(changed(tiny, overwrite=True))
@@ -154,7 +154,7 @@ def test_weights_are_not_written_over_what_they_are_made_from(tiny: TrainSetting
 def test_other_pictures_do_not_resume(tiny: TrainSettings) -> None:
     stop_after(training_events(tiny), 1)
     next(tiny.data[0].rglob("*.png")).unlink()
-    with pytest.raises(SettingsError, match="pictures changed"):
+    with pytest.raises(SettingsError, match="pictures have changed"):
         train(tiny)
 
 

@@ -108,14 +108,14 @@ def broken_data(case: str, root: Path) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("case", "error", "text"),
     [
-        ("nothing there", MediaError, "there is no"),
+        ("nothing there", MediaError, "does not exist"),
         ("no pictures", MediaError, "no pictures in"),
         ("empty class", MediaError, "class 'void'"),
         ("one class", MediaError, "only one class, 'along'"),
         ("no zip", MediaError, "cannot read"),
         ("unknown in list", MediaError, r"1 of the 2 .*'along/01.png'.*did you mean along/"),
         ("in both lists", SettingsError, "'across/000.png' is in"),
-        ("untrained class", MediaError, "'across' has no picture to train on"),
+        ("untrained class", MediaError, "'across' has no training pictures"),
         ("unknown class", MediaError, "only one class"),
     ],
 )

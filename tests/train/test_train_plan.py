@@ -84,7 +84,7 @@ def test_defaults_follow_the_network() -> None:
     ("fields", "word"),
     [
         ({"growth": {1.5: 32}}, "growth"),
-        ({"growth": "half"}, "SHARE:PIXELS"),
+        ({"growth": "half"}, "FRACTION:PIXELS"),
         ({"val": Path("v"), "val_list": Path("l")}, "val_list"),
         ({"train_list": Path("l"), "val_split": 0}, "train_list"),
         ({"epochs": 0}, "nothing to do"),
