@@ -6,8 +6,10 @@ import re
 import shlex
 import shutil
 import wave
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,15 +36,21 @@ ELSEWHERE = ("train", "farm", "studio")  # tests of their own
 NO_FILES = ("presets", "--estimate")
 
 
-def shown_lines() -> list[str]:
+def shown_lines(pages: Sequence[Path] = PAGES) -> list[str]:
     """What follows `dreamvid` on each line of code that begins with it, once; lines of shell scripts are left out."""
-    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     lines = re.findall(r"^    dreamvid ([^/\n].*?)(?: +#.*)?$", text, re.MULTILINE)
     return [line.strip() for line in dict.fromkeys(lines) if "$" not in line]
 
 
 def shown_commands() -> list[str]:
     return [line for line in shown_lines() if line.split()[0] not in ELSEWHERE and "mine.safetensors" not in line]
+
+
+def marked_commands() -> list[Any]:
+    """Those that only the guides show are run with the slow tests."""
+    first = shown_lines([ROOT / "README.md"])
+    return [line if line in first else pytest.param(line, marks=pytest.mark.slow) for line in shown_commands()]
 
 
 @pytest.fixture
@@ -84,7 +92,7 @@ def test_commands_are_found() -> None:
     assert {"zoom", "explore", "visualize", "audio"} <= {command.split()[0] for command in commands}
 
 
-@pytest.mark.parametrize("command", shown_commands())
+@pytest.mark.parametrize("command", marked_commands())
 def test_every_command_works(command: str, desk: Path) -> None:
     words = shlex.split(command)
     smaller = SMALLER.get(words[0], FILM)
