@@ -324,7 +324,7 @@ def test_a_changed_source_is_noticed_when_a_render_goes_on(kind: str, tmp_path: 
     size = sum(path.stat().st_size for path in (source.iterdir() if source.is_dir() else [source]))
     change(source)
     assert size == sum(path.stat().st_size for path in (source.iterdir() if source.is_dir() else [source]))
-    with pytest.raises(SettingsError, match="differs in source|of another source"):
+    with pytest.raises(SettingsError, match=r"differs in source|of another source"):
         list(render_job(job(source, tmp_path / "b.mp4")))
 
 
