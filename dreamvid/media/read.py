@@ -73,8 +73,12 @@ class Reader(ABC):
     def _read(self) -> Iterator[FloatImage]:
         """Yield the frames."""
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begin to read; frames can be iterated over from here on. Called once; `close` ends it."""
         self._frames = self._read()
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
@@ -87,7 +91,7 @@ class Reader(ABC):
 
     def __next__(self) -> FloatImage:
         if self._frames is None:
-            raise RuntimeError("a reader must be used inside a with block")
+            raise RuntimeError("a reader must be started before it is read")
         return next(self._frames)
 
     def close(self) -> None:

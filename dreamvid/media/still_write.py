@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import secrets
 import zlib
 from collections.abc import Mapping, Sequence
@@ -187,17 +188,35 @@ def temporary_beside(path: Path) -> Path:
 
 
 def publish(temporary: Path, path: Path, *, overwrite: bool) -> None:
-    """Give a finished file its name at once. Raises MediaError if the name was taken meanwhile."""
-    if not overwrite:
-        try:
-            # Taking the name exclusively and then replacing our own empty file works on every file system;
-            # hard links do not.
-            path.open("xb").close()
-        except FileExistsError as error:
-            raise MediaError(f"{path}: appeared during the render; move it away or use --overwrite") from error
+    """Give a finished file its name at once: there is never anything else under it, even after a kill.
+
+    Raises MediaError if the name was taken in the meantime, OSError if it cannot be given.
+    """
+    if overwrite:
+        temporary.replace(path)
+        return
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise _taken(path) from error
+    except OSError:  # a file system without hard links
+        _replace_unless_taken(temporary, path)
+    else:
+        temporary.unlink()
+
+
+def _replace_unless_taken(temporary: Path, path: Path) -> None:
+    """Take the name exclusively, by an empty file, and then replace that; a kill in between leaves it there."""
+    try:
+        path.open("xb").close()
+    except FileExistsError as error:
+        raise _taken(path) from error
     try:
         temporary.replace(path)
     except OSError:
-        if not overwrite:
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
+
+
+def _taken(path: Path) -> MediaError:
+    return MediaError(f"{path}: appeared during the render; move it away or use --overwrite")

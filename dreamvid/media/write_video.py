@@ -78,7 +78,11 @@ class VideoWriter(Writer):
             write_tags(self._tags, self._metadata)
         except OSError as error:
             raise MediaError(f"{self._tags}: cannot be written ({error.strerror}); check the folder") from error
-        self._process = FFmpeg(self._arguments(), feed=True)
+        try:
+            self._process = FFmpeg(self._arguments(), feed=True)
+        except BaseException:
+            self._release()
+            raise
 
     def _release(self) -> None:
         if self._process is not None:

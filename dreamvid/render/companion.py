@@ -91,7 +91,7 @@ class Companion:
     def _reopen(self, index: int) -> None:
         self._reader.close()
         self._reader = self._open(None if self.rate is None else index / self.rate)
-        self._reader.__enter__()
+        self._reader.start()
         self._entered = True
         self._index = None
 

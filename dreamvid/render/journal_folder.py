@@ -34,7 +34,7 @@ _MOST_VALUES = 10**7  # of an index: a long film has many segments
 _SHOWN = 60  # characters of a value that differs
 _OURS = re.compile(
     r"lock|journal\.json|report\.jsonl|segments\.ffconcat|film\.\w+|film\.ffmetadata"
-    r"|(state|segment|frame|frames|fade)-\d+(-before|-after)?\.\w+|\d+\.\w+"
+    r"|(state|segment|frame|frames|fade)-\d+(-before|-after)?\.\w+|\d{8}\.\w+"
     r"|\.dreamvid-[0-9a-f]+\.\w+|\.[\w.-]+\.part"
 )
 
@@ -112,8 +112,11 @@ class JournalFolder:
     def remove(self) -> None:
         """Delete the journal: the render is complete, or nothing of it is worth keeping.
 
-        What counts goes last: a kill on the way leaves a journal that says so, or none.
+        What counts goes last: a kill on the way leaves a journal that says so, or none. Once it is removed, or where
+        another process has it, nothing happens.
         """
+        if not self._lock.is_locked:
+            return
         with contextlib.suppress(OSError):  # what cannot be deleted is in nobody's way
             self._drop_all_but(())
             (self.folder / _INDEX).unlink(missing_ok=True)

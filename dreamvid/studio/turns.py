@@ -6,7 +6,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
 
 _LOOK_EVERY = 0.5  # seconds, whether whoever waits still wants it
 
@@ -69,19 +68,20 @@ class Turn:
         if not self.is_wanted():
             raise NoLongerWantedError
         if self._began is not None and self._turns._is_over(self._began):
-            self.__exit__()
-            self.__enter__()
+            self._end()
+            self._begin()
 
     def __enter__(self) -> Turn:
-        self._began = self._turns._take(self)
+        self._begin()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _begin(self) -> None:
+        self._began = self._turns._take(self)
+
+    def _end(self) -> None:
         if self._began is not None:
             self._began = None
             self._turns._leave(self)

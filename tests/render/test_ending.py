@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -15,12 +16,14 @@ import numpy as np
 import pytest
 
 from dreamvid.errors import DreamvidError, MediaError, SettingsError
-from dreamvid.media import FloatImage, open_reader, open_writer, probe, read_metadata, write_image
+from dreamvid.media import FloatImage, open_reader, open_writer, probe, read_metadata, still_write, write_image
 from dreamvid.media.ffmpeg import run_ffmpeg
 from dreamvid.media.probe import probe_sound
-from dreamvid.render import Finished, FrameDone, Job, Notice, Started, journal_folder, render_job
+from dreamvid.render import Finished, FrameDone, Job, Notice, Started, identity, journal_folder, render_job
+from dreamvid.render.journal import Journal
 from dreamvid.render.zoom_job import ZoomJob, render_zoom
 from dreamvid.settings import ZoomSettings, make_settings
+from tests.render.stopping import stop_after
 
 VALUES: dict[str, Any] = {
     "model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 1, "warm_iterations": 1,
@@ -50,15 +53,6 @@ def notices(render: Job) -> list[str]:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-def stop_after(render: Job, frames: int) -> None:
-    events: Any = render_job(render)
-    for event in events:
-        if isinstance(event, FrameDone) and event.frame == frames - 1:
-            break
-    next(events)
-    events.close()
 
 
 # -- sound and tags
@@ -419,3 +413,62 @@ def test_the_cause_is_told_where_a_sequence_fails_at_its_first_frame(
 def frames_of(path: Path) -> list[FloatImage]:
     with open_reader(path) as reader:
         return list(reader)
+
+
+def test_a_name_is_given_at_once_so_that_a_kill_leaves_no_empty_file_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, target = tmp_path / ".made.png", tmp_path / "target.png"
+    made.write_bytes(b"whole")
+    with monkeypatch.context() as patch:
+        for name in ("replace", "unlink"):
+            kill_at(patch, Path, name, before=True)
+        with pytest.raises(Killed):
+            still_write.publish(made, target, overwrite=False)
+    assert target.read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_name_that_was_taken_meanwhile_stays_theirs(
+    has_links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, target, other = tmp_path / ".made.png", tmp_path / "target.png", tmp_path / "other.png"
+    made.write_bytes(b"whole")
+    target.write_bytes(b"theirs")
+    if not has_links:
+        monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(PermissionError(1, "no links here")))
+    with pytest.raises(MediaError, match=r"target\.png: appeared during the render"):
+        still_write.publish(made, target, overwrite=False)
+    assert target.read_bytes() == b"theirs"
+    still_write.publish(made, other, overwrite=False)
+    assert other.read_bytes() == b"whole"
+    assert names(tmp_path) == ["other.png", "target.png"]
+
+
+def test_large_sources_are_told_by_pieces_and_the_time_of_their_last_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "_MOST_READ", 8 * identity._PIECE)
+    large = tmp_path / "large.bin"
+    large.write_bytes(os.urandom(64 * identity._PIECE))
+    os.utime(large, ns=(1, 10**18))
+    before = identity.fingerprint(large)
+    assert identity.fingerprint(large) == before
+    for place in (0, 64 * identity._PIECE - 1):  # its ends are always looked at
+        content = bytearray(large.read_bytes())
+        content[place] ^= 1
+        (tmp_path / "other.bin").write_bytes(content)
+        os.utime(tmp_path / "other.bin", ns=(1, 10**18))
+        assert identity.fingerprint(tmp_path / "other.bin") != before
+    os.utime(large, ns=(1, 10**18 + 1))  # what is between them may have changed with it
+    assert identity.fingerprint(large) != before
+
+
+def test_a_removed_journal_leaves_the_next_one_alone(tmp_path: Path) -> None:
+    first, second = (Journal(tmp_path / "b.mp4", {}) for _ in range(2))
+    with contextlib.ExitStack() as stack:
+        with first:
+            first.remove()
+            stack.enter_context(second)
+        assert (tmp_path / "b.mp4.journal" / "journal.json").exists()
+    assert names(tmp_path) == []

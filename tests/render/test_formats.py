@@ -14,9 +14,10 @@ import pytest
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import CODECS, FloatImage, open_reader, open_writer, probe, read_image, write_image
 from dreamvid.media.ffmpeg import run_ffmpeg
-from dreamvid.render import Finished, FrameDone, Job, Notice, Started, preparation, recording, render_job
+from dreamvid.render import Finished, Job, Notice, Started, preparation, recording, render_job
 from dreamvid.render.dreamers import Aim
 from dreamvid.settings import DreamSettings, make_settings
+from tests.render.stopping import stop_after
 
 VALUES: dict[str, Any] = {
     "model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 1, "warm_iterations": 1,
@@ -61,15 +62,6 @@ def clear(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def frames_of(path: Path) -> npt.NDArray[np.float32]:
     with open_reader(path, alpha=True) as reader:
         return np.stack(list(reader))
-
-
-def stop_after(job: Job, frames: int) -> None:
-    events = render_job(job)
-    for event in events:
-        if isinstance(event, FrameDone) and event.frame == frames - 1:
-            break
-    next(events)
-    events.close()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from dreamvid.render.journal import Journal
 from dreamvid.render.recording import segment_length
 from dreamvid.render.snapshot import Snapshot, read_snapshot, write_snapshot
 from dreamvid.settings import make_settings
+from tests.render.stopping import stop_after
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 # Frames 44 to 64 of the sample: the cut lies in the middle.
@@ -46,16 +47,6 @@ def job(target: Path, fresh: bool = False, **values: Any) -> Job:
 def frames_of(path: Path) -> Film:
     with open_reader(path) as reader:
         return np.stack(list(reader))
-
-
-def stop_after(render: Job, frames: int) -> None:
-    """Close the generator as an interruption does."""
-    events = render_job(render)
-    for event in events:
-        if isinstance(event, FrameDone) and event.frame == frames - 1:
-            break
-    next(events)  # what has been saved is what counts: the frame after is under way
-    events.close()
 
 
 @pytest.fixture(scope="module")
