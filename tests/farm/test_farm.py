@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pytest
 import ray
 
-from dreamvid.errors import SettingsError
+from dreamvid.errors import MediaError, SettingsError
 from dreamvid.farm import driver
 from dreamvid.farm.cluster import FarmError
 from dreamvid.farm.crew import Crew
@@ -26,6 +26,7 @@ from dreamvid.farm.files import cache_folder, read_piece
 from dreamvid.farm.messages import SharedFile, Task
 from dreamvid.farm.plan import Unit
 from dreamvid.media import open_reader, probe, read_metadata
+from dreamvid.media.still_write import publish
 from dreamvid.notices import outcome
 from dreamvid.render import Event, FrameDone, Job, Notice, render_job
 from dreamvid.render.batch import is_done
@@ -279,3 +280,33 @@ def test_a_source_that_the_node_does_not_see_is_brought(job: Job, alone: Path, c
 
 def test_a_farm_of_this_machine_listens_to_this_machine_alone(crew: Crew) -> None:
     assert {node["NodeManagerAddress"] for node in ray.nodes()} == {"127.0.0.1"}
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing after it is done."""
+
+
+def test_killed_while_pictures_get_their_names_the_same_command_ends_well(
+    job: Job, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "frames" / "%05d.png"
+    pictures = replace(job, target=target, settings=make_settings(VALUES, {"shots": "2-3"}))
+    placed = 0
+
+    def killed(temporary: Path, path: Path, *, overwrite: bool) -> None:
+        nonlocal placed
+        placed += 1
+        if placed == 3:
+            temporary.unlink()
+            raise Killed
+        publish(temporary, path, overwrite=overwrite)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "publish", killed)
+        with pytest.raises(Killed):
+            farm(pictures, crew)
+    assert len(list(target.parent.iterdir())) == 2
+    farm(pictures, crew)
+    assert len(list(target.parent.iterdir())) == sum(LENGTHS[1:3])
+    with pytest.raises(MediaError, match="already exists"):
+        farm(pictures, crew)

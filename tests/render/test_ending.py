@@ -383,6 +383,15 @@ def test_a_tampered_journal_is_not_believed(
     assert probe(target).frame_count == 12
 
 
+def test_a_journal_that_says_it_is_finished_is_not_believed_without_its_digest(tmp_path: Path) -> None:
+    clip, target = film(tmp_path / "a.mp4", "-c:a", "aac"), tmp_path / "frames" / "%04d.png"
+    stop_after(job(clip, target), 6)
+    index = tmp_path / "frames.journal" / "journal.json"
+    tampered(index, lambda values: values.update(film={"frames": 12}), forged=False)
+    with pytest.raises(MediaError, match=r"frames\.journal: is damaged \(journal.json was changed\)"):
+        list(render_job(job(clip, target)))
+
+
 @pytest.mark.parametrize("kind", ["state-", "segment-", "frame-"])
 def test_a_damaged_file_of_a_journal_is_noticed(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dreamvid.render.recording.segment_length", lambda *_, **__: 240 if kind == "frame-" else 3)
