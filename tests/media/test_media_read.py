@@ -284,8 +284,8 @@ def test_another_thread_may_close_a_reader_that_waits(clips: dict[str, Path]) ->
     assert seen == list(range(len(seen)))
 
 
-def test_a_reader_wants_its_with_block(clips: dict[str, Path]) -> None:
-    with pytest.raises(RuntimeError, match="with"):
+def test_a_reader_is_started_before_it_is_read(clips: dict[str, Path]) -> None:
+    with pytest.raises(RuntimeError, match="must be started"):
         next(open_reader(clips["plain"]))
 
 
