@@ -188,7 +188,6 @@ class LookSettings(Group):
         "X",
         ge=0,
         le=2,
-        slider=(0, 2),
     )
     seed: int = seed_setting("Seed of the jitter; the same seed gives the same film")
 
@@ -206,7 +205,12 @@ class ConditioningSettings(Group):
         le=1,
     )
     spectrum: Varies[float] = setting(
-        0.85, "Weight the gradient's frequencies by 1/f^X: 0 fine grain (2015), 1 large soft shapes", "X", ge=0, le=3
+        0.85,
+        "Weight the gradient's frequencies by 1/f^X: 0 fine grain (2015), 1 large soft shapes",
+        "X",
+        ge=0,
+        le=3,
+        slider=(0, 2),
     )
     laplacian: Varies[int] = setting(
         0,
