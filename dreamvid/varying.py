@@ -135,7 +135,7 @@ class SettingsOfMoment(BaseModel):
 if TYPE_CHECKING:
 
     class OverTime(Generic[Given, Momentary]):
-        """A field that is read as `Given` or as `Momentary`, by whose it is."""
+        """A field that is read as `Given` or as `Momentary`, depending on whose field it is."""
 
         @overload
         def __get__(self, settings: SettingsOverTime, kind: object) -> Given: ...
