@@ -39,6 +39,7 @@ OF_A_MOMENT = [
 
 def errors_in(lines: list[str], file: Path, head: str, arguments: str) -> set[int]:
     """The numbers of the lines, from 0, in which mypy finds an error."""
+    pytest.importorskip("mypy")  # is for those who develop
     functions = [f"def f{number}({arguments}) -> None:\n    {line}\n" for number, line in enumerate(lines)]
     file.write_text(head + "".join(functions))
     # Its cache is that of `uv run mypy`: what was checked there takes no time here.
