@@ -68,7 +68,7 @@ def passes(settings: Settings, counts: tuple[int, ...], size: tuple[int, int]) -
     """Steps of one frame in passes over the whole frame."""
     from dreamvid.render.dreamers import make_look
 
-    look = make_look(settings, [])
+    look = make_look(settings.without_schedules(), [])
     sizes = look.sizes(size)
     steps = look.iterations_per_octave(counts, len(sizes))
     return sum(n * math.prod(s) for n, s in zip(steps, sizes, strict=True)) / math.prod(size)

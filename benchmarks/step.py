@@ -30,7 +30,7 @@ def our_step(model: str, layer: str, size: tuple[int, int], precision: str, devi
     machine = choose_machine(device, precision)
     network = load_network(model, random_seed=0)
     extractor = network.extractor([layer], device=machine.device, dtype=machine.dtype)
-    look = make_look(make_settings({"octaves": 1, "iterations": 1, "step": 1}), [Target()])
+    look = make_look(make_settings({"octaves": 1, "iterations": 1, "step": 1}).without_schedules(), [Target()])
     dreamer = Dreamer(extractor, look, machine.device)
     image = torch.rand(1, 3, *size, device=machine.device)
     return lambda: dreamer.dream(image)

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dreamvid.cli.main import app
+from dreamvid.fields import takes_schedule
 from dreamvid.models import MODELS
 from dreamvid.models.spec import ModelSpec
 from dreamvid.settings import GROUPS, ZOOM_GROUPS, SoundSettings, key_of
@@ -119,8 +120,7 @@ def _is_option(parameter: Any) -> bool:
 def _row(option: Any, fields: Mapping[str, FieldInfo]) -> str:
     """A line of a table."""
     info = fields.get(option.opts[-1].removeprefix("--"))
-    facts = None if info is None else info.json_schema_extra
-    varies = " **~**" if isinstance(facts, dict) and facts.get("varies") else ""
+    varies = " **~**" if info is not None and takes_schedule(info) else ""
     flags = ", ".join([*option.opts, *option.secondary_opts])
     takes = f" {option.metavar}" if option.metavar else ""
     text, default = _split_default(option)

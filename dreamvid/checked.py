@@ -1,17 +1,30 @@
-"""The model under all settings: it turns away what pydantic would take for something else."""
+"""The model under all settings: it turns away what pydantic would take for something else, in one line."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationInfo, field_validator
+from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 
+from dreamvid.errors import SettingsError, did_you_mean, shown
 from dreamvid.values import check_text, parse_path
 
 
+def key_of(name: str) -> str:
+    """The spelling on the command line and in files: `octave_scale` -> `octave-scale`, `class_` -> `class`."""
+    return name.rstrip("_").replace("_", "-")
+
+
 class Checked(BaseModel):
-    """A model whose values may come from a stranger's file."""
+    """A model whose values may come from a stranger's file. Raises `SettingsError` for the first fault."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise explain_fault(error, type(self).model_fields) from None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -26,3 +39,15 @@ class Checked(BaseModel):
             if Path in (kind, *get_args(kind)):
                 parse_path(value)
         return value
+
+
+def explain_fault(error: ValidationError, known: Iterable[str] = ()) -> SettingsError:
+    """Return the first validation error as one line that names the flag; `known` are the names there are."""
+    first = error.errors()[0]
+    if first["type"] == "extra_forbidden":
+        key = key_of(str(first["loc"][0]))
+        return SettingsError(f"there is no setting '{shown(key)}'{did_you_mean(key, map(key_of, known))}")
+    reason = first["msg"].removeprefix("Value error, ")
+    given = "" if first["type"] == "value_error" else f", not '{shown(first['input'])}'"
+    flag = f"--{key_of(str(first['loc'][0]))}: " if first["loc"] else ""
+    return SettingsError(f"{flag}{reason[0].lower()}{reason[1:]}{given}")

@@ -7,52 +7,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dreamvid.documents import DocumentError, parse_json, read_text
 from dreamvid.errors import SettingsError
-from dreamvid.settings import (
-    CameraSettings,
-    ConditioningSettings,
-    DreamSettings,
-    LookSettings,
-    MotionSettings,
-    NetworkSettings,
-    ObjectiveSettings,
-    key_of,
-)
-from dreamvid.settings_groups import written
-from dreamvid.varying import Varying
+from dreamvid.fields import facts_of, fields_of, written
+from dreamvid.schedule import Schedule
+from dreamvid.settings import DreamSettings, key_of
+from dreamvid.varying import LayerSchedule
 
 _TAG = "dreamvid"
-_LOOK: tuple[type[BaseModel], ...] = (
-    NetworkSettings,
-    ObjectiveSettings,
-    LookSettings,
-    ConditioningSettings,
-    MotionSettings,
-    CameraSettings,
-)
-_OF_THE_FILM = {"size", "max_size", "duration", "fps", "shots", "cuts"}  # beside the look
 
 Recipe = dict[str, str | list[str]]
 
 
 def write_recipe(settings: DreamSettings) -> Recipe:
     """Every setting that has a value, as a person would write it, by its name on the command line."""
-    varying = settings.as_text()
-    recipe: Recipe = {}
-    for name, info in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        text = varying.get(name)
-        if name in Varying.model_fields or (value is None and text is None):
-            continue
-        if name in ("layer", "class_"):
-            recipe[key_of(name)] = text.splitlines() if text else [str(item) for item in value]
-        else:
-            recipe[key_of(name)] = text or _text(name, info, value)
-    return recipe
+    values = ((name, info, getattr(settings, name)) for name, info in type(settings).model_fields.items())
+    return {key_of(name): _text(info, value) for name, info, value in values if value is not None}
 
 
 def recipe_tags(settings: DreamSettings) -> dict[str, str]:
@@ -70,8 +42,7 @@ def read_look(path: Path, kind: type[DreamSettings]) -> dict[str, Any]:
     recipe = stored.get("recipe") if isinstance(stored, dict) else None
     if not isinstance(recipe, dict):
         raise SettingsError(f"--like: {path} contains no recipe; give a file that dreamvid rendered")
-    names = {name for group in _LOOK for name in group.model_fields} - _OF_THE_FILM
-    wanted = {key_of(name) for name in names if name in kind.model_fields}
+    wanted = {key_of(name) for name, _, facts in fields_of(kind) if facts.part_of_look}
     return {key: value for key, value in recipe.items() if key in wanted}
 
 
@@ -99,9 +70,9 @@ def _parsed(path: Path, text: str) -> Any:
         raise SettingsError(f"--like: {path} {error}; give a file that dreamvid rendered") from None
 
 
-def _text(name: str, info: FieldInfo, value: object) -> str:
-    if name == "size" and isinstance(value, tuple):
-        return "x".join(map(str, value))
-    if name == "shots" and isinstance(value, tuple):
-        return "-".join(map(str, value))
-    return written(info, value)
+def _text(info: FieldInfo, value: Any) -> str | list[str]:
+    if isinstance(value, LayerSchedule):
+        return value.texts()
+    if facts_of(info).repeatable:
+        return [str(item) for item in value]
+    return str(value) if isinstance(value, Schedule) else written(info, value)

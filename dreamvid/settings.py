@@ -1,23 +1,22 @@
 """All settings of a render: the groups put together, read from files, and checked.
 
 The command line's flags, the keys of presets and configuration files, and the recipe of a render are all made from the
-models in `settings_groups.py`. Precedence, weakest first: defaults, the model's own look, preset, configuration file,
-flags.
+models in `settings_groups.py` and `settings_zoom.py`. Precedence, weakest first: defaults, the model's own look,
+preset, configuration file, flags.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from pydantic import ValidationError
-
+from dreamvid.checked import explain_fault, key_of
 from dreamvid.errors import SettingsError, did_you_mean, shown
+from dreamvid.fields import Group, fields_of
+from dreamvid.schedule import Moment
 from dreamvid.settings_groups import (
-    CameraSettings,
     ConditioningSettings,
-    Group,
     LookSettings,
     MotionSettings,
     NetworkSettings,
@@ -27,9 +26,10 @@ from dreamvid.settings_groups import (
     RunSettings,
     SoundSettings,
     SourceSettings,
-    key_of,
 )
-from dreamvid.varying import Varying
+from dreamvid.settings_zoom import CameraSettings
+from dreamvid.values import LayerTarget
+from dreamvid.varying import LayerSchedule, SettingsOfMoment, SettingsOverTime
 
 __all__ = [
     "GROUPS",
@@ -37,7 +37,9 @@ __all__ = [
     "AnySettings",
     "CameraSettings",
     "ConditioningSettings",
+    "DreamFrameSettings",
     "DreamSettings",
+    "FrameSettings",
     "LookSettings",
     "MotionSettings",
     "NetworkSettings",
@@ -48,11 +50,13 @@ __all__ = [
     "Settings",
     "SoundSettings",
     "SourceSettings",
+    "ZoomFrameSettings",
     "ZoomSettings",
     "build_settings",
     "explain_fault",
     "key_of",
     "make_settings",
+    "merge_values",
     "read_settings_file",
 ]
 
@@ -64,8 +68,7 @@ _STEPS_OF_QUALITY: dict[str, dict[str, tuple[int, ...]]] = {
 }
 
 
-class DreamSettings(
-    Varying,
+class _Common(
     NetworkSettings,
     ObjectiveSettings,
     LookSettings,
@@ -77,20 +80,71 @@ class DreamSettings(
 ):
     """The settings that all renders have in common, flat, as in a configuration file."""
 
+
+class DreamFrameSettings(SettingsOfMoment, _Common):
+    """Those of one moment: plain numbers."""
+
+
+class FrameSettings(DreamFrameSettings, MotionSettings, PartSettings):
+    """All settings of a frame of a film, or of a still picture."""
+
+
+class ZoomFrameSettings(DreamFrameSettings, CameraSettings):
+    """All settings of a zoom at one moment."""
+
+
+class DreamSettings(SettingsOverTime, _Common):
+    """The settings that all renders have in common, as they were given: some may change over time."""
+
+    def at(self, moment: Moment) -> DreamFrameSettings:
+        """The settings of a moment. A layer whose turn it is not has a weight of 0. `SettingsError` where an expression
+        has no value or needs a sound that is not there."""
+        return self._resolved(DreamFrameSettings, moment)
+
+    def without_schedules(self) -> DreamFrameSettings:
+        """The settings with the default in place of each schedule, and all layers on: what is measured once for a
+        film, not for each moment, is measured with these."""
+        return self._resolved(DreamFrameSettings, None)
+
+    @property
+    def layers(self) -> tuple[LayerTarget, ...] | None:
+        """All layers that are dreamed on at one time or another; None: the network's own."""
+        return self.layer.layers if isinstance(self.layer, LayerSchedule) else self.layer
+
     def for_model(self, look: Mapping[str, Any]) -> Self:
         """These settings with the steps of their quality, and a model's own `look`, in place of the defaults that
         nobody has set."""
-        chosen = self.model_fields_set | self.schedules.keys()
         wanted = {**_STEPS_OF_QUALITY[self.quality], **look}
-        return self.model_copy(update={name: value for name, value in wanted.items() if name not in chosen})
+        return self.model_copy(
+            update={name: value for name, value in wanted.items() if name not in self.model_fields_set}
+        )
+
+    def replace(self, **changes: Any) -> Self:
+        """These settings with other values, which are not checked, but for their names."""
+        unknown = changes.keys() - type(self).model_fields.keys()
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
+        return self.model_copy(update=changes)
 
 
 class Settings(DreamSettings, MotionSettings, PartSettings):
     """All settings of a film or a still picture."""
 
+    def at(self, moment: Moment) -> FrameSettings:
+        """The settings of a frame that is shown at a moment."""
+        return self._resolved(FrameSettings, moment)
+
+    def without_selection(self) -> Self:
+        """These settings where it is settled elsewhere which frames are rendered: no range, no cuts, no shots."""
+        return self.replace(**{name: facts.off for name, _, facts in fields_of(type(self)) if facts.selects_frames})
+
 
 class ZoomSettings(DreamSettings, CameraSettings):
     """All settings of a zoom."""
+
+    def at(self, moment: Moment) -> ZoomFrameSettings:
+        """The settings of a zoom at a moment."""
+        return self._resolved(ZoomFrameSettings, moment)
 
 
 GROUPS: tuple[tuple[str, type[Group]], ...] = (
@@ -126,27 +180,23 @@ def build_settings(kind: type[AnySettings], *layers: Mapping[str, Any], source: 
 
     Raises `SettingsError` that names the first invalid key and, for an unknown one, the most similar known ones.
     """
-    known = {key_of(name): name for name in kind.model_fields if name not in Varying.model_fields}
+    return kind(**merge_values(layers, kind.model_fields, f"{source}: there is no setting"))
+
+
+def merge_values(layers: Iterable[Mapping[str, Any]], names: Iterable[str], complaint: str) -> dict[str, Any]:
+    """The values of mappings, of which later ones win, by the `names` of settings; keys may use `-` or `_`.
+
+    Raises `SettingsError` that begins with `complaint` for a key that is none of the names'.
+    """
+    known = {key_of(name): name for name in names}
     merged: dict[str, Any] = {}
     for layer in layers:
         for text, value in layer.items():
             key = key_of(str(text))
             if key not in known:
-                raise SettingsError(f"{source}: there is no setting '{shown(key)}'{did_you_mean(key, known)}")
+                raise SettingsError(f"{complaint} '{shown(key)}'{did_you_mean(key, known)}")
             merged[known[key]] = value
-    try:
-        return kind(**merged)
-    except ValidationError as error:
-        raise explain_fault(error) from None
-
-
-def explain_fault(error: ValidationError) -> SettingsError:
-    """Return the first validation error as one line that names the flag."""
-    first = error.errors()[0]
-    reason = first["msg"].removeprefix("Value error, ")
-    given = "" if first["type"] == "value_error" else f", not '{shown(first['input'])}'"
-    flag = f"--{key_of(str(first['loc'][0]))}: " if first["loc"] else ""
-    return SettingsError(f"{flag}{reason[0].lower()}{reason[1:]}{given}")
+    return merged
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:

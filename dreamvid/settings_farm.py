@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator
 
-from dreamvid.errors import SettingsError, did_you_mean, shown
-from dreamvid.settings import explain_fault, key_of
-from dreamvid.settings_groups import Group, setting
+from dreamvid.errors import shown
+from dreamvid.fields import Group, setting
+from dreamvid.settings import merge_values
 
 
 def _parse_chunk(value: Any) -> Any:
@@ -33,6 +33,7 @@ class FarmSettings(Group):
         "Ray cluster. auto: the cluster this machine belongs to, or else this machine alone; local: this machine "
         "alone; or the HOST:PORT printed by `ray start --head`",
         "auto|local|HOST:PORT",
+        affects_frames=False,
     )
     workers: int | None = setting(
         None,
@@ -40,6 +41,7 @@ class FarmSettings(Group):
         "N",
         ge=1,
         le=100_000,
+        affects_frames=False,
     )
     chunk: Chunk = setting(
         "auto",
@@ -53,20 +55,16 @@ class FarmSettings(Group):
         24, "Frames to dream before the first frame of a chunk, so that the dream has settled", "N", ge=0, le=10_000
     )
     fade: int = setting(12, "Frames over which to crossfade the dreams of adjacent chunks", "N", ge=0, le=1000)
-    tries: int = setting(3, "Number of attempts at a shot before the farm continues without it", "N", ge=1, le=100)
+    tries: int = setting(
+        3,
+        "Number of attempts at a shot before the farm continues without it",
+        "N",
+        ge=1,
+        le=100,
+        affects_frames=False,
+    )
 
 
 def make_farm_settings(*layers: Mapping[str, Any]) -> FarmSettings:
     """Settings of the farm from mappings of values, later ones winning. Raises `SettingsError` for the first fault."""
-    known = {key_of(name): name for name in FarmSettings.model_fields}
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for text, value in layer.items():
-            key = key_of(str(text))
-            if key not in known:
-                raise SettingsError(f"the farm has no setting '{shown(key)}'{did_you_mean(key, known)}")
-            merged[known[key]] = value
-    try:
-        return FarmSettings(**merged)
-    except ValidationError as error:
-        raise explain_fault(error) from None
+    return FarmSettings(**merge_values(layers, FarmSettings.model_fields, "the farm has no setting"))

@@ -1,4 +1,4 @@
-"""The groups of settings: every setting once, with its name, default, bounds, help text, flag and key in a file.
+"""The groups of settings: every setting once, with its name, default, bounds, help text and facts.
 
 `settings.py` puts them together. A setting called `octave_scale` is `--octave-scale` on the command line and
 `octave-scale` in a file.
@@ -6,16 +6,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
-from pydantic.config import JsonDict
-from pydantic.fields import FieldInfo
-
-from dreamvid.checked import Checked
-from dreamvid.timecode import is_timecode, parse_timecode
+from dreamvid.fields import Group, setting
 from dreamvid.values import (
     AUTO_OCTAVES,
     BitDepth,
@@ -23,10 +17,8 @@ from dreamvid.values import (
     Classes,
     FramesPerSecond,
     Iterations,
-    Layers,
     Octaves,
     OctaveSizes,
-    Seconds,
     Shots,
     Side,
     Size,
@@ -34,84 +26,89 @@ from dreamvid.values import (
     Time,
     WordOrPath,
 )
-
-
-def key_of(name: str) -> str:
-    """The spelling on the command line and in files: `octave_scale` -> `octave-scale`, `class_` -> `class`."""
-    return name.rstrip("_").replace("_", "-")
-
-
-def setting(
-    default: Any, text: str, metavar: str, *, varies: bool = False, zero: str | None = None, **bounds: Any
-) -> Any:
-    """A field that is also a flag: `metavar` names its value in `--help`; it may change over time if it `varies`;
-    `zero` is what people write for a value of 0."""
-    facts: JsonDict = {"metavar": metavar, "varies": varies, "zero": zero}
-    return Field(default, description=text, json_schema_extra=facts, **bounds)
-
-
-def written(info: FieldInfo, value: object) -> str:
-    """A value of a field, not None, as a person would write it."""
-    facts = info.json_schema_extra
-    zero = facts.get("zero") if isinstance(facts, dict) else None
-    if isinstance(value, tuple):
-        return ",".join(str(zero) if zero and part == 0 else str(part) for part in value)
-    return str(zero) if zero and value == 0 else str(value)
-
+from dreamvid.varying import LayersOverTime, Varies
 
 LARGEST_SEED = 2**63 - 1
 """What torch's generators take."""
 
-LONGEST_ZOOM = 24 * 60 * 60
-"""Seconds."""
+
+def size_setting(text: str, **facts: Any) -> Any:
+    """How large the film is. This one and those below are declared by a film and by a zoom, each with its own help."""
+    return setting(None, text, "WxH", joined_by="x", part_of_look=False, **facts)
 
 
-class Group(Checked):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        allow_inf_nan=False,
-        alias_generator=key_of,
-        populate_by_name=True,
-        protected_namespaces=(),
-        defer_build=True,  # `--help` needs the fields, not the validators
-    )
+def max_size_setting() -> Any:
+    """How large the film is at most."""
+    text = "Scale down so that the longer side is at most this many pixels"
+    return setting(None, text, "PX", part_of_look=False)
+
+
+def warm_iterations_setting(default: tuple[int, ...], text: str) -> Any:
+    """Steps where a dream is dreamed on."""
+    return setting(default, text, "N[,N…]")
+
+
+def every_setting(text: str) -> Any:
+    """How often the film is dreamed anew."""
+    return setting(1, text, "N", ge=1, le=1000)
+
+
+def seed_setting(text: str) -> Any:
+    """The seed of what is random."""
+    return setting(0, text, "N", ge=0, le=LARGEST_SEED)
 
 
 class NetworkSettings(Group):
     """The network that dreams."""
+
+    part_of_look: ClassVar[bool] = True
 
     model: str = setting(
         "auto",
         "Network; `dreamvid models` lists them. auto: GoogLeNet if its weights are available or can be downloaded, "
         "otherwise efficientnet_lite0",
         "NAME",
+        brings_look=True,
     )
-    weights: Path | None = setting(None, "Your own weights for the model (.safetensors or .pth)", "FILE")
-    layer: Layers | None = setting(
+    weights: Path | None = setting(
+        None, "Your own weights for the model (.safetensors or .pth)", "FILE", is_input_file=True
+    )
+    layer: LayersOverTime = setting(
         None,
         "Layer to dream on; `dreamvid layers MODEL` lists them. Repeat for several, each with its own weight and "
         "channels; prefix another network's name to use its layer: vgg16/relu4_3. With --model auto, GoogLeNet's "
         "names always work",
         "NAME[:WEIGHT][@CHANNELS]",
+        repeatable=True,
+        brings_look=True,
+        is_target=True,
     )
 
 
 class ObjectiveSettings(Group):
     """What the dream climbs toward."""
 
+    part_of_look: ClassVar[bool] = True
+
     channels: Channels | None = setting(
-        None, "Dream on only these channels of the layers; `dreamvid explore --rank` helps you choose", "LIST"
+        None,
+        "Dream on only these channels of the layers; `dreamvid explore --rank` helps you choose",
+        "LIST",
+        is_target=True,
     )
     class_: Classes | None = setting(
         None,
         'Dream of a class, by name or number: "school bus". Repeat for several. Without --layer, dream of classes only',
         "NAME[:WEIGHT]",
+        repeatable=True,
+        is_target=True,
     )
     guide: Path | None = setting(
         None,
         "Dream of the contents of this picture or video: each feature is drawn to its best match in the guide",
         "FILE",
+        is_input_file=True,
+        not_for=("visualize",),
     )
     guide_size: int = setting(
         384,
@@ -119,6 +116,7 @@ class ObjectiveSettings(Group):
         "PX",
         ge=16,
         le=4096,
+        not_for=("visualize",),
     )
     reverse: bool = setting(
         False,
@@ -130,13 +128,10 @@ class ObjectiveSettings(Group):
 class LookSettings(Group):
     """How the dream looks."""
 
-    strength: float = setting(
-        1.0,
-        "Strength of the dream: 0.5 for half, 2 for double",
-        "X",
-        ge=0,
-        le=10,
-        varies=True,
+    part_of_look: ClassVar[bool] = True
+
+    strength: Varies[float] = setting(
+        1.0, "Strength of the dream: 0.5 for half, 2 for double", "X", ge=0, le=10, slider=(0, 3)
     )
     quality: Literal["draft", "normal", "high"] = setting(
         "normal",
@@ -144,7 +139,7 @@ class LookSettings(Group):
         "are kept",
         "draft|normal|high",
     )
-    octaves: Octaves = setting(
+    octaves: Varies[Octaves] = setting(
         AUTO_OCTAVES,
         "Number of scales at which to dream. auto: enough to reach a short side of 128 pixels, so that the largest "
         "features take up the same share of a small and a large picture",
@@ -152,9 +147,11 @@ class LookSettings(Group):
         zero="auto",
         ge=0,
         le=32,
-        varies=True,
+        slider=(0, 10),
     )
-    octave_scale: float = setting(1.4, "Size ratio between successive octaves", "X", gt=1, le=4, varies=True)
+    octave_scale: Varies[float] = setting(
+        1.4, "Size ratio between successive octaves", "X", gt=1, le=4, slider=(1.1, 2)
+    )
     octave_sizes: OctaveSizes | None = setting(
         None,
         "Short side of each octave, instead of the two options above; full is the picture's own size",
@@ -167,101 +164,107 @@ class LookSettings(Group):
         "shorter list is interpolated",
         "N[,N…]",
     )
-    step: float | None = setting(
+    step: Varies[float | None] = setting(
         None,
         "Average change of a pixel per step, in 8-bit levels. Default: set by --strength, for the same contrast with "
         "every network, layer and look",
         "LEVELS",
         ge=0,
         le=255,
-        varies=True,
+        slider=(0, 6),
     )
-    step_decay: float = setting(
+    step_decay: Varies[float] = setting(
         1.0,
         "Ratio of an octave's last step to its first: below 1 the dream settles gently",
         "X",
         gt=0,
         le=1,
-        varies=True,
+        slider=(0.05, 1),
     )
-    jitter: int = setting(32, "Maximum random shift before each step", "PX", ge=0, le=4096, varies=True)
-    spread: float = setting(
+    jitter: Varies[int] = setting(32, "Maximum random shift before each step", "PX", ge=0, le=4096, slider=(0, 128))
+    spread: Varies[float] = setting(
         1.5,
         "Balance between the channels of a layer: 0 the strongest takes all (2015), 2 all equal",
         "X",
         ge=0,
         le=2,
-        varies=True,
     )
-    seed: int = setting(0, "Seed of the jitter; the same seed gives the same film", "N", ge=0, le=LARGEST_SEED)
+    seed: int = seed_setting("Seed of the jitter; the same seed gives the same film")
 
 
 class ConditioningSettings(Group):
     """How each step is conditioned, and where it is applied."""
 
-    color_prior: float = setting(
+    part_of_look: ClassVar[bool] = True
+
+    color_prior: Varies[float] = setting(
         0.6,
         "Suppress colors that are rare in photographs: 0 the gradient's own colors (2015), 1 nearly gray",
         "X",
         ge=0,
         le=1,
-        varies=True,
     )
-    spectrum: float = setting(
+    spectrum: Varies[float] = setting(
         0.85,
         "Weight the gradient's frequencies by 1/f^X: 0 fine grain (2015), 1 large soft shapes",
         "X",
         ge=0,
         le=3,
-        varies=True,
+        slider=(0, 2),
     )
-    laplacian: int = setting(
+    laplacian: Varies[int] = setting(
         0,
         "Split the gradient into this many frequency bands of equal strength (Laplacian pyramid); 0 is off",
         "LEVELS",
         ge=0,
         le=16,
-        varies=True,
+        slider=(0, 8),
     )
-    smooth: float = setting(
-        0.0, "Blur the gradient with this sigma, then restore its magnitude; 0 is off", "PX", ge=0, le=100, varies=True
+    smooth: Varies[float] = setting(
+        0.0,
+        "Blur the gradient with this sigma, then restore its magnitude; 0 is off",
+        "PX",
+        ge=0,
+        le=100,
+        slider=(0, 8),
     )
-    tv: float = setting(
+    tv: Varies[float] = setting(
         0.0,
         "Total variation penalty: smooths the picture as it dreams. 1 pulls about as hard as the dream pushes",
         "WEIGHT",
         ge=0,
         le=100,
-        varies=True,
+        slider=(0, 2),
     )
-    l2: float = setting(
+    l2: Varies[float] = setting(
         0.0,
         "Pull toward the source: 0.1 holds a pixel that has moved by 10 levels",
         "WEIGHT",
         ge=0,
         le=100,
-        varies=True,
+        slider=(0, 1),
     )
     keep_color: bool = setting(False, "Dream in luminance only and keep the source's colors", "")
     mask: Path | None = setting(
         None,
         "Picture or video with the source's aspect ratio: white dreams, black is left alone, gray is in between",
         "FILE",
+        is_input_file=True,
     )
 
 
 class MotionSettings(Group):
     """How the dream follows the picture."""
 
-    blend: float = setting(
-        0.95, "Share of the previous frame's dream that is carried into the next frame", "0..1", ge=0, le=1, varies=True
+    part_of_look: ClassVar[bool] = True
+
+    blend: Varies[float] = setting(
+        0.95, "Share of the previous frame's dream that is carried into the next frame", "0..1", ge=0, le=1
     )
-    warm_iterations: Iterations = setting(
-        (2, 2, 1, 0), "Steps per octave where the dream was carried over; newly uncovered areas get more", "N[,N…]"
+    warm_iterations: Iterations = warm_iterations_setting(
+        (2, 2, 1, 0), "Steps per octave where the dream was carried over; newly uncovered areas get more"
     )
-    every: int = setting(
-        1, "Dream every Nth frame and carry the dream along the optical flow in between", "N", ge=1, le=1000
-    )
+    every: int = every_setting("Dream every Nth frame and carry the dream along the optical flow in between")
     flow: Literal["dis", "farneback", "raft", "none"] = setting(
         "dis", "Optical flow: dis, farneback, raft (downloads weights) or none", "METHOD"
     )
@@ -270,57 +273,30 @@ class MotionSettings(Group):
         "auto: detect cuts and start the dream anew in each shot; none: treat the clip as one shot; or a list of cuts "
         "(CSV or EDL, as written by `dreamvid shots`)",
         "auto|none|FILE",
+        is_input_file=True,
+        part_of_look=False,
+        selects_frames=True,
+        off="none",
     )
-    shots: Shots | None = setting(None, "Render only these shots: 3 or 3-7; `dreamvid shots` lists them", "N[-M]")
-
-
-class CameraSettings(Group):
-    """How a zoom moves, and how it starts."""
-
-    fps: FramesPerSecond = setting(Fraction(24), "Frame rate; the motion is the same at any rate", "FPS")
-    duration: Seconds = setting(Fraction(10), "Duration of the film", "TIME", le=LONGEST_ZOOM)
-    size: Size | None = setting(None, "Size of the film [default: that of the input, or 640x360 for noise]", "WxH")
-    max_size: Side | None = setting(None, "Scale down so that the longer side is at most this many pixels", "PX")
-    zoom: float = setting(
-        1.25, "Magnification per second: 2 doubles, 0.5 halves, 1 does not zoom", "X", gt=0.001, le=1000, varies=True
+    shots: Shots | None = setting(
+        None,
+        "Render only these shots: 3 or 3-7; `dreamvid shots` lists them",
+        "N[-M]",
+        part_of_look=False,
+        selects_frames=True,
+        joined_by="-",
     )
-    rotate: float = setting(0.0, "Clockwise rotation", "DEG/S", ge=-36000, le=36000, varies=True)
-    pan_x: float = setting(0.0, "Move right, in picture widths per second", "X", ge=-100, le=100, varies=True)
-    pan_y: float = setting(0.0, "Move down, in picture heights per second", "X", ge=-100, le=100, varies=True)
-    center_x: float = setting(0.5, "Center of the zoom: 0 left, 1 right", "0..1", ge=-10, le=10, varies=True)
-    center_y: float = setting(0.5, "Center of the zoom: 0 top, 1 bottom", "0..1", ge=-10, le=10, varies=True)
-    warm_iterations: Iterations = setting((2, 2, 1, 1), "Steps per octave on each frame after the first", "N[,N…]")
-    every: int = setting(
-        1, "Dream every Nth frame, counted at 24 per second; those in between are moved exactly", "N", ge=1, le=1000
-    )
-    feed: float = setting(
-        0.1,
-        "With video input: share of each video frame mixed into the dream, per 1/24 second",
-        "0..1",
-        ge=0,
-        le=1,
-        varies=True,
-    )
-    settle: Seconds = setting(
-        Fraction(0), "Dream this long before the first frame", "TIME", le=LONGEST_ZOOM
-    )
-    loop: bool = setting(False, "Make the end lead into the beginning, so that the film loops seamlessly", "")
-
-    @field_validator("duration", "settle", mode="before")
-    @classmethod
-    def _count_frames(cls, value: Any, info: ValidationInfo) -> Any:
-        """A timecode counts the film's own frames."""
-        rate = info.data.get("fps")
-        if isinstance(value, str) and is_timecode(value.strip()) and rate is not None:
-            return parse_timecode(value.strip(), rate) / rate
-        return value
 
 
 class SoundSettings(Group):
     """How sound drives settings that change over time."""
 
     react: Path | None = setting(
-        None, "Song or film whose sound drives rms, bass, mid, high, onset and beat; it becomes the soundtrack", "FILE"
+        None,
+        "Song or film whose sound drives rms, bass, mid, high, onset and beat; it becomes the soundtrack",
+        "FILE",
+        is_input_file=True,
+        not_for=("audio",),
     )
     attack: float = setting(0.01, "Attack time of the envelopes", "S", ge=0, le=60)
     release: float = setting(0.2, "Release time of the envelopes", "S", ge=0, le=60)
@@ -332,14 +308,20 @@ class PartSettings(Group):
     """Which part of the clip to render, and at what size."""
 
     start: Time | None = setting(
-        None, "Start at this time: 2.5, 2.5s, 1:02.5, or a timecode as printed by `dreamvid shots`", "TIME"
+        None,
+        "Start at this time: 2.5, 2.5s, 1:02.5, or a timecode as printed by `dreamvid shots`",
+        "TIME",
+        selects_frames=True,
+        not_for=("explore",),
     )
-    end: Time | None = setting(None, "Stop before this time", "TIME")
-    frames: int | None = setting(None, "Maximum number of frames", "N", ge=1, le=10**9)
-    size: Size | None = setting(None, "Scale to exactly this size", "WxH")
-    max_size: Side | None = setting(None, "Scale down so that the longer side is at most this many pixels", "PX")
+    end: Time | None = setting(None, "Stop before this time", "TIME", selects_frames=True, not_for=("explore",))
+    frames: int | None = setting(
+        None, "Maximum number of frames", "N", ge=1, le=10**9, selects_frames=True, not_for=("explore",)
+    )
+    size: Size | None = size_setting("Scale to exactly this size", not_for=("explore",))
+    max_size: Side | None = max_size_setting()
     rate: FramesPerSecond | None = setting(
-        None, "Frame rate [default: that of the clip; 24 for image sequences]", "FPS"
+        None, "Frame rate [default: that of the clip; 24 for image sequences]", "FPS", not_for=("explore",)
     )
 
 
@@ -369,9 +351,7 @@ class OutputSettings(Group):
         "32 in EXR. Default: the format's own, or 16 for a deep source where the format is lossless",
         "BITS",
     )
-    jpeg_quality: int | None = setting(
-        None, "Quality of JPEG and WebP pictures [default: 95]", "1..100", ge=1, le=100
-    )
+    jpeg_quality: int | None = setting(None, "Quality of JPEG and WebP pictures [default: 95]", "1..100", ge=1, le=100)
     crf: int | None = setting(
         None,
         "Constant rate factor (CRF) of h264, h265 and av1: lower values give better quality and larger files",
@@ -379,20 +359,29 @@ class OutputSettings(Group):
         ge=0,
         le=63,
     )
-    audio: WordOrPath = setting("copy", "Sound: copy the clip's own, none, or take it from FILE", "copy|none|FILE")
+    audio: WordOrPath = setting(
+        "copy",
+        "Sound: copy the clip's own, none, or take it from FILE",
+        "copy|none|FILE",
+        is_input_file=True,
+        affects_frames=False,
+    )
     sidecar: bool = setting(
-        True, "Write OUTPUT.json next to the output: settings, versions, weights, timings", ""
+        True, "Write OUTPUT.json next to the output: settings, versions, weights, timings", "", affects_frames=False
     )
     report: bool = setting(
         False,
         "Measure every frame: objective, energy, warped error, occluded share, seconds. Write OUTPUT.report.jsonl and "
         "a chart, OUTPUT.report.png, next to the output",
         "",
+        affects_frames=False,
     )
 
 
 class RunSettings(Group):
     """The hardware and resources to use."""
+
+    affects_frames: ClassVar[bool] = False  # what became of the device and the precision is recorded by itself
 
     device: str = setting("auto", "Device to run on: auto, cpu, cuda, cuda:1 or mps", "NAME")
     precision: Literal["auto", "fp32", "bf16"] = setting(

@@ -6,20 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from dreamvid.errors import SettingsError, did_you_mean, shown
-from dreamvid.settings import (
-    NetworkSettings,
-    ObjectiveSettings,
-    RunSettings,
-    Settings,
-    explain_fault,
-    key_of,
-    make_settings,
-)
-from dreamvid.settings_groups import LARGEST_SEED, Group, setting
+from dreamvid.errors import shown
+from dreamvid.fields import Group, fields_of, setting
+from dreamvid.settings import NetworkSettings, ObjectiveSettings, RunSettings, Settings, make_settings, merge_values
+from dreamvid.settings_groups import seed_setting
 from dreamvid.values import Size
+
+COMMAND = "visualize"
+"""What the fields call it that are not for it."""
 
 _SMALLEST_SCALE, _LARGEST_SCALE = 0.05, 8.0
 
@@ -76,7 +72,7 @@ class VisualiseSettings(Group):
         ge=0,
         le=100,
     )
-    seed: int = setting(0, "Seed of the noise; a different seed draws different pictures", "N", ge=0, le=LARGEST_SEED)
+    seed: int = seed_setting("Seed of the noise; a different seed draws different pictures")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -95,27 +91,15 @@ VISUALISE_GROUPS: tuple[tuple[str, type[BaseModel]], ...] = (
 )
 """The groups in the order of `--help`, with their headings."""
 
-NOT_VISUALISED = ("guide", "guide_size")
-"""What of these groups has no meaning without a source."""
-
 
 def make_visualise_settings(*layers: Mapping[str, Any], source: str = "settings") -> tuple[VisualiseSettings, Settings]:
     """How to draw, and what with which network, from mappings of values; later ones win; keys with `-` or `_`.
 
     Raises `SettingsError` that names the first key at fault and, for an unknown one, those nearest to it.
     """
-    names = {name for _, group in VISUALISE_GROUPS for name in group.model_fields} - set(NOT_VISUALISED)
-    known = {key_of(name): name for name in names}
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for text, value in layer.items():
-            key = key_of(str(text))
-            if key not in known:
-                raise SettingsError(f"{source}: visualize has no setting '{shown(key)}'{did_you_mean(key, known)}")
-            merged[known[key]] = value
+    names = [
+        name for _, group in VISUALISE_GROUPS for name, _, facts in fields_of(group) if COMMAND not in facts.not_for
+    ]
+    merged = merge_values(layers, names, f"{source}: visualize has no setting")
     own = {name: value for name, value in merged.items() if name in VisualiseSettings.model_fields}
-    try:
-        method = VisualiseSettings(**own)
-    except ValidationError as error:
-        raise explain_fault(error) from None
-    return method, make_settings({name: value for name, value in merged.items() if name not in own})
+    return VisualiseSettings(**own), make_settings({name: value for name, value in merged.items() if name not in own})

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import BaseModel, Field, ValidationError
 
 from dreamvid.cli.options import with_options
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.settings import SoundSettings, explain_fault
+from dreamvid.fields import Group, setting
+from dreamvid.settings import SoundSettings
 from dreamvid.values import FramesPerSecond
 
 if TYPE_CHECKING:
@@ -22,17 +22,15 @@ if TYPE_CHECKING:
 _RATE_WITHOUT_PICTURE = Fraction(24)
 
 
-class TableSettings(BaseModel):
+class TableSettings(Group):
     """What the rows of the table are."""
 
-    fps: FramesPerSecond | None = Field(
-        None,
-        description="Frame rate of the table [default: that of the film; 24 for sound alone]",
-        json_schema_extra={"metavar": "FPS"},
+    fps: FramesPerSecond | None = setting(
+        None, "Frame rate of the table [default: that of the film; 24 for sound alone]", "FPS"
     )
 
 
-@with_options([("Sound", SoundSettings), ("Table", TableSettings)], without=("react",))
+@with_options([("Sound", SoundSettings), ("Table", TableSettings)], "audio")
 def audio(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Song or film")],
     output: Annotated[
@@ -52,11 +50,8 @@ def audio(
 
     dreamvid clip.mp4 --react song.mp3 --strength "0.6 + 0.8*bass"
     """
-    try:
-        settings = SoundSettings(**{name: value for name, value in given.items() if name != "fps"})
-        fps = TableSettings(fps=given.get("fps")).fps
-    except ValidationError as error:
-        raise explain_fault(error) from None
+    settings = SoundSettings(**{name: value for name, value in given.items() if name in SoundSettings.model_fields})
+    fps = TableSettings(fps=given.get("fps")).fps
 
     from dreamvid.audio import ENVELOPES, analyse_sound
     from dreamvid.audio.drawing import describe, draw_analysis

@@ -13,7 +13,7 @@ from dreamvid.recipe import read_look
 from dreamvid.settings import GROUPS, Settings, make_settings, read_settings_file
 
 
-@with_options(GROUPS, repeatable=("layer", "class_"))
+@with_options(GROUPS)
 def dream(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="Video, picture, sequence (frames/%05d.png) or folder of pictures")

@@ -47,7 +47,7 @@ _RUN = re.compile(r"(?P<before>.*?)(?P<first>\d{1,9})\.\.(?P<last>\d{1,9})", re.
 _LONGEST_RUN = 1024
 
 
-@with_options(_SHOWN, repeatable=("layer", "class_"), without=("end", "frames", "rate", "size", "start"))
+@with_options(_SHOWN, "explore")
 def explore(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="Video, picture, sequence (frames/%05d.png) or folder of pictures")

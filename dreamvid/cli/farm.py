@@ -18,7 +18,7 @@ from dreamvid.settings_farm import FarmSettings, make_farm_settings
 _LISTS = (".yaml", ".yml")
 
 
-@with_options((("Farm", FarmSettings), *GROUPS), repeatable=("layer", "class_"))
+@with_options((("Farm", FarmSettings), *GROUPS))
 def farm(
     source: Annotated[
         str,

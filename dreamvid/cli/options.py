@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-import types
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from dreamvid.fields import facts_of, fields_of, plain_type, written
 from dreamvid.settings import key_of
-from dreamvid.settings_groups import written
 
 Command = Callable[..., None]
 
@@ -48,31 +47,29 @@ Estimate = Annotated[
 _METAVARS = {int: "N", float: "X", Path: "FILE"}
 
 
-def with_options(
-    groups: Iterable[tuple[str, type[BaseModel]]],
-    *,
-    without: Collection[str] = (),
-    repeatable: Collection[str] = (),
-) -> Callable[[Command], Command]:
-    """Give a command one option per field of some models, under their headings in `--help`.
+def with_options(groups: Iterable[tuple[str, type[BaseModel]]], name: str = "") -> Callable[[Command], Command]:
+    """Give a command one option per field of some models, under their headings in `--help`; not those fields that are
+    not for the command of that `name`, and not those that the command itself takes.
 
     Those that a person gave arrive as the command's last argument, `given`, a dict of text for the models to parse.
-    `without` names fields that the command takes in another way, `repeatable` those that may be given several times.
     """
-    options = [
-        _option(name, info, heading, name in repeatable)
+    fields = [
+        (heading, field, info)
         for heading, group in groups
-        for name, info in group.model_fields.items()
-        if name not in without
+        for field, info, facts in fields_of(group)
+        if name not in facts.not_for
     ]
 
     def decorate(command: Command) -> Command:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[:-1]
+        taken = {parameter.name for parameter in own}
+        options = [_option(field, info, heading) for heading, field, info in fields if field not in taken]
+
         @functools.wraps(command)
         def wrapped(**arguments: Any) -> None:
             given = {option.name: arguments.pop(option.name) for option in options}
             command(**arguments, given={name: value for name, value in given.items() if value not in (None, [])})
 
-        own = list(inspect.signature(command, eval_str=True).parameters.values())[:-1]
         parameters = [*own, *options]
         wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -81,11 +78,11 @@ def with_options(
     return decorate
 
 
-def _option(name: str, info: FieldInfo, heading: str, repeatable: bool) -> inspect.Parameter:
+def _option(name: str, info: FieldInfo, heading: str) -> inspect.Parameter:
     """An option that takes text, which the models parse, here as in files, with the same messages; or a switch."""
     is_switch = info.annotation is bool
     flag = f"--{key_of(name)}"
-    kind: Any = (bool if is_switch else list[str] if repeatable else str) | None
+    kind: Any = (bool if is_switch else list[str] if facts_of(info).repeatable else str) | None
     option = typer.Option(
         f"{flag}/--no-{key_of(name)}" if is_switch and info.default else flag,
         help=_help_text(info),
@@ -98,12 +95,9 @@ def _option(name: str, info: FieldInfo, heading: str, repeatable: bool) -> inspe
 
 def _metavar(info: FieldInfo) -> str:
     """What the field says, or what its type tells."""
-    if isinstance(info.json_schema_extra, dict):
-        return str(info.json_schema_extra["metavar"])
-    kind: Any = info.annotation
-    if get_origin(kind) in (Union, types.UnionType):
-        kind = next(part for part in get_args(kind) if part is not type(None))
-    return "|".join(get_args(kind)) if get_origin(kind) is Literal else _METAVARS.get(kind, "TEXT")
+    kind = plain_type(info)
+    derived = "|".join(get_args(kind)) if get_origin(kind) is Literal else _METAVARS.get(kind, "TEXT")
+    return facts_of(info).metavar or derived
 
 
 def _help_text(info: FieldInfo) -> str:

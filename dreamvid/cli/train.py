@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from dreamvid.cli.options import with_options
-from dreamvid.settings import explain_fault, read_settings_file
+from dreamvid.settings import read_settings_file
 from dreamvid.train.settings import TrainSettings
 
 
-@with_options([("Training", TrainSettings)], without=("data", "output"))
+@with_options([("Training", TrainSettings)])
 def train(
     data: Annotated[
         list[Path], typer.Argument(metavar="DATA", help="Folders or zip files with one subfolder of pictures per class")
@@ -35,13 +35,10 @@ def train(
 
     To resume an interrupted run, run the same command again.
     """
-    from pydantic import ValidationError
-
     from_file = {key.replace("-", "_"): value for key, value in read_settings_file(config).items()} if config else {}
-    try:
-        settings = TrainSettings(**from_file | given | {"data": data, "output": output})
-    except ValidationError as error:
-        raise explain_fault(error) from None
+    values = from_file | given
+    values["data"], values["output"] = data, output
+    settings = TrainSettings(**values)
 
     from dreamvid.cli.training_progress import show
     from dreamvid.train.loop import training_events

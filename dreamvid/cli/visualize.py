@@ -9,7 +9,7 @@ import typer
 
 from dreamvid.cli.options import Config, Progress, with_options
 from dreamvid.settings import read_settings_file
-from dreamvid.settings_visualise import NOT_VISUALISED, VISUALISE_GROUPS, make_visualise_settings
+from dreamvid.settings_visualise import COMMAND, VISUALISE_GROUPS, make_visualise_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dreamvid.render.visualisation import DrawingEvent, DrawingStarted, PictureDone
 
 
-@with_options(VISUALISE_GROUPS, without=NOT_VISUALISED, repeatable=("layer", "class_"))
+@with_options(VISUALISE_GROUPS, COMMAND)
 def visualize(
     output: Annotated[
         str | None,

@@ -13,7 +13,7 @@ from dreamvid.recipe import read_look
 from dreamvid.settings import ZOOM_GROUPS, ZoomSettings, build_settings, read_settings_file
 
 
-@with_options(ZOOM_GROUPS, repeatable=("layer", "class_"))
+@with_options(ZOOM_GROUPS)
 def zoom(
     source: Annotated[
         str,

@@ -26,6 +26,7 @@ from dreamvid.farm.journal import FarmJournal, path_of_journal
 from dreamvid.farm.messages import SharedFile, Stretch, Task
 from dreamvid.farm.plan import Unit, longest_first, plan_units, shots_within
 from dreamvid.farm.rendering import fade_name, files_written, networks_fingerprint, open_segment
+from dreamvid.fields import fields_of, input_files
 from dreamvid.media import default_output
 from dreamvid.media.segments import join_segments
 from dreamvid.media.still_write import publish, temporary_beside
@@ -41,7 +42,7 @@ from dreamvid.render.job import Job, Opened, first_number_of, open_job, open_sou
 from dreamvid.render.journal_folder import was_published
 from dreamvid.render.room import check_room
 from dreamvid.render.shots import Shot, gather_shots
-from dreamvid.settings import Settings
+from dreamvid.settings import Settings, key_of
 from dreamvid.settings_farm import FarmSettings
 
 _SHORTEST_STRETCH = 480  # frames: below that, opening the source takes longer than looking for cuts in it
@@ -69,7 +70,7 @@ def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
     finished = not job.fresh and was_published(path_of_journal(target), target)
     account = Account(target, settings, overwrite=job.overwrite or finished)
     with contextlib.ExitStack() as closing:
-        here = settings.model_copy(update={"device": "cpu", "precision": "fp32"})
+        here = settings.replace(device="cpu", precision="fp32")
         networks: Networks = {}
         opening = open_job(replace(job, settings=here), closing, networks, finished=finished)
         opened = _as_asked(job, (yield from opening))
@@ -142,8 +143,8 @@ def _kept(journal: FarmJournal) -> Iterator[None]:
 
 def _as_asked(job: Job, opened: Opened) -> Opened:
     """The same with the device and precision that were asked for; here the network was only looked at."""
-    asked = {"device": job.settings.device, "precision": job.settings.precision}
-    settings = opened.prepared.settings.model_copy(update=asked)
+    asked = job.settings
+    settings = opened.prepared.settings.replace(device=asked.device, precision=asked.precision)
     prepared = replace(opened.prepared, settings=settings)
     return replace(opened, prepared=prepared, tags=render_tags(job, settings))
 
@@ -152,10 +153,9 @@ def _make_task(job: Job, opened: Opened, networks: Networks) -> Task:
     reader, settings = opened.reader, job.settings
     dreaming = dreaming_networks(settings, networks)
     files: dict[str, SharedFile] = {"source": share(job.source)}
-    for name in ("guide", "mask", "weights"):
-        path = getattr(settings, name)
-        if path is not None:
-            files[name] = share(path)
+    # Of sound, cuts and range the workers get what was made of them: envelopes in the clock, and units.
+    settled = settings.without_selection().replace(react=None)
+    files |= {name: share(path) for name, path in input_files(settled, of_frames=True).items()}
     for network in dreaming:
         path = cache_path(network.spec)
         if path is not None and path.is_file():
@@ -163,11 +163,8 @@ def _make_task(job: Job, opened: Opened, networks: Networks) -> Task:
     pictures = output_pattern(opened.target) is not None
     # The network that `auto` stands for here is to be the same everywhere.
     automatic = networks.get(("auto", settings.weights))
-    named = {} if automatic is None else {"model": automatic.spec.name}
-    # Of these the workers get what was made of them: sound as envelopes in the clock, cuts as units.
-    settled = {"react": None, "cuts": "none", "shots": None, "start": None, "end": None, "frames": None}
     return Task(
-        settings=settings.model_copy(update={**named, **settled}),
+        settings=settled if automatic is None else settled.replace(model=automatic.spec.name),
         files=files,
         clock=opened.clock,
         size=(reader.width, reader.height),
@@ -185,9 +182,7 @@ def _facts(task: Task, farm: FarmSettings, opened: Opened) -> dict[str, object]:
         "range of frames": f"{task.first} + {opened.reader.frame_count}",
         "frame size": f"{task.size[0]}x{task.size[1]}",
         "network": task.networks,
-        "chunk": farm.chunk,
-        "run-in": farm.run_in,
-        "fade": farm.fade,
+        **{key_of(name): getattr(farm, name) for name, _, facts in fields_of(FarmSettings) if facts.affects_frames},
     }
 
 

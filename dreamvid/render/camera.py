@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dreamvid.dream.pyramid import Size
 from dreamvid.motion import warp_backward
-from dreamvid.settings import CameraSettings
+from dreamvid.settings import ZoomFrameSettings
 
 STEP = Fraction(1, 240)
 """Seconds over which a camera that changes is taken as steady; frames of 24, 25, 30, 48, 50 and 60 fps share the grid
@@ -23,7 +23,7 @@ or nearly so, and a film comes out the same at each."""
 
 
 def camera_motion(
-    settings_at: Callable[[Fraction], CameraSettings], size: Size, start: Fraction, end: Fraction, *, steady: bool
+    settings_at: Callable[[Fraction], ZoomFrameSettings], size: Size, start: Fraction, end: Fraction, *, steady: bool
 ) -> Tensor:
     """The motion from `start` to `end`, in seconds, as a 3 x 3 float64 matrix.
 
@@ -52,7 +52,7 @@ def _middle(time: Fraction) -> Fraction:
     return (time // STEP) * STEP + STEP / 2
 
 
-def _velocity(camera: CameraSettings, size: Size) -> Tensor:
+def _velocity(camera: ZoomFrameSettings, size: Size) -> Tensor:
     """How fast the place that a pixel shows moves as time goes back: zoom and rotation about the centre, and pan."""
     height, width = size
     growth, turn = math.log(camera.zoom), math.radians(camera.rotate)

@@ -17,7 +17,7 @@ from dreamvid.dream.pyramid import resize
 from dreamvid.motion import warp_backward
 from dreamvid.render.frames import Track
 from dreamvid.render.plan import FramePlan
-from dreamvid.settings import Settings
+from dreamvid.settings import FrameSettings
 
 _LOW_PASS_SHARE = 1 / 8  # of the short side: what is smoother than this is tint and brightness, not a dream
 _RADIUS_WHEN_SMALL = 5  # px
@@ -40,7 +40,7 @@ class Carry:
         self.residual: Tensor | None = None
         self.fresh = 1.0  # share of the last picture that could not be carried
 
-    def begin(self, raw: Tensor, plan: FramePlan[Settings]) -> Tensor:
+    def begin(self, raw: Tensor, plan: FramePlan[FrameSettings]) -> Tensor:
         """The residual of a shot's first frame `raw`, (1, 3, H, W) in [0, 1]: nothing that came before enters it."""
         self.fresh = 1.0
         residual = self._settle(plan.dreamer.dream(raw) - raw, raw, plan)
@@ -48,7 +48,7 @@ class Carry:
             residual = self._dream_on(raw, residual, plan)
         return residual
 
-    def follow(self, raw: Tensor, track: Track, plan: FramePlan[Settings]) -> Tensor:
+    def follow(self, raw: Tensor, track: Track, plan: FramePlan[FrameSettings]) -> Tensor:
         """The residual of the next frame, dreamed on from the carried one; `track` leads back from it.
 
         More iterations are spent the more of the picture is new, and longer steps just there; where nothing moves they
@@ -63,7 +63,7 @@ class Carry:
         counts = [w + max(0, round((c - w) * self.fresh)) for c, w in zip(cold, warm, strict=True)]
         return self._dream_on(raw, self._warped(track), plan, counts, step_gain(track, fresh, plan.is_steady))
 
-    def coast(self, raw: Tensor, track: Track, plan: FramePlan[Settings]) -> Tensor:
+    def coast(self, raw: Tensor, track: Track, plan: FramePlan[FrameSettings]) -> Tensor:
         """Move the residual along without dreaming: the frames between those of `--every N`."""
         self._measure_fresh(track)
         return self._settle(self._warped(track), raw, plan)
@@ -72,7 +72,7 @@ class Carry:
         self,
         raw: Tensor,
         residual: Tensor,
-        plan: FramePlan[Settings],
+        plan: FramePlan[FrameSettings],
         counts: Sequence[int] | None = None,
         gain: Tensor | None = None,
     ) -> Tensor:
@@ -91,7 +91,7 @@ class Carry:
             raise RuntimeError("a shot begins with `begin`")
         return warp_backward(self.residual, track.flow) * track.reliability
 
-    def _settle(self, residual: Tensor, raw: Tensor, plan: FramePlan[Settings]) -> Tensor:
+    def _settle(self, residual: Tensor, raw: Tensor, plan: FramePlan[FrameSettings]) -> Tensor:
         """The governor: take out the residual's low frequencies and bring it to its contrast, then keep it."""
         residual = residual - 0.5 * _low_pass(residual)
         self.residual = level(residual, raw, plan.contrast, most=_MOST_GROWTH)

@@ -12,7 +12,7 @@ from dreamvid.machine import Machine
 from dreamvid.measured import MeasuredLooks
 from dreamvid.models import AUTO, LOGITS, MODELS, Ensemble, Extractor, Network, loading_network
 from dreamvid.notices import Notice, Said
-from dreamvid.settings import DreamSettings
+from dreamvid.settings import DreamFrameSettings, DreamSettings
 from dreamvid.values import AUTO_OCTAVES, GB, LayerTarget
 
 Networks = dict[tuple[str, Path | None], Network]
@@ -62,7 +62,7 @@ def load_aims(settings: DreamSettings, networks: Networks | None = None) -> list
     def network(name: str) -> Network:
         return loaded[_key(name, settings)]
 
-    layers = settings.layer
+    layers = settings.layers
     if layers is None:
         main = network(settings.model)
         weights = main.spec.default_layers or {main.spec.default_layer: 1.0}
@@ -93,11 +93,11 @@ def make_dreamer(aims: Iterable[Aim], settings: DreamSettings, machine: Machine)
     extractor: Extractor | Ensemble = extractors[0][1] if len(extractors) == 1 else Ensemble(extractors)
     memory = None if settings.memory is None else int(settings.memory * GB)
     budget = TileBudget(settings.tile, memory, machine.device)
-    look = make_look(settings, [aim.target for aim in aims])
+    look = make_look(settings.without_schedules(), [aim.target for aim in aims])
     return Dreamer(extractor, look, machine.device, budget, MeasuredLooks())
 
 
-def make_look(settings: DreamSettings, targets: Iterable[Target]) -> Look:
+def make_look(settings: DreamFrameSettings, targets: Iterable[Target]) -> Look:
     """The numbers of the dream core out of `settings`, with one target per tap."""
     return Look(
         targets=tuple(targets),
@@ -122,7 +122,7 @@ def make_look(settings: DreamSettings, targets: Iterable[Target]) -> Look:
 
 def _keys(settings: DreamSettings) -> list[tuple[str, Path | None]]:
     """The networks of the layers; the main one only where it is dreamed with."""
-    layers = settings.layer
+    layers = settings.layers
     names = [_split_model(layer, settings.model)[0] for layer in layers or ()]
     if layers is None or settings.class_:
         names.append(settings.model)
@@ -144,7 +144,7 @@ def _split_model(layer: LayerTarget, default: str) -> tuple[str, LayerTarget]:
 def auto_layers(aims: Sequence[Aim], settings: DreamSettings) -> Iterator[Notice]:
     """A line for each layer of GoogLeNet's that means one of the network that `auto` has found."""
     for aim in aims:
-        layer = None if aim.layer is None or settings.layer is None else settings.layer[aim.layer]
+        layer = None if aim.layer is None or settings.layers is None else settings.layers[aim.layer]
         if layer is not None and _counterpart(aim.network, layer, settings):
             yield Notice(
                 f"--layer {layer.name} is mapped to {aim.tap} of {aim.network.spec.name}, which is at the same depth"

@@ -76,22 +76,19 @@ def estimate_job(job: Job, tell: Callable[[str], None] = lambda _: None) -> Esti
         )
     settings = job.settings
     every = min(settings.every, _MOST_BETWEEN)
-    changes = {
-        "start": Fraction(reader.first_index) / reader.rate,
-        "end": None,
-        "frames": min(reader.frame_count, 1 + every),
-        "shots": None,
-        "cuts": "none",
-        "report": False,
-        "sidecar": False,
-    }
+    tried = settings.without_selection().replace(
+        start=Fraction(reader.first_index) / reader.rate,
+        frames=min(reader.frame_count, 1 + every),
+        report=False,
+        sidecar=False,
+    )
     target = job.target or default_output(job.source, settings.codec)
 
     def render(trial: Path) -> Iterator[Event]:
-        return render_job(replace(job, target=trial, settings=settings.model_copy(update=changes)))
+        return render_job(replace(job, target=trial, settings=tried))
 
     clock = Clock(reader.rate, reader.frame_count)
-    first = settings if settings.needs_sound else settings.at(clock.moment(reader.first_index))
+    first = settings.without_schedules() if settings.needs_sound else settings.at(clock.moment(reader.first_index))
     look = make_look(first, [])
     cold, warm = look.iterations, settings.warm_iterations
     ratio = _work(look, cold, (reader.height, reader.width)) / _work(look, warm, (reader.height, reader.width))
@@ -104,16 +101,12 @@ def estimate_zoom(job: ZoomJob, tell: Callable[[str], None] = lambda _: None) ->
     """Estimate a zoom; see `estimate_job`."""
     settings = job.settings
     count, every = frame_count(settings), min(settings.every, _MOST_BETWEEN)
-    changes = {
-        "duration": min(count, 1 + every) / settings.fps,
-        "settle": Fraction(0),
-        "loop": False,
-        "report": False,
-        "sidecar": False,
-    }
+    tried = settings.replace(
+        duration=min(count, 1 + every) / settings.fps, settle=Fraction(0), loop=False, report=False, sidecar=False
+    )
 
     def render(trial: Path) -> Iterator[Event]:
-        return render_zoom(replace(job, target=trial, settings=settings.model_copy(update=changes)))
+        return render_zoom(replace(job, target=trial, settings=tried))
 
     target = job.target or zoom_output(job.source, settings.codec)
     return _try(render, target, every, tell).whole(target, count, unseen=-first_index(settings))

@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 
 from dreamvid.dream.noise import pink_noise
 from dreamvid.errors import MediaError, SettingsError
+from dreamvid.fields import fields_of
 from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import default_output
 from dreamvid.media.still import quantise
@@ -28,17 +29,20 @@ from dreamvid.notices import Notice
 from dreamvid.render.dreamers import Aim, Networks, auto_layers, load_aims, load_networks, make_dreamer, make_look
 from dreamvid.render.events import Event, Finished, FrameDone, Started
 from dreamvid.render.frames import Frame, to_frame, to_tensor
+from dreamvid.render.identity import files_of
 from dreamvid.render.plan import FramePlan
 from dreamvid.render.sheet import Cell, Pixels, Section, Sheet, write_sheet
 from dreamvid.render.still import dream_residual, finish
 from dreamvid.render.still_frame import Still, find_still
 from dreamvid.render.still_plan import Sounds, plan_still
-from dreamvid.settings import Settings, key_of, make_settings
+from dreamvid.settings import FrameSettings, Settings, key_of, make_settings
 from dreamvid.timecode import Timecode
 from dreamvid.values import LayerTarget
 
 _MOST_CELLS = 1024
 _REFERENCE_SIDE = 384  # pixels of the noise that channels are compared on
+_TARGETS = frozenset(key_of(name) for name, _, facts in fields_of(Settings) if facts.is_target)
+"""The options that a channel of a layer replaces."""
 _FLOOR = 0.05  # of a layer's mean response: what is weaker is silent
 
 
@@ -125,7 +129,7 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
     parts = [] if job.rank else cross_axes(job.values, job.axes)
     picture, page = _targets(job)
     inputs = [settings, *(trial.settings for part in parts for trial in part.trials)]
-    protected = [path for one in inputs for path in (one.guide, one.mask, one.weights) if path]
+    protected = [path for one in inputs for path in files_of(one)]
     for path in (picture, page):
         check_target(path, None, overwrite=job.overwrite, protected=[job.source, *protected])
     still = find_still(job.source, settings, job.at, job.cell)
@@ -137,11 +141,11 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
     for one in inputs:
         yield from load_networks(one, studio.networks)
     if job.rank:
-        rankings = [studio.rank(layer, job) for layer in settings.layer or (None,)]
+        rankings = [studio.rank(layer, job) for layer in settings.layers or (None,)]
         yield from (ranked for ranked, _ in rankings)
         parts = [part for _, found in rankings for part in found]
     elif not parts:
-        main = studio.aims(make_settings(job.values, {"layer": None, "class": None}))[0].network
+        main = studio.aims(settings.replace(layer=None, class_=None))[0].network
         parts = cross_axes(job.values, (Axis("layer", which_layers(main.layers())),))
     trials = [trial for part in parts for trial in part.trials]
     studio.check(trials)
@@ -207,7 +211,7 @@ def cross_axes(values: Mapping[str, Any], axes: Sequence[Axis]) -> list[_Part]:
 
 def _try(values: Mapping[str, Any], texts: Mapping[str, str]) -> _Trial:
     settings = make_settings(values, texts)
-    if "channels" in texts and any(layer.channels for layer in settings.layer or ()):
+    if "channels" in texts and any(layer.channels for layer in settings.layers or ()):
         raise SettingsError("--grid channels: a layer with @ sets its own channels; leave out one of the two")
     words = (word for option, text in texts.items() for word in _words(option, text, settings))
     return _Trial(settings, tuple(words), frozenset(texts))
@@ -267,7 +271,7 @@ class _Studio:
 
     def rank(self, layer: LayerTarget | None, job: Exploration) -> tuple[Ranked, list[_Part]]:
         """The channels of a layer (None: the network's default one) that the frame excites most and least."""
-        settings = make_settings(job.values, {"layer": None if layer is None else (layer,), "class": None})
+        settings = make_settings(job.values).replace(layer=None if layer is None else (layer,), class_=None)
         aim = self.aims(settings)[0]
         self.check([_Trial(settings, (), frozenset())])
         ratios = respond(aim.network, aim.tap, self.still.frame)
@@ -281,9 +285,9 @@ class _Studio:
             trials = []
             for response in end:
                 target = LayerTarget(name, channels=(response.channel,))
-                own = make_settings(job.values, {"layer": (target,), "channels": None, "class": None})
+                own = settings.replace(layer=(target,), channels=None)
                 note = f"{response.ratio:.{1 if response.ratio >= 1 else 2}f} times its usual response"
-                trials.append(_Trial(own, ("--layer", str(target)), frozenset({"layer", "channels"}), note))
+                trials.append(_Trial(own, ("--layer", str(target)), _TARGETS, note))
             if trials:
                 parts.append(_Part(f"{name}: channels that the frame {heading}", tuple(trials)))
         return Ranked(aim.network.spec.name, name, most, least), parts
@@ -292,7 +296,7 @@ class _Studio:
         """The network that `settings` call by its name, where it was needed."""
         return self.networks.get((settings.model, settings.weights))
 
-    def _plans(self, trials: Sequence[_Trial]) -> Iterator[tuple[_Trial, FramePlan[Settings]]]:
+    def _plans(self, trials: Sequence[_Trial]) -> Iterator[tuple[_Trial, FramePlan[FrameSettings]]]:
         """Trials and how they are dreamed; those of the same layers follow each other and share an extractor."""
         aims = {trial: self.aims(trial.settings) for trial in trials}
         taps = {trial: tuple((aim.network, aim.tap) for aim in aims[trial]) for trial in trials}
@@ -303,7 +307,7 @@ class _Studio:
                 settings = trial.settings.for_model(aims[trial][0].network.spec.look)
                 if dreamer is None:
                     dreamer = make_dreamer(aims[trial], settings, self.machine)
-                look = make_look(settings, [aim.target for aim in aims[trial]])
+                look = make_look(settings.without_schedules(), [aim.target for aim in aims[trial]])
                 layers = [aim.layer for aim in aims[trial]]
                 yield trial, plan_still(self.still, dreamer.with_look(look), settings, layers, self._sounds)
 
@@ -365,7 +369,7 @@ def _facts(job: Exploration, still: Still, model: str) -> Iterator[str]:
     yield f"{when}{reader.info.width}x{reader.info.height}"
     height, width = still.size
     yield f"{model}, dreamed at {width}x{height}"
-    replaced = {"layer", "channels"} if job.rank else {axis.option for axis in job.axes} or {"layer"}
+    replaced = _TARGETS if job.rank else {axis.option for axis in job.axes} or {"layer"}
     if common := _common_words(job, replaced):
         yield f"all pictures: {shlex.join(common)}"
 

@@ -19,7 +19,7 @@ from dreamvid.render.inspection import Inspector
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.still import energy_of, finish
-from dreamvid.settings import Settings
+from dreamvid.settings import FrameSettings, Settings
 
 _FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
 _MOTIONS_AHEAD = 3  # and as many more as there are threads that measure motion
@@ -95,7 +95,7 @@ class Film:
                     yield join_alpha(to_frame(shown), step.alpha), done
                     clock = now
 
-    def _next_residual(self, raw: Tensor, track: Track | None, plan: FramePlan[Settings]) -> Tensor:
+    def _next_residual(self, raw: Tensor, track: Track | None, plan: FramePlan[FrameSettings]) -> Tensor:
         if track is not None and self._since_dreamed + 1 < self._settings.every:
             self._since_dreamed += 1
             return self._carry.coast(raw, track, plan)

@@ -13,14 +13,11 @@ import torch
 from torch import nn
 
 from dreamvid.errors import MediaError
+from dreamvid.fields import fields_of, input_files
 from dreamvid.media import list_sequence
 from dreamvid.recipe import write_recipe
 from dreamvid.settings import DreamSettings, key_of
 
-_NO_MATTER = {"threads", "memory", "tile", "save_every", "sidecar", "report"}
-_NO_MATTER |= {"audio"}  # it is joined to the frames in the end, and may be another one when a render goes on
-_NO_MATTER |= {"device", "precision"}  # what became of these is a fact
-_FILES = ("weights", "guide", "mask", "react")
 _MOST_READ = 2**28  # bytes
 _PIECE = 2**16  # bytes
 
@@ -32,18 +29,12 @@ def identify(
 
     `by_picture`: the journal compares the pictures of a sequence itself, see `picture_fingerprints`.
     """
-    names = {key_of(name) for name in _NO_MATTER}
-    recipe = write_recipe(settings)
+    facts_by_key = {key_of(name): facts for name, _, facts in fields_of(type(settings))}
+    recipe = {key: text for key, text in write_recipe(settings).items() if facts_by_key[key].affects_frames}
     # The first that differs is what people are told: a layer brings other steps with it.
-    keys = sorted(recipe.keys() - names, key=lambda key: (key not in ("model", "layer"), key))
+    keys = sorted(recipe, key=lambda key: (not facts_by_key[key].brings_look, key))
     identity = {key: _plain(recipe[key]) for key in keys}
-    for name in _FILES:
-        path = getattr(settings, name)
-        if path is not None:
-            identity[name] = fingerprint(path)
-    cuts = getattr(settings, "cuts", "auto")
-    if cuts not in ("auto", "none"):
-        identity["cuts"] = fingerprint(Path(cuts))
+    identity |= {key_of(name): fingerprint(path) for name, path in input_files(settings, of_frames=True).items()}
     if source is not None:
         pictures = list_sequence(source) if by_picture else None
         identity["source"] = fingerprint(source) if pictures is None else f"{len(pictures)} pictures"
@@ -59,9 +50,7 @@ def job_tag(settings: DreamSettings, source: Path | None) -> str:
 
 def files_of(settings: DreamSettings) -> list[Path]:
     """The files that the settings name, which a render reads and must not write."""
-    paths = [getattr(settings, name) for name in _FILES]
-    lists = [settings.audio, getattr(settings, "cuts", "auto")]
-    return [path for path in paths if path is not None] + [Path(text) for text in lists if Path(text).is_file()]
+    return list(input_files(settings).values())
 
 
 def fingerprint(path: Path) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from torch import Tensor
 
@@ -17,22 +17,31 @@ from dreamvid.notices import Notice
 from dreamvid.render.companion import Companion
 from dreamvid.render.dreamers import make_look
 from dreamvid.render.frames import to_tensor
-from dreamvid.schedule import Moment
-from dreamvid.settings import DreamSettings
+from dreamvid.schedule import Moment, Schedule
+from dreamvid.settings import (
+    DreamFrameSettings,
+    DreamSettings,
+    FrameSettings,
+    Settings,
+    ZoomFrameSettings,
+    ZoomSettings,
+)
+from dreamvid.varying import LayerSchedule
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis
 
 S = TypeVar("S", bound=DreamSettings)
+F = TypeVar("F", bound=DreamFrameSettings, covariant=True)
 
 
 @dataclass(frozen=True)
-class FramePlan(Generic[S]):
+class FramePlan(Generic[F]):
     """How one frame is dreamed.
 
     Attributes:
         dreamer: with the look and the guide of this frame.
-        settings: those of its moment; nothing in them varies.
+        settings: those of its moment.
         contrast: what the residual is brought to, see `dream.level`; None: it is left as it is.
         gain: what the residual is multiplied by where it is shown.
         is_steady: whether what is dreamed stays the same throughout the film, but for its strength.
@@ -40,7 +49,7 @@ class FramePlan(Generic[S]):
     """
 
     dreamer: Dreamer
-    settings: S
+    settings: F
     contrast: float | None = None
     gain: float = 1.0
     mask: Tensor | None = None
@@ -93,7 +102,7 @@ class Planner(Generic[S]):
         guide: Companion | None = None,
         mask: Companion | None = None,
     ) -> None:
-        """`layer_of_target` says which of `settings.layer` each of the dreamer's targets is; None: a class."""
+        """`layer_of_target` says which of `settings.layers` each of the dreamer's targets is; None: a class."""
         self._dreamer = dreamer
         self.settings = settings
         self.clock = clock
@@ -112,7 +121,11 @@ class Planner(Generic[S]):
         """What the dreamer has to say since the last time, as events of a loop."""
         return ((None, Notice(text)) for text in self._dreamer.take_notices())
 
-    def at(self, index: int) -> FramePlan[S]:
+    @overload
+    def at(self: Planner[Settings], index: int) -> FramePlan[FrameSettings]: ...
+    @overload
+    def at(self: Planner[ZoomSettings], index: int) -> FramePlan[ZoomFrameSettings]: ...
+    def at(self, index: int) -> FramePlan[DreamFrameSettings]:
         """The plan of a frame. Raises `SettingsError` where a schedule has no value then."""
         moment = self.clock.moment(index)
         settings = self.settings.at(moment)
@@ -122,7 +135,7 @@ class Planner(Generic[S]):
             look = make_look(settings, self._targets_of(settings))
             if look.step is None:
                 look = replace(look, step=self._mixed(moment, lambda one: one.step))
-            elif "step" in self.settings.schedules:
+            elif isinstance(self.settings.step, Schedule):
                 length = look.step / (dreamer.step or 1.0)
             dreamer = dreamer.with_look(look)
         if not self._governed:
@@ -136,8 +149,9 @@ class Planner(Generic[S]):
 
     @property
     def _is_steady(self) -> bool:
-        changes = self.settings.schedules.keys() - {"strength"}
-        return not changes and not self.settings.layer_timelines and (self._guide is None or self._guide.rate is None)
+        if self.settings.schedules.keys() - {"strength"} or isinstance(self.settings.layer, LayerSchedule):
+            return False
+        return self._guide is None or self._guide.rate is None
 
     @functools.cached_property
     def _peak_strength(self) -> float:
@@ -146,7 +160,7 @@ class Planner(Generic[S]):
         The carried dream is kept that strong and shown weaker where less is asked for: so a beat is seen in its
         own frame, where a dream that had to grow first would be late.
         """
-        if "strength" not in self.settings.schedules:
+        if not isinstance(self.settings.strength, Schedule):
             return self.settings.strength
         return max(self.settings.at(self.clock.moment(index)).strength for index in range(self.clock.frames or 1))
 
@@ -161,10 +175,10 @@ class Planner(Generic[S]):
             if picture is not None:
                 self._shown_mask = _mask_of(to_tensor(picture, device))
 
-    def _targets_of(self, settings: S) -> list[Target]:
+    def _targets_of(self, settings: DreamFrameSettings) -> list[Target]:
         """The dreamer's targets with the weights that the layers have in `settings`."""
         targets = self._dreamer.look.targets
-        if not self.settings.layer_timelines or settings.layer is None:
+        if not isinstance(self.settings.layer, LayerSchedule) or settings.layer is None:
             return list(targets)
         return [
             target if layer is None else replace(target, weight=settings.layer[layer].weight)
@@ -174,10 +188,10 @@ class Planner(Generic[S]):
     def _mixed(self, moment: Moment, measure: Callable[[Dreamer], float]) -> float:
         """What is measured of the settings that do not vary, without dreaming for each moment; where layers are
         cross-faded, a mix of what each alone gives."""
-        if not self.settings.layer_timelines:
+        if not isinstance(self.settings.layer, LayerSchedule):
             return measure(self._dreamer)
         base = self._dreamer.look
-        shares = self.settings.layer_shares(moment)
+        shares = self.settings.layer.shares(moment)
         found = [
             share * measure(self._dreamer.with_look(_only(base, layer, self._layer_of_target)))
             for layer, share in enumerate(shares)

@@ -17,7 +17,7 @@ from dreamvid.notices import Said
 from dreamvid.render.companion import Companion
 from dreamvid.render.dreamers import Networks, auto_layers, load_aims, load_networks, make_dreamer, make_look
 from dreamvid.render.plan import Clock, Planner, S
-from dreamvid.settings import DreamSettings, key_of
+from dreamvid.settings import DreamFrameSettings, DreamSettings, key_of
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis
@@ -85,15 +85,17 @@ def prepare(
 
 
 def check_over_time(
-    settings: S, clock: Clock, frames: Iterable[int], check: Callable[[S], None] = lambda _: None
+    settings: DreamSettings,
+    clock: Clock,
+    frames: Iterable[int],
+    check: Callable[[DreamFrameSettings], None] = lambda _: None,
 ) -> None:
     """`check` what the settings come to at each of these frames, before hours of others are dreamed.
 
-    Whatever is to be known of a setting that may change over time is asked here: its field holds no more than a
-    default. Raises `SettingsError`, with the time, for what `check` raises it for, and for an expression without value.
+    Raises `SettingsError`, with the time, for what `check` raises it for, and for an expression without value.
     """
     if not settings.varies:
-        check(settings)
+        check(settings.without_schedules())
         return
     seen: set[tuple[object, ...]] = set()
     for index in frames:

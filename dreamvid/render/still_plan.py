@@ -11,7 +11,7 @@ from dreamvid.render.companion import Companion, open_mask
 from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
 from dreamvid.render.preparation import listen
 from dreamvid.render.still_frame import Still
-from dreamvid.settings import Settings
+from dreamvid.settings import FrameSettings, Settings
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis
@@ -22,7 +22,7 @@ Sounds = dict[frozenset[str], "SoundAnalysis | None"]
 
 def plan_still(
     still: Still, dreamer: Dreamer, settings: Settings, layers: Sequence[int | None], sounds: Sounds
-) -> FramePlan[Settings]:
+) -> FramePlan[FrameSettings]:
     """The plan of `still`, not governed; `layers` says which of the settings' layers each target is (None: a class).
 
     `sounds` are those that have been listened to; what is heard now is added to them. Raises `MediaError` or

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dreamvid.dream import compose
+from dreamvid.fields import fields_of
 from dreamvid.render.camera import camera_motion, move, steps_until
 from dreamvid.render.companion import Companion
 from dreamvid.render.events import Figures, FrameDone, ShotStarted
@@ -17,16 +18,14 @@ from dreamvid.render.frames import Dreams, to_frame, to_tensor
 from dreamvid.render.plan import Clock, FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.toning import Tone, keep_tone
-from dreamvid.settings import ZoomSettings, key_of
+from dreamvid.settings import ZoomFrameSettings, ZoomSettings, key_of
 
 DREAMS_PER_SECOND = 24
 """How often the dream is renewed, near enough, at any frame rate."""
 
 _LONGEST_JOIN = Fraction(2)  # seconds over which a loop's end turns into its beginning
 _JOIN_SHARE = Fraction(1, 4)  # of the loop
-
-
-_CAMERA = ("zoom", "rotate", "pan_x", "pan_y", "center_x", "center_y")
+_CAMERA = tuple(name for name, _, facts in fields_of(ZoomSettings) if facts.moves_camera)
 
 
 class Zoom:
@@ -137,10 +136,10 @@ class Zoom:
             self._picture, self._time = dreamed, now
         return dreamed
 
-    def _camera_at(self, seconds: Fraction) -> ZoomSettings:
+    def _camera_at(self, seconds: Fraction) -> ZoomFrameSettings:
         return self._planner.settings.at(self._planner.clock.moment_at(max(seconds, Fraction(0))))
 
-    def _dream(self, moved: Tensor, now: Fraction, plan: FramePlan[ZoomSettings]) -> Tensor:
+    def _dream(self, moved: Tensor, now: Fraction, plan: FramePlan[ZoomFrameSettings]) -> Tensor:
         settings = plan.settings
         fed = self._feed(moved, now, settings.feed)
         dreamer, pace = plan.dreamer, settings.strength * self._dose

@@ -14,6 +14,11 @@ Given = Mapping[str, Any]
 """What somebody has set: texts, switches and lists of texts, by their keys; what `make_settings` takes."""
 
 
+def as_given(**values: Any) -> dict[str, Any]:
+    """Values by the names of their settings, as they would be given by key."""
+    return {key_of(name): value for name, value in values.items()}
+
+
 def essential(given: Given) -> dict[str, Any]:
     """`given` without what is the default anyway. Raises `SettingsError` for a value that makes no sense.
 

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from dreamvid.settings import GROUPS, RunSettings, Settings, key_of
-from dreamvid.varying import bounds_of
+from dreamvid.fields import bounds_of, facts_of, plain_type, takes_schedule
+from dreamvid.settings import GROUPS, RunSettings, key_of
 
 Kind = Literal["switch", "choice", "slider", "number", "text", "many", "file"]
-
-_MANY = ("layer", "class_")
-_USUAL: dict[str, tuple[float, float]] = {
-    "strength": (0, 3),
-    "octaves": (0, 10),
-    "octave_scale": (1.1, 2),
-    "step": (0, 6),
-    "jitter": (0, 128),
-    "spectrum": (0, 2),
-    "laplacian": (0, 8),
-    "smooth": (0, 8),
-    "tv": (0, 2),
-    "l2": (0, 1),
-    "step_decay": (0.05, 1),
-}
-"""Where a slider ends, of settings whose bounds are far wider than what is useful; what lies beyond is typed."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +25,7 @@ class Control:
         low, high, step: of a slider or number; None: no bound.
         choices: what a choice offers, `""` among them where it may be left out.
         varies: whether it may change over time.
+        brings_look: whether other controls change with it.
     """
 
     name: str
@@ -55,6 +39,7 @@ class Control:
     step: float | None = None
     choices: tuple[str, ...] = ()
     varies: bool = False
+    brings_look: bool = False
 
     @property
     def key(self) -> str:
@@ -117,15 +102,12 @@ def list_controls() -> tuple[Control, ...]:
 
 
 def _control(name: str, info: FieldInfo, heading: str) -> Control:
-    kind = _plain_type(info)
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    metavar, varies = str(extra.get("metavar", "")), bool(extra.get("varies"))
+    kind, facts = plain_type(info), facts_of(info)
     common = {"name": name, "heading": heading, "help": info.description or "", "default": info.default}
-    common |= {"metavar": metavar, "varies": varies}
-    words = tuple(word for word in metavar.split("|") if word != "FILE")
+    common |= {"metavar": facts.metavar, "varies": takes_schedule(info), "brings_look": facts.brings_look}
     if kind is bool:
         return Control(kind="switch", **common)
-    if name in _MANY:
+    if facts.repeatable:
         return Control(kind="many", **common)
     if get_origin(kind) is Literal:
         optional = ("",) if info.default is None else ()
@@ -134,28 +116,17 @@ def _control(name: str, info: FieldInfo, heading: str) -> Control:
         return Control(kind="choice", choices=_models(), **common)
     if kind is Path:
         return Control(kind="file", **common)
-    if kind is str and len(words) > 1:  # a file of the server's is not for the page to name
-        return Control(kind="choice", choices=words, **common)
+    if kind is str and len(facts.words) > 1:  # a file of the server's is not for the page to name
+        return Control(kind="choice", choices=facts.words, **common)
     if kind in (int, float):
-        low, high = _USUAL.get(name, bounds_of(info))
-        if varies and low is not None and high is not None and info.default is not None:
+        low, high = facts.slider or bounds_of(info)
+        if takes_schedule(info) and low is not None and high is not None and info.default is not None:
             return Control(kind="slider", low=low, high=high, step=1 if kind is int else 0.01, **common)
         return Control(kind="number", low=low, high=high, step=1 if kind is int else None, **common)
     return Control(kind="text", **common)
-
-
-def _plain_type(info: FieldInfo) -> Any:
-    kind: Any = info.annotation
-    if get_origin(kind) in (Union, types.UnionType):
-        kind = next(part for part in get_args(kind) if part is not type(None))
-    return get_args(kind)[0] if get_origin(kind) is Annotated and get_args(kind)[0] is int else kind
 
 
 def _models() -> tuple[str, ...]:
     from dreamvid.models import AUTO, MODELS
 
     return (AUTO, *MODELS)
-
-
-FILES = tuple(name for name, info in Settings.model_fields.items() if _plain_type(info) is Path)
-"""The settings that are files."""

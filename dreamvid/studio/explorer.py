@@ -9,7 +9,9 @@ from typing import Any
 import gradio as gr
 
 from dreamvid.errors import DreamvidError
+from dreamvid.fields import fields_of
 from dreamvid.presets import describe_preset, list_presets, read_preset
+from dreamvid.settings import Settings, key_of
 from dreamvid.studio.preview import CELL_SIDE
 from dreamvid.studio.session import STYLE_KEYS, Session
 from dreamvid.studio.studio import DEFAULT_LOOK, Studio, merge
@@ -71,10 +73,10 @@ class Explorer:
         elif what == "channels":
             still = session.still(self.studio.previewer, CELL_SIDE)
             for target in self.studio.previewer.rank_channels(still, settings, _CELLS):
-                yield _caption(target), {"layer": [str(target)], "channels": None, "class": None}
+                yield _caption(target), _only(str(target))
         else:
             for name in self.studio.previewer.layers_worth_a_look(settings):
-                yield name, {"layer": [name], "channels": None, "class": None}
+                yield name, _only(name)
 
     @told
     def take(self, what: str, request: gr.Request, event: gr.SelectData) -> Any:
@@ -84,6 +86,13 @@ class Explorer:
         if index >= len(session.offers):
             return gr.skip()
         return merge(session, session.offers[index], anew=STYLE_KEYS if what == "presets" else ())
+
+
+def _only(layer: str) -> dict[str, Any]:
+    """What makes a layer, as `--layer` takes it, all that is dreamed of."""
+    targets: dict[str, Any] = {key_of(name): None for name, _, facts in fields_of(Settings) if facts.is_target}
+    targets["layer"] = [layer]
+    return targets
 
 
 def _caption(target: LayerTarget) -> str:

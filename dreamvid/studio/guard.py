@@ -7,10 +7,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from dreamvid.errors import MediaError, SettingsError
+from dreamvid.fields import input_files
 from dreamvid.media import ClipInfo
 from dreamvid.media.header import holds_image
 from dreamvid.media.probe import probe_sound
-from dreamvid.settings import Settings
+from dreamvid.settings import Settings, key_of
 from dreamvid.studio.limits import Limits, check_picture, check_size
 
 _SIGNATURES = (
@@ -85,16 +86,9 @@ def _length_of_tags(head: bytes) -> int:
 
 def check_files(settings: Settings, handed: Collection[Path]) -> None:
     """Raise `SettingsError` where `settings` name a file that nobody has handed to the studio."""
-    named: dict[str, Path] = {}
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, Path):
-            named[name] = value
-    named |= {"cuts": Path(settings.cuts)} if settings.cuts not in ("auto", "none") else {}
-    named |= {"audio": Path(settings.audio)} if settings.audio not in ("copy", "none") else {}
-    for name, path in named.items():
+    for name, path in input_files(settings).items():
         if path not in handed:
-            raise SettingsError(f"--{name.replace('_', '-')}: {path.name} was not uploaded to the studio; drop it in")
+            raise SettingsError(f"--{key_of(name)}: {path.name} was not uploaded to the studio; drop it in")
 
 
 def check_host(host: str, password: str | None) -> None:

@@ -6,6 +6,7 @@ import re
 import threading
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,10 +14,12 @@ from pathlib import Path
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
 from dreamvid.errors import MediaError, SettingsError
+from dreamvid.fields import fields_of
 from dreamvid.media import ClipInfo, probe
 from dreamvid.media.ffmpeg import input_arguments, run_ffmpeg
 from dreamvid.media.header import is_image
-from dreamvid.settings import Settings
+from dreamvid.settings import Settings, key_of
+from dreamvid.varying import LayerSchedule
 
 _LARGEST_GUIDE, _LARGEST_OCTAVE = 1536, 2048  # px
 _MOST_TARGETS = 32  # layers or classes, each of which takes memory
@@ -114,15 +117,19 @@ def check_film(settings: Settings, info: ClipInfo | None, limits: Limits) -> Non
         raise SettingsError(f"--guide-size: the studio accepts at most {_LARGEST_GUIDE}")
     if settings.octave_sizes and max(settings.octave_sizes) > _LARGEST_OCTAVE:
         raise SettingsError(f"--octave-sizes: the studio accepts at most {_LARGEST_OCTAVE}")
-    for name, targets in (("layer", settings.layer), ("class", settings.class_)):
-        if targets is not None and len(targets) > _MOST_TARGETS:
-            raise SettingsError(f"--{name}: the studio accepts at most {_MOST_TARGETS} at a time")
+    for name, _, facts in fields_of(Settings):
+        if facts.repeatable and len(_items(getattr(settings, name))) > _MOST_TARGETS:
+            raise SettingsError(f"--{key_of(name)}: the studio accepts at most {_MOST_TARGETS} at a time")
     duration = None if info is None else info.duration
     if settings.needs_sound and settings.react is None and duration is not None and duration > limits.sound:
         most = f"{limits.sound / 60:g} minutes"
         raise SettingsError(f"the studio analyzes the sound of clips of at most {most}; trim it first")
     if settings.rate is not None and duration is not None and duration * settings.rate > limits.frames:
         raise SettingsError(f"--rate: the studio renders films of at most {limits.frames} frames")
+
+
+def _items(value: Sequence[object] | LayerSchedule | None) -> Sequence[object]:
+    return value.layers if isinstance(value, LayerSchedule) else value or ()
 
 
 def _check_length(path: Path, limits: Limits, most: float) -> None:

@@ -15,7 +15,8 @@ from PIL import Image
 
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.media import open_reader
-from dreamvid.studio.command import command_words, essential
+from dreamvid.settings import OutputSettings, PartSettings, key_of
+from dreamvid.studio.command import as_given, command_words, essential
 from dreamvid.studio.preview import DRAFT_SIDE, Previewer
 from dreamvid.studio.processes import complaint, keep_last, start_render, stop
 from dreamvid.studio.session import Session
@@ -24,6 +25,8 @@ from dreamvid.studio.turns import NoLongerWantedError
 FRAMES = 12
 _LONGEST = 180.0  # seconds
 _LOOK_EVERY = 0.2  # seconds
+_OF_THE_WHOLE = {key_of(name) for group in (PartSettings, OutputSettings) for name in group.model_fields} | {"shots"}
+"""What says how much of the film is rendered, how large, and what is written: here that is settled."""
 
 
 def render_motion(session: Session, previewer: Previewer, is_wanted: Callable[[], bool] = lambda: True) -> Path:
@@ -36,13 +39,19 @@ def render_motion(session: Session, previewer: Previewer, is_wanted: Callable[[]
     if source is None or source.rate is None:
         raise SettingsError("drop in a clip to see it move")
     first = min(max(0, session.frame - FRAMES // 2), max(0, source.frames - FRAMES))
-    part = {"start": str(first / source.rate), "frames": str(FRAMES), "max-size": str(DRAFT_SIDE), "codec": "ffv1"}
-    unset = {"end", "size", "shots", "rate", "crf", "bit-depth", "report"}
-    given = {key: value for key, value in essential(session.given).items() if key not in unset}
+    given = {key: value for key, value in essential(session.given).items() if key not in _OF_THE_WHOLE}
     settings = session.settings
     if settings.model == "auto":  # which of the two it is, is known by now
         given["model"] = previewer.model(settings)
-    words = command_words(str(source.path), given | part | {"sidecar": False, "audio": "none"})
+    part = as_given(
+        start=str(first / source.rate),
+        frames=str(FRAMES),
+        max_size=str(DRAFT_SIDE),
+        codec="ffv1",
+        sidecar=False,
+        audio="none",
+    )
+    words = command_words(str(source.path), given | part)
     folder = Path(tempfile.mkdtemp(dir=session.made))
     try:
         film = folder / "motion.mkv"

@@ -117,7 +117,7 @@ def _join_controls(
             case _:
                 triggers = [widget.input]
         changed = gr.on(triggers, change, widget, stage.look, **_STREAM)
-        if control.name in ("model", "layer"):  # which have a look of their own
+        if control.brings_look:
             changed.then(handlers.refresh, None, side.widgets, **_QUIET)
     refresh.after(side.preset.input(handlers.take_preset, side.preset, stage.status, **_QUIET))
     refresh.after(side.undo.click(handlers.undo, None, stage.status, **_QUIET))

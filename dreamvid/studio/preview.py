@@ -27,7 +27,7 @@ from dreamvid.render.plan import FramePlan
 from dreamvid.render.still import finish, level_still
 from dreamvid.render.still_frame import Still, find_still
 from dreamvid.render.still_plan import Sounds, hear_still, plan_still
-from dreamvid.settings import Settings
+from dreamvid.settings import FrameSettings, Settings
 from dreamvid.studio.listening import HEARING
 from dreamvid.studio.turns import NoLongerWantedError, Turn, Turns
 from dreamvid.values import LayerTarget
@@ -149,10 +149,10 @@ class Previewer:
 
     def rank_channels(self, still: Still, settings: Settings, count: int) -> list[LayerTarget]:
         """The channels of the first layer that the frame excites most, each as a layer of its own."""
-        aim = self._main(settings, settings.layer[:1] if settings.layer else None)[0]
+        aim = self._main(settings, settings.layers[:1] if settings.layers else None)[0]
         with self._turns.turn():
             ratios = respond(aim.network, aim.tap, still.frame)
-        name = settings.layer[0].name if settings.layer else aim.tap
+        name = settings.layers[0].name if settings.layers else aim.tap
         best = ratios.argsort(descending=True, stable=True)[:count].tolist()
         return [LayerTarget(name, channels=(channel,)) for channel in best]
 
@@ -166,7 +166,7 @@ class Previewer:
         return self._aims(settings)[0].network.spec.name
 
     def _main(self, settings: Settings, layers: tuple[LayerTarget, ...] | None = None) -> list[Aim]:
-        return self._aims(settings.model_copy(update={"layer": layers, "class_": None}))
+        return self._aims(settings.replace(layer=layers, class_=None))
 
     def _aims(self, settings: Settings) -> list[Aim]:
         self._load(settings)
@@ -204,7 +204,7 @@ class Previewer:
         for dream in dreamer.dream_by_octaves(raw, iterations=iterations):
             yield to_frame(finish(raw, plan.gain * level_still(dream, raw, plan), plan))
 
-    def _plan(self, still: Still, settings: Settings, turn: Turn) -> FramePlan[Settings]:
+    def _plan(self, still: Still, settings: Settings, turn: Turn) -> FramePlan[FrameSettings]:
         machine = self._on()
         aims = load_aims(settings, networks=self._networks)
         settings = settings.for_model(aims[0].network.spec.look)
@@ -212,7 +212,7 @@ class Previewer:
         if taps not in self._dreamers:
             self._dreamers[taps] = make_dreamer(aims, settings, machine)
         self._dreamers.move_to_end(taps)
-        dreamer = self._dreamers[taps].with_look(make_look(settings, [aim.target for aim in aims]))
+        dreamer = self._dreamers[taps].with_look(make_look(settings.without_schedules(), [aim.target for aim in aims]))
         _keep_latest(self._dreamers, _DREAMERS_KEPT)
         sounds = self._sounds_of(still, settings)
         return plan_still(still, dreamer.pausing(turn.pass_on), settings, [aim.layer for aim in aims], sounds)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamvid.errors import DreamvidError, MediaError, SettingsError
+from dreamvid.fields import fields_of, file_in, input_files
 from dreamvid.media import ClipInfo, default_output
 from dreamvid.recipe import Recipe, read_look, write_recipe
 from dreamvid.render.still_frame import Still
@@ -27,7 +28,7 @@ from dreamvid.settings import (
     read_settings_file,
 )
 from dreamvid.studio.command import command_words, essential, show_command
-from dreamvid.studio.controls import FILES, Control
+from dreamvid.studio.controls import Control
 from dreamvid.studio.guard import check_files, check_kind, check_upload, is_song
 from dreamvid.studio.limits import Limits, check_film, check_picture, check_size, check_sound, check_weights
 from dreamvid.studio.listening import Listener
@@ -40,7 +41,7 @@ STYLE_KEYS = frozenset(key_of(name) for group in _STYLE for name in group.model_
 """What a preset says anew."""
 _AIMS = (NetworkSettings, ObjectiveSettings)
 _LOOK_KEYS = STYLE_KEYS | {key_of(name) for group in _AIMS for name in group.model_fields}
-_FILE_KEYS = {key_of(name) for name in FILES}
+_FACTS = {key_of(name): facts for name, _, facts in fields_of(Settings)}
 _HISTORY = 50
 _WEIGHTS = (".safetensors", ".pth", ".pt")
 
@@ -153,9 +154,7 @@ class Session:
 
     def files(self) -> list[Path]:
         """What has to stay for `words` to work."""
-        settings = self.settings
-        named = [value for name in FILES if (value := getattr(settings, name)) is not None]
-        return [self._need_source().path, *named]
+        return [self._need_source().path, *input_files(self.settings).values()]
 
     def output_name(self) -> str:
         """What the film is to be called."""
@@ -264,9 +263,9 @@ class Session:
             check_kind(path, self.limits)
         values = read_settings_file(path) if suffix in (".yaml", ".yml") else read_look(path, Settings)
         values = {key_of(key): value for key, value in values.items()}
-        words = {key for key in ("cuts", "audio") if values.get(key) not in (None, "auto", "none", "copy")}
-        files = (_FILE_KEYS | words) & {key for key, value in values.items() if value is not None}
-        missing = [Path(str(values.pop(key))).name for key in sorted(files)]
+        files = {key: file_in(_FACTS[key], value) for key, value in values.items() if key in _FACTS}
+        missing = [path.name for _, path in sorted(files.items()) if path is not None]
+        values = {key: value for key, value in values.items() if files.get(key) is None}
         self.merge(values, anew=_LOOK_KEYS)
         return missing
 
@@ -318,5 +317,5 @@ def _as_text(key: str, value: Any) -> Any:
     """A value of a file as somebody would type it."""
     if isinstance(value, (list, tuple)):
         texts = [str(item) for item in value]
-        return texts if key in ("layer", "class") else ",".join(texts)
+        return texts if key in _FACTS and _FACTS[key].repeatable else ",".join(texts)
     return value if isinstance(value, bool) or value is None else str(value)

@@ -13,13 +13,9 @@ from torch import Tensor
 
 from dreamvid.documents import parse_json
 from dreamvid.errors import SettingsError
+from dreamvid.fields import fields_of
 from dreamvid.train.networks import Interface
 from dreamvid.train.settings import TrainSettings
-
-# Where and how fast a run computes may change between a kill and its resumption; what it computes may not.
-_FREE_TO_CHANGE = frozenset(
-    {"device", "threads", "checkpoint_minutes", "keep_epochs", "fresh", "overwrite", "output", "name"}
-)
 
 
 class RunFolder:
@@ -60,8 +56,9 @@ class RunFolder:
         except Exception as error:  # what is no checkpoint makes its reader raise anything
             raise SettingsError(f"{self._checkpoint}: is damaged; start over with --fresh") from error
         new = json.loads(self._settings.model_dump_json())
+        free = _free_to_change()
         for field in sorted(set(old) | set(new)):
-            if field not in _FREE_TO_CHANGE and old.get(field) != new.get(field):
+            if field not in free and old.get(field) != new.get(field):
                 raise SettingsError(
                     f"{self.path} contains a run with {field} = {old.get(field)}, not {new.get(field)}; continue with "
                     "that, choose another output, or start over with --fresh"
@@ -89,7 +86,8 @@ def export_weights(
         for name, tensor in weights.items()
         if not name.endswith("num_batches_tracked")
     }
-    recipe = settings.model_dump(mode="json", exclude=set(_FREE_TO_CHANGE) | {"data", "val", "train_list", "val_list"})
+    pictures = {name for name, _, facts in fields_of(TrainSettings) if facts.is_input_file} - {"finetune"}
+    recipe = settings.model_dump(mode="json", exclude=_free_to_change() | pictures)
     if settings.finetune is not None:
         recipe["finetune"] = settings.finetune.name
     metadata = {
@@ -108,3 +106,8 @@ def export_weights(
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(save(tensors, metadata))  # `save_file` would let nobody else read it
     temporary.replace(path)
+
+
+def _free_to_change() -> set[str]:
+    """What may differ between a kill and its resumption: the weights do not depend on it."""
+    return {name for name, _, facts in fields_of(TrainSettings) if not facts.affects_frames}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic.config import JsonDict
 
 from dreamvid.checked import Checked
 from dreamvid.errors import shown
@@ -48,6 +49,11 @@ PRETRAINED = Path("pretrained")
 _FINETUNING_RATE = 0.6
 
 
+_SAME_WEIGHTS: JsonDict = {"affects_frames": False}
+"""Facts of a field: it says where, when and how fast the weights are made, and may change when a run is resumed."""
+_INPUT_FILE: JsonDict = {"is_input_file": True}
+
+
 class TrainSettings(Checked):
     """A training run. The fields' descriptions are the help texts of `dreamvid train`."""
 
@@ -57,13 +63,18 @@ class TrainSettings(Checked):
         min_length=1,
         description="Pictures to train on: folders or zip files with one subfolder per class, or a folder of "
         "such zip files",
+        json_schema_extra=_INPUT_FILE,
     )
     output: Path = Field(
-        Path("network.safetensors"), description="Weights file to write; the run's folder goes next to it"
+        Path("network.safetensors"),
+        description="Weights file to write; the run's folder goes next to it",
+        json_schema_extra=_SAME_WEIGHTS,
     )
-    overwrite: bool = Field(False, description="Replace the output if it exists")
+    overwrite: bool = Field(False, description="Replace the output if it exists", json_schema_extra=_SAME_WEIGHTS)
     name: str | None = Field(
-        None, description="Name of the data set, for the metadata; default: the name of its folder"
+        None,
+        description="Name of the data set, for the metadata; default: the name of its folder",
+        json_schema_extra=_SAME_WEIGHTS,
     )
 
     model: TrainableModel = Field("dreamnet", description="Network to train, from random weights")
@@ -71,6 +82,7 @@ class TrainSettings(Checked):
         None,
         description="Start from existing weights instead: a file for that network, or `pretrained` for its "
         "published ones; takes thousands of pictures and minutes",
+        json_schema_extra=_INPUT_FILE,
     )
     width: float = Field(
         0.5, ge=0.125, le=2, description="dreamnet only: number of channels, as a fraction of GoogLeNet's"
@@ -91,11 +103,19 @@ class TrainSettings(Checked):
         lt=1,
         description="Fraction of each class held out for validation, unless --val or --val-list is given",
     )
-    val: Path | None = Field(None, description="Folder or zip file of validation pictures, with the same classes")
-    train_list: Path | None = Field(
-        None, description="Text file with the relative paths (class/picture.jpg) of the pictures to train on"
+    val: Path | None = Field(
+        None,
+        description="Folder or zip file of validation pictures, with the same classes",
+        json_schema_extra=_INPUT_FILE,
     )
-    val_list: Path | None = Field(None, description="Text file with the relative paths of the validation pictures")
+    train_list: Path | None = Field(
+        None,
+        description="Text file with the relative paths (class/picture.jpg) of the pictures to train on",
+        json_schema_extra=_INPUT_FILE,
+    )
+    val_list: Path | None = Field(
+        None, description="Text file with the relative paths of the validation pictures", json_schema_extra=_INPUT_FILE
+    )
 
     epochs: int = Field(20, ge=0, le=10_000, description="Number of epochs, before the robust ones")
     batch_size: int = Field(128, ge=2, le=8192, description="Number of pictures per step")
@@ -142,16 +162,27 @@ class TrainSettings(Checked):
     )
 
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the split, weights, order and augmentation")
-    device: str = Field("auto", description="Device to train on: auto, cpu, cuda, cuda:1 or mps")
+    device: str = Field(
+        "auto", description="Device to train on: auto, cpu, cuda, cuda:1 or mps", json_schema_extra=_SAME_WEIGHTS
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Arithmetic precision; auto uses bf16 where it is fast"
     )
-    threads: int | None = Field(None, ge=1, le=1024, description="Number of CPU threads; default: all cores")
-    checkpoint_minutes: float = Field(
-        5, ge=0, description="Interval at which the run is saved, in addition to the end of each epoch"
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="Number of CPU threads; default: all cores", json_schema_extra=_SAME_WEIGHTS
     )
-    keep_epochs: bool = Field(False, description="Keep the weights of every epoch in the run's folder")
-    fresh: bool = Field(False, description="Start over, even if an interrupted run could be resumed")
+    checkpoint_minutes: float = Field(
+        5,
+        ge=0,
+        description="Interval at which the run is saved, in addition to the end of each epoch",
+        json_schema_extra=_SAME_WEIGHTS,
+    )
+    keep_epochs: bool = Field(
+        False, description="Keep the weights of every epoch in the run's folder", json_schema_extra=_SAME_WEIGHTS
+    )
+    fresh: bool = Field(
+        False, description="Start over, even if an interrupted run could be resumed", json_schema_extra=_SAME_WEIGHTS
+    )
 
     @field_validator("growth", mode="before")
     @classmethod

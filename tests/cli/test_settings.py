@@ -7,10 +7,12 @@ import pytest
 
 from dreamvid.errors import SettingsError
 from dreamvid.presets import describe_preset, list_presets, read_preset
+from dreamvid.recipe import write_recipe
 from dreamvid.schedule import Moment
 from dreamvid.settings import (
     GROUPS,
     ZOOM_GROUPS,
+    FrameSettings,
     Settings,
     ZoomSettings,
     build_settings,
@@ -18,7 +20,6 @@ from dreamvid.settings import (
     read_settings_file,
 )
 from dreamvid.values import LayerTarget
-from dreamvid.varying import Varying
 
 
 def test_text_means_what_a_person_would_mean() -> None:
@@ -102,10 +103,10 @@ def test_a_broken_or_hostile_file_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_every_setting_belongs_to_one_group_and_has_help() -> None:
     grouped = [name for _, group in GROUPS for name in group.model_fields]
-    assert sorted(grouped) == sorted(Settings.model_fields.keys() - Varying.model_fields.keys())
+    assert sorted(grouped) == sorted(Settings.model_fields)
     assert all(Settings.model_fields[name].description for name in grouped)
     in_a_zoom = [name for _, group in ZOOM_GROUPS for name in group.model_fields]
-    assert sorted(in_a_zoom) == sorted(ZoomSettings.model_fields.keys() - Varying.model_fields.keys())
+    assert sorted(in_a_zoom) == sorted(ZoomSettings.model_fields)
 
 
 @pytest.mark.parametrize("name", list_presets())
@@ -121,7 +122,7 @@ def test_every_preset_can_be_used(name: str) -> None:
 
 
 def test_the_defaults_validate() -> None:
-    make_settings(Settings().model_dump(exclude=set(Varying.model_fields)))
+    make_settings(Settings().model_dump())
 
 
 def test_numbers_and_layers_may_change_over_time() -> None:
@@ -134,18 +135,18 @@ def test_numbers_and_layers_may_change_over_time() -> None:
         }
     )
     assert settings.varies
-    assert settings.layer is not None
-    assert [layer.name for layer in settings.layer] == ["inception3b", "inception4d", "inception5a"]
+    assert settings.layers is not None
+    assert [layer.name for layer in settings.layers] == ["inception3b", "inception4d", "inception5a"]
     second = settings.at(Moment.of_frame(24, 24))
-    assert not second.varies
+    assert type(second) is FrameSettings
     assert (second.strength, second.octaves, second.spectrum) == (0.5, 3, 3.0)  # kept within its bounds
     assert second.layer == (
         LayerTarget("inception3b", 0.375),
         LayerTarget("inception4d", 0.25, (3,)),
         LayerTarget("inception5a", 2.0),
     )
-    assert settings.as_text()["layer"].splitlines() == ["0s:(inception3b:0.5), 4s:(inception4d@3)", "inception5a:2"]
-    again = make_settings(settings.as_text() | {"layer": settings.as_text()["layer"].splitlines()})
+    assert write_recipe(settings)["layer"] == ["0s:(inception3b:0.5), 4s:(inception4d@3)", "inception5a:2"]
+    again = make_settings(write_recipe(settings))
     assert again.at(Moment.of_frame(31, 24)) == settings.at(Moment.of_frame(31, 24))
 
 

@@ -19,7 +19,7 @@ from dreamvid.render import dreamers
 from dreamvid.render.dreamers import auto_layers, load_aims, make_dreamer, make_look
 from dreamvid.render.plan import STILL
 from dreamvid.render.preparation import prepare
-from dreamvid.settings import ConditioningSettings, LookSettings, Settings, make_settings
+from dreamvid.settings import ConditioningSettings, FrameSettings, LookSettings, make_settings
 from tests.tiny import noise
 
 CPU = Machine(torch.device("cpu"), "fp32")
@@ -112,7 +112,7 @@ def test_every_setting_of_the_look_reaches_the_dream_core() -> None:
     }  # fmt: skip
     elsewhere = {"strength", "mask", "quality"}  # in the plan of a frame, and in numbers of steps
     assert set(values) | elsewhere == set(LookSettings.model_fields) | set(ConditioningSettings.model_fields)
-    look = make_look(Settings(**values), [Target()])
+    look = make_look(FrameSettings(**values), [Target()])
     assert {name: getattr(look, name) for name in values} == values
 
 

@@ -61,6 +61,14 @@ def test_every_setting_but_those_of_the_machine_has_a_control() -> None:
     assert [control.name for control in CONTROLS.values()] == wanted
 
 
+def test_the_kind_of_a_control_is_the_fields_type() -> None:
+    kinds = {"max-size": "number", "crf": "number", "seed": "number", "strength": "slider", "step": "number",
+             "codec": "choice", "cuts": "choice", "guide": "file", "class": "many", "sidecar": "switch", "size": "text",
+             "iterations": "text"}  # fmt: skip
+    assert {key: CONTROLS[key].kind for key in kinds} == kinds
+    assert {key for key, control in CONTROLS.items() if control.brings_look} == {"model", "layer"}
+
+
 @pytest.mark.parametrize("control", CONTROLS.values(), ids=lambda control: control.key)
 def test_a_control_that_is_not_touched_says_nothing(control: Control) -> None:
     shown = control.shown(write_recipe(Settings()))

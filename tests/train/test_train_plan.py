@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from pydantic import ValidationError
 
+from dreamvid.errors import SettingsError
 from dreamvid.train.plan import Plan, generator_for, learning_rate
 from dreamvid.train.settings import MODEL_DEFAULTS, TrainSettings
 
@@ -94,5 +94,5 @@ def test_defaults_follow_the_network() -> None:
     ],
 )
 def test_nonsense_is_refused(fields: dict[str, object], word: str) -> None:
-    with pytest.raises(ValidationError, match=word):
+    with pytest.raises(SettingsError, match=word):
         TrainSettings.model_validate({"data": [Path("x")], **fields})
