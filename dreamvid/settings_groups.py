@@ -15,6 +15,7 @@ from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from dreamvid.checked import Checked
+from dreamvid.registered import CodecName, FlowName, ObjectiveChoice
 from dreamvid.timecode import is_timecode, parse_timecode
 from dreamvid.values import (
     AUTO_OCTAVES,
@@ -119,6 +120,12 @@ class ObjectiveSettings(Group):
         "PX",
         ge=16,
         le=4096,
+    )
+    objective: ObjectiveChoice = setting(
+        None,
+        "What to climb at the layers: {names}. strongest:channels=8 dreams of only the 8 strongest channels of each "
+        "place. Classes and guides are climbed in their own way [default: energy]",
+        "NAME[:K=V,…]",
     )
     reverse: bool = setting(
         False,
@@ -262,9 +269,7 @@ class MotionSettings(Group):
     every: int = setting(
         1, "Dream every Nth frame and carry the dream along the optical flow in between", "N", ge=1, le=1000
     )
-    flow: Literal["dis", "farneback", "raft", "none"] = setting(
-        "dis", "Optical flow: dis, farneback, raft (downloads weights) or none", "METHOD"
-    )
+    flow: FlowName = setting("dis", "Optical flow: {names}; raft downloads weights", "METHOD")
     cuts: WordOrPath = setting(
         "auto",
         "auto: detect cuts and start the dream anew in each shot; none: treat the clip as one shot; or a list of cuts "
@@ -355,13 +360,8 @@ class SourceSettings(Group):
 class OutputSettings(Group):
     """What to write."""
 
-    codec: Literal[
-        "h264", "h265", "av1", "prores", "dnxhr", "ffv1", "h264-nvenc", "h265-nvenc", "av1-nvenc", "png", "exr"
-    ] = setting(
-        "h264",
-        "h264, h265, av1, prores, dnxhr or ffv1; h264-nvenc, h265-nvenc or av1-nvenc to encode on an NVIDIA GPU; png "
-        "or exr for numbered pictures",
-        "NAME",
+    codec: CodecName = setting(
+        "h264", "{names}. Those in -nvenc encode on an NVIDIA GPU; png and exr are numbered pictures", "NAME"
     )
     bit_depth: BitDepth | None = setting(
         None,

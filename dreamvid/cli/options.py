@@ -13,6 +13,7 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from dreamvid.registered import help_of
 from dreamvid.settings import key_of
 from dreamvid.settings_groups import written
 
@@ -107,7 +108,7 @@ def _metavar(info: FieldInfo) -> str:
 
 
 def _help_text(info: FieldInfo) -> str:
-    text = info.description or ""
+    text = help_of(info)
     if info.default is None or info.default is False or info.is_required() or info.default_factory:
         return text
     return f"{text} [default: {written(info, info.default)}]"

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from dreamvid.registered import help_of, registered
 from dreamvid.settings import GROUPS, RunSettings, Settings, key_of
 from dreamvid.varying import bounds_of
 
@@ -120,13 +121,16 @@ def _control(name: str, info: FieldInfo, heading: str) -> Control:
     kind = _plain_type(info)
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     metavar, varies = str(extra.get("metavar", "")), bool(extra.get("varies"))
-    common = {"name": name, "heading": heading, "help": info.description or "", "default": info.default}
+    common = {"name": name, "heading": heading, "help": help_of(info), "default": info.default}
     common |= {"metavar": metavar, "varies": varies}
     words = tuple(word for word in metavar.split("|") if word != "FILE")
     if kind is bool:
         return Control(kind="switch", **common)
     if name in _MANY:
         return Control(kind="many", **common)
+    mark = registered(info)
+    if mark is not None and not mark.options:
+        return Control(kind="choice", choices=mark.register.names(), **common)
     if get_origin(kind) is Literal:
         optional = ("",) if info.default is None else ()
         return Control(kind="choice", choices=(*optional, *map(str, get_args(kind))), **common)
@@ -154,7 +158,7 @@ def _plain_type(info: FieldInfo) -> Any:
 def _models() -> tuple[str, ...]:
     from dreamvid.models import AUTO, MODELS
 
-    return (AUTO, *MODELS)
+    return (AUTO, *MODELS.names())
 
 
 FILES = tuple(name for name, info in Settings.model_fields.items() if _plain_type(info) is Path)
