@@ -164,7 +164,7 @@ class Register(Mapping[str, T]):
         """Refuse what is no such thing, or calls itself otherwise."""
         kind = pkgutil.resolve_name(self._of)
         if not (issubclass(thing, kind) if isinstance(thing, type) else isinstance(thing, kind)):
-            raise TypeError(f"{shown(thing)} is not a {self._of.rpartition(':')[2]}")
+            raise TypeError(f"expected an instance or a subclass of {self._of}, not {shown(thing)}")
         if not isinstance(thing, type) and thing.name != name:
             raise ValueError(f"it is registered as {name} but calls itself {shown(thing.name)}")
         return thing

@@ -42,6 +42,7 @@ class Control:
         heading: the group's, as in `--help`.
         low, high, step: of a slider or number; None: no bound.
         choices: what a choice offers, `""` among them where it may be left out.
+        free: whether something else may be typed there, such as a choice with options.
         varies: whether it may change over time.
     """
 
@@ -55,6 +56,7 @@ class Control:
     high: float | None = None
     step: float | None = None
     choices: tuple[str, ...] = ()
+    free: bool = False
     varies: bool = False
 
     @property
@@ -129,8 +131,9 @@ def _control(name: str, info: FieldInfo, heading: str) -> Control:
     if name in _MANY:
         return Control(kind="many", **common)
     mark = registered(info)
-    if mark is not None and not mark.options:
-        return Control(kind="choice", choices=mark.register.names(), **common)
+    if mark is not None:
+        optional = ("",) if info.default is None else ()
+        return Control(kind="choice", choices=(*optional, *mark.register.names()), free=mark.options, **common)
     if get_origin(kind) is Literal:
         optional = ("",) if info.default is None else ()
         return Control(kind="choice", choices=(*optional, *map(str, get_args(kind))), **common)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
@@ -242,3 +244,22 @@ def test_a_dream_pauses_before_each_step_and_may_end_there() -> None:
     assert set(range(extractor.calls)) <= set(calls)
     with pytest.raises(InterruptedError):
         Dreamer(extractor, look).pausing(pause).dream(PICTURE)
+
+
+def test_two_dreamers_dream_in_two_threads_as_each_does_alone() -> None:
+    looks = [
+        Look(octaves=2, iterations=(4,), spread=1.5, step=None),
+        Look((Target(channels=(1, 4)),), octaves=3, iterations=(3,), spectrum=0.8, step=None),
+    ]
+    alone = [Dreamer(TinyExtractor(), look).dream(PICTURE) for look in looks]
+    count = torch.get_num_threads()
+    start = threading.Barrier(len(looks))
+
+    def dream(look: Look) -> torch.Tensor:
+        start.wait()
+        return Dreamer(TinyExtractor(), look).dream(PICTURE)
+
+    with ThreadPoolExecutor(len(looks)) as pool:
+        together = list(pool.map(dream, looks))
+    assert all(map(torch.equal, together, alone))
+    assert torch.get_num_threads() == count

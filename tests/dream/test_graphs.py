@@ -12,6 +12,7 @@ from torch import Tensor
 from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget
 from dreamvid.dream.ascent import Ascent, IndexedRoll, Roll
 from dreamvid.dream.graphs import Move, Record, StepGraphs
+from dreamvid.dream.objectives.strongest import Strongest
 from dreamvid.models import load_network
 from tests.tiny import TinyExtractor, noise
 
@@ -103,6 +104,7 @@ def test_lengths_counts_and_shifts_need_no_new_record() -> None:
         replace(LOOK, l2=0.5),
         replace(LOOK, targets=(Target(channels=(1, 2)),)),
         replace(LOOK, targets=(Target(-1.0),)),
+        replace(LOOK, targets=(Target(objective=Strongest(2)),)),
     ],
 )
 def test_what_is_written_into_a_record_asks_for_another(look: Look) -> None:
@@ -218,6 +220,7 @@ def test_old_records_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
         LOOK,
         replace(LOOK, keep_color=True, laplacian=3, smooth=1.0, tv=0.1),
         replace(LOOK, targets=(Target(channels=(1, 2)),)),
+        replace(LOOK, targets=(Target(objective=Strongest(2)),)),
     ],
 )
 def test_a_gpu_replays_what_it_does_plainly(look: Look, dtype: torch.dtype) -> None:

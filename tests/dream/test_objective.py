@@ -11,6 +11,7 @@ from dreamvid.dream import Dreamer, Look, Target, objective
 from dreamvid.dream.gradient import image_gradient
 from dreamvid.dream.objective import Score, match_columns, spread_channels
 from dreamvid.dream.objectives.energy import Energy
+from dreamvid.dream.objectives.strongest import Strongest
 from dreamvid.models import load_network
 from tests.tiny import TinyExtractor, noise
 
@@ -74,6 +75,23 @@ def test_reverse_drives_responses_on_below_zero() -> None:
     assert torch.allclose(Target(objective=Energy().reversed()).direction(activation), expected)
     after_relu = activation.detach().relu()
     assert torch.equal(Target(objective=Energy().reversed()).direction(after_relu), -after_relu)
+
+
+def test_the_strongest_are_the_gradient_of_their_own_energy() -> None:
+    activation = features(2, 6, 5, 4).requires_grad_(True)
+    expected = gradient_of(0.5 * activation.square().topk(2, dim=1).values.sum(), activation)
+    assert torch.allclose(Target(objective=Strongest(2)).direction(activation), expected)
+    assert torch.equal(Target(objective=Strongest(9)).direction(activation), activation.detach())
+
+
+def test_guides_and_classes_are_climbed_in_their_own_way() -> None:
+    guide = features(6, 11, seed=1)
+    activation = features(1, 6, 5, 4)
+    plainly = Target().guided(guide).direction(activation)
+    assert torch.equal(Target(objective=Strongest(2)).guided(guide).direction(activation), plainly)
+    assert torch.equal(Target(objective=Energy().reversed()).guided(guide).direction(activation), -plainly)
+    score = Target(channels=(2,), objective=Score())
+    assert score.guided(guide) == score
 
 
 def guided_reference(activation: Tensor, guide: Tensor) -> Tensor:
