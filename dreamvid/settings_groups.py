@@ -123,8 +123,9 @@ class ObjectiveSettings(Group):
     )
     objective: ObjectiveChoice = setting(
         None,
-        "What to climb at the layers: {names}. strongest:channels=8 dreams of only the 8 strongest channels of each "
-        "place. Classes and guides are climbed in their own way [default: energy]",
+        "What to climb at the layers: {names}. strongest:channels=8 climbs only the 8 channels that answer most "
+        "strongly to the picture, and so dreams on what it shows. Classes and guides are climbed in their own way "
+        "[default: energy]",
         "NAME[:K=V,…]",
     )
     reverse: bool = setting(

@@ -79,7 +79,8 @@ def test_reverse_drives_responses_on_below_zero() -> None:
 
 def test_the_strongest_are_the_gradient_of_their_own_energy() -> None:
     activation = features(2, 6, 5, 4).requires_grad_(True)
-    expected = gradient_of(0.5 * activation.square().topk(2, dim=1).values.sum(), activation)
+    energies = activation.square().sum((2, 3))
+    expected = gradient_of(0.5 * energies.topk(2, dim=1).values.sum(), activation)
     assert torch.allclose(Target(objective=Strongest(2)).direction(activation), expected)
     assert torch.equal(Target(objective=Strongest(9)).direction(activation), activation.detach())
 
