@@ -18,7 +18,7 @@ from timing import Timing, describe_machine, median_ratio, time_in_turns
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dreamvid.dream import Dreamer, Target
+from dreamvid.dream import Dreamer, Shared, Target
 from dreamvid.machine import choose_machine
 from dreamvid.models import load_network
 from dreamvid.render.dreamers import make_look
@@ -31,7 +31,7 @@ def our_step(model: str, layer: str, size: tuple[int, int], precision: str, devi
     network = load_network(model, random_seed=0)
     extractor = network.extractor([layer], device=machine.device, dtype=machine.dtype)
     look = make_look(make_settings({"octaves": 1, "iterations": 1, "step": 1}).without_schedules(), [Target()])
-    dreamer = Dreamer(extractor, look, machine.device)
+    dreamer = Dreamer(extractor, look, machine.device, Shared(machine.device, threads=machine.threads_for))
     image = torch.rand(1, 3, *size, device=machine.device)
     return lambda: dreamer.dream(image)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from dreamvid.fields import Group, setting
+from dreamvid.registered import CodecName, FlowName, ObjectiveChoice
 from dreamvid.values import (
     AUTO_OCTAVES,
     BitDepth,
@@ -117,6 +118,13 @@ class ObjectiveSettings(Group):
         ge=16,
         le=4096,
         not_for=("visualize",),
+    )
+    objective: ObjectiveChoice = setting(
+        None,
+        "What to climb at the layers: {names}. strongest:channels=8 climbs only the 8 channels that answer most "
+        "strongly to the picture, and so dreams on what it shows. Classes and guides are climbed in their own way "
+        "[default: energy]",
+        "NAME[:K=V,…]",
     )
     reverse: bool = setting(
         False,
@@ -265,9 +273,7 @@ class MotionSettings(Group):
         (2, 2, 1, 0), "Steps per octave where the dream was carried over; newly uncovered areas get more"
     )
     every: int = every_setting("Dream every Nth frame and carry the dream along the optical flow in between")
-    flow: Literal["dis", "farneback", "raft", "none"] = setting(
-        "dis", "Optical flow: dis, farneback, raft (downloads weights) or none", "METHOD"
-    )
+    flow: FlowName = setting("dis", "Optical flow: {names}; raft downloads weights", "METHOD")
     cuts: WordOrPath = setting(
         "auto",
         "auto: detect cuts and start the dream anew in each shot; none: treat the clip as one shot; or a list of cuts "
@@ -337,13 +343,8 @@ class SourceSettings(Group):
 class OutputSettings(Group):
     """What to write."""
 
-    codec: Literal[
-        "h264", "h265", "av1", "prores", "dnxhr", "ffv1", "h264-nvenc", "h265-nvenc", "av1-nvenc", "png", "exr"
-    ] = setting(
-        "h264",
-        "h264, h265, av1, prores, dnxhr or ffv1; h264-nvenc, h265-nvenc or av1-nvenc to encode on an NVIDIA GPU; png "
-        "or exr for numbered pictures",
-        "NAME",
+    codec: CodecName = setting(
+        "h264", "{names}. Those in -nvenc encode on an NVIDIA GPU; png and exr are numbered pictures", "NAME"
     )
     bit_depth: BitDepth | None = setting(
         None,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import typer
+
 
 def models() -> None:
     """List the networks for --model."""
     from rich.console import Console
     from rich.table import Column, Table
 
-    from dreamvid.models import describe_models
+    from dreamvid.models import MODELS, describe_models
 
     narrow = [Column(name, no_wrap=True) for name in ("model", "weights", "default layer")]
     table = Table(*narrow, "description", box=None, pad_edge=False)
@@ -19,7 +21,10 @@ def models() -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print("\nlicenses")
-    *some, (rest, _) = licenses.items()
-    for text, names in some:
-        console.print(f"{', '.join(names)}: {text}", markup=False)
+    rest = max(licenses, key=lambda text: len(licenses[text]))
+    for text, names in licenses.items():
+        if text != rest:
+            console.print(f"{', '.join(names)}: {text}", markup=False)
     console.print(f"all others: {rest}", markup=False)
+    for fault in MODELS.faults():
+        typer.echo(f"dreamvid: {fault}", err=True)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dreamvid.fields import facts_of, fields_of, plain_type, written
+from dreamvid.registered import help_of
 from dreamvid.settings import key_of
 
 Command = Callable[..., None]
@@ -101,7 +102,7 @@ def _metavar(info: FieldInfo) -> str:
 
 
 def _help_text(info: FieldInfo) -> str:
-    text = info.description or ""
+    text = help_of(info)
     if info.default is None or info.default is False or info.is_required() or info.default_factory:
         return text
     return f"{text} [default: {written(info, info.default)}]"

@@ -6,6 +6,8 @@ from dreamvid.dream.compose import compose
 from dreamvid.dream.dreamer import Dreamer
 from dreamvid.dream.gradient import Extractor
 from dreamvid.dream.look import Look
-from dreamvid.dream.objective import Target
+from dreamvid.dream.objective import Objective
+from dreamvid.dream.shared import Shared
+from dreamvid.dream.target import Target
 
-__all__ = ["Dreamer", "Extractor", "Look", "Target", "TileBudget", "compose", "level"]
+__all__ = ["Dreamer", "Extractor", "Look", "Objective", "Shared", "Target", "TileBudget", "compose", "level"]

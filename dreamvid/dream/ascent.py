@@ -11,7 +11,7 @@ from torch import Tensor
 from dreamvid.dream.color import color_prior, weigh_colors
 from dreamvid.dream.compose import compose
 from dreamvid.dream.conditioning import blur, normalise_bands, spectral_gain, tilt_spectrum
-from dreamvid.dream.gradient import Extractor, Objective, image_gradient
+from dreamvid.dream.gradient import Extractor, image_gradient
 from dreamvid.dream.look import Look
 from dreamvid.dream.priors import source_pull, total_variation_gradient
 from dreamvid.dream.tiles import Tiling
@@ -77,8 +77,7 @@ class Ascent:
     """The steps at one octave of one picture.
 
     Attributes:
-        objective: what is climbed.
-        look: how; lengths, shifts and numbers of steps are the caller's.
+        look: what is climbed, and how; lengths, shifts and numbers of steps are the caller's.
         base: (N, 3, H, W) in [0, 1], the source at this octave's size, which `l2` pulls to.
         gain: (N, 1, H, W), what the steps are multiplied by; None: 1.
         tiling: in what tiles the gradient is made; None: whole.
@@ -87,13 +86,12 @@ class Ascent:
     def __init__(
         self,
         extractor: Extractor,
-        objective: Objective,
         look: Look,
         base: Tensor,
         gain: Tensor | None = None,
         tiling: Tiling | None = None,
     ) -> None:
-        self.objective, self.look, self.base, self.gain, self.tiling = objective, look, base, gain, tiling
+        self.look, self.base, self.gain, self.tiling = look, base, gain, tiling
         self._extractor = extractor
         self._prior = color_prior(look.color_prior, base.device)
         # Held here, and not looked up on each step: a recorded step must find it where it was.
@@ -101,16 +99,17 @@ class Ascent:
 
     def on(self, base: Tensor, gain: Tensor | None) -> Ascent:
         """The same steps on other tensors of the same shapes."""
-        return Ascent(self._extractor, self.objective, self.look, base, gain, self.tiling)
+        return Ascent(self._extractor, self.look, base, gain, self.tiling)
 
     def step(self, image: Tensor, shift: Shift, length: float | Tensor) -> Tensor:
         """Return `image`, (N, 3, H, W) in [0, 1], moved by `length` per pixel on average; the gradient is taken of the
         shifted picture."""
-        gradient = image_gradient(self._extractor, shift.there(image), self.objective, self.tiling)
+        look = self.look
+        gradient = image_gradient(self._extractor, shift.there(image), look.targets, look.spread, self.tiling)
         update = self._push(shift.back(gradient), image) * length
         if self.gain is not None:
             update = update * self.gain
-        return compose(image, update, keep_color=self.look.keep_color)
+        return compose(image, update, keep_color=look.keep_color)
 
     def _push(self, gradient: Tensor, image: Tensor) -> Tensor:
         """What a step is made of: the conditioned gradient with a mean |g| of 1, less the pull of the priors."""

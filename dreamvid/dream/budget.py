@@ -61,7 +61,7 @@ def until_it_fits(attempt: Callable[[P], R], plan: P, smaller: Callable[[P], P |
 
 
 class TileBudget:
-    """Chooses the tiles of every octave, and learns; shared by all copies of a dreamer.
+    """Chooses the tiles of every octave, and learns; dreamers share it.
 
     Attributes:
         notices: lines for people that nobody has taken yet; see `take_notices`.

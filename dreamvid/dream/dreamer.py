@@ -6,25 +6,24 @@ import copy
 import functools
 import math
 import random
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from dreamvid.dream.ascent import Ascent, Roll
-from dreamvid.dream.budget import TileBudget, until_it_fits
+from dreamvid.dream.budget import until_it_fits
 from dreamvid.dream.calibration import CALIBRATION_SIDE, NOMINAL_CONTRAST, calibration_key, find_step
 from dreamvid.dream.color import contrast
-from dreamvid.dream.gradient import Extractor, Objective, grain_of, image_gradient
-from dreamvid.dream.graphs import Move, StepGraphs, cuda_record
+from dreamvid.dream.gradient import Extractor, grain_of, image_gradient
+from dreamvid.dream.graphs import Move
 from dreamvid.dream.look import Look
 from dreamvid.dream.noise import pink_noise
-from dreamvid.dream.objective import attainment
 from dreamvid.dream.pyramid import Size, resize
+from dreamvid.dream.shared import Shared
 from dreamvid.dream.tiles import Tiling
 from dreamvid.errors import SettingsError
-from dreamvid.machine import threads_worth_waking
 from dreamvid.memory import peak_bytes
 
 _LEVEL = 1.0 / 255.0
@@ -45,37 +44,39 @@ class Dreamer:
         extractor: Extractor,
         look: Look,
         device: torch.device | str = "cpu",
-        budget: TileBudget | None = None,
-        measured: MutableMapping[str, float] | None = None,
+        shared: Shared | None = None,
+        *,
+        guide: Sequence[Tensor | None] = (),
+        pause: Callable[[], None] = lambda: None,
     ) -> None:
-        """`budget` says what is dreamed in tiles; None: nothing is. `measured` keeps what calibration finds, by
-        `calibration_key`."""
+        """Make one.
+
+        Args:
+            extractor: the network.
+            look: how it dreams.
+            device: where the extractor is.
+            shared: what is known already of this network on this device; None: nothing is.
+            guide: for each tap the features of a guide, (C, M), or None; see `guided_by`.
+            pause: called before each step; see `pausing`.
+        """
         self.extractor = extractor
         self.look = look
         self.device = torch.device(device)
-        self.budget = TileBudget() if budget is None else budget
-        self._graphs = StepGraphs(cuda_record(self.device) if self.device.type == "cuda" else None)
+        self.shared = Shared(self.device) if shared is None else shared
         self._grain = grain_of(extractor)
-        self._bytes_per_pixel: dict[Look, float] = {}  # shared by all copies
-        self._guide: tuple[Tensor | None, ...] = (None,) * len(extractor.taps)
-        self._measured: MutableMapping[str, float] = {} if measured is None else measured  # shared by all copies
-        self._steps: dict[Look, float] = {}  # the same, by look
-        self._pause: Callable[[], None] = lambda: None
+        self._guide = tuple(guide) or (None,) * len(extractor.taps)
+        self._pause = pause
 
     def with_look(self, look: Look) -> Dreamer:
         """The same dreamer with another look."""
-        other = copy.copy(self)
-        other.look = look
-        return other
+        return self._with(look=look)
 
     def pausing(self, pause: Callable[[], None]) -> Dreamer:
         """The same dreamer, which calls `pause` before each step; whatever that raises ends the dream.
 
         Recorded steps are replayed up to a hundred at a time.
         """
-        other = copy.copy(self)
-        other._pause = pause
-        return other
+        return self._with(pause=pause)
 
     def guided_by(self, picture: Tensor) -> Dreamer:
         """A dreamer that draws what it sees to the features of `picture`, (1, 3, H, W) in [0, 1] of any size.
@@ -85,9 +86,24 @@ class Dreamer:
         self._check_side((picture.shape[-2], picture.shape[-1]), "the guide is")
         with torch.no_grad():
             features = self.extractor(picture)
-        other = copy.copy(self)
-        other._guide = tuple(tap[0].flatten(1) if tap.ndim == 4 else None for tap in features)
-        return other
+        return self._with(guide=[tap[0].flatten(1) if tap.ndim == 4 else None for tap in features])
+
+    def _with(
+        self,
+        *,
+        look: Look | None = None,
+        guide: Sequence[Tensor | None] | None = None,
+        pause: Callable[[], None] | None = None,
+    ) -> Dreamer:
+        """Another dreamer with the same network, which shares what is known of it."""
+        return Dreamer(
+            self.extractor,
+            self.look if look is None else look,
+            self.device,
+            self.shared,
+            guide=self._guide if guide is None else guide,
+            pause=self._pause if pause is None else pause,
+        )
 
     def check_size(self, size: Size) -> None:
         """Raise `SettingsError` if the coarsest octave of a picture of `size` is too small for the network."""
@@ -99,9 +115,7 @@ class Dreamer:
 
     def take_notices(self) -> list[str]:
         """Lines for people, about memory and the device, since the last time."""
-        said = [*self.budget.take_notices(), *self._graphs.notices]
-        self._graphs.notices.clear()
-        return said
+        return self.shared.take_notices()
 
     def _check_side(self, size: Size, what: str, remedy: str = "use a larger one") -> None:
         needed = self.extractor.minimum_side
@@ -121,12 +135,13 @@ class Dreamer:
         """
         if self.look.step is not None:
             return self.look.step
-        if self.look not in self._steps:
+        steps, measured = self.shared.steps, self.shared.measured
+        if self.look not in steps:
             key = calibration_key(self.extractor, self.look)
-            if key not in self._measured:
-                self._measured[key] = find_step(self._calibration_contrast)
-            self._steps[self.look] = self._measured[key]
-        return self._steps[self.look]
+            if key not in measured:
+                measured[key] = find_step(self._calibration_contrast)
+            steps[self.look] = measured[key]
+        return steps[self.look]
 
     @property
     def nominal_contrast(self) -> float:
@@ -136,15 +151,14 @@ class Dreamer:
         if not self.look.step:
             return 0.0
         key = f"{calibration_key(self.extractor, self.look)} {self.look.step:.9g}"
-        if key not in self._measured:
-            self._measured[key] = self._calibration_contrast(self.look.step)
-        return self._measured[key]
+        if key not in self.shared.measured:
+            self.shared.measured[key] = self._calibration_contrast(self.look.step)
+        return self.shared.measured[key]
 
     def _calibration_contrast(self, step: float) -> float:
         """The contrast of a dream of the calibration picture, without a guide, with steps of this length."""
         side = self._calibration_side()
-        plain = self.with_look(replace(self.look, step=step))
-        plain._guide = (None,) * len(self._guide)
+        plain = self._with(look=replace(self.look, step=step), guide=())
         picture = pink_noise((side, side)).to(self.device)
         return float(contrast(plain.dream(picture) - picture))
 
@@ -159,7 +173,7 @@ class Dreamer:
 
     @torch.no_grad()
     def attainment(self, picture: Tensor) -> float:
-        """Return how much of what is dreamed of `picture`, (1, 3, H, W) in [0, 1], holds: see `objective.attainment`.
+        """Return how much of what is dreamed of `picture`, (1, 3, H, W) in [0, 1], holds: see `Objective.attainment`.
 
         The mean over the targets, by their weights, looked at with at most 512 pixels a side: it costs one small
         pass through the network.
@@ -168,8 +182,10 @@ class Dreamer:
         scale = min(1.0, _GLANCE_SIDE / max(height, width))
         scale = min(1.0, max(scale, self.extractor.minimum_side / min(height, width)))
         activations = self.extractor(resize(picture, (round(height * scale), round(width * scale))))
-        aims = zip(activations, self.look.targets, self._guide, strict=True)
-        found = [(target.weight, attainment(tap, target, guide=guide)) for tap, target, guide in aims]
+        found = [
+            (target.weight, target.attainment(tap))
+            for tap, target in zip(activations, self._guided_look.targets, strict=True)
+        ]
         return sum(weight * value for weight, value in found) / (sum(abs(weight) for weight, _ in found) or 1.0)
 
     def dream(
@@ -226,7 +242,7 @@ class Dreamer:
             ascend = functools.partial(
                 self._ascend, image.clamp(0, 1), base, counts[octave], octave, step, local_gain
             )
-            with threads_worth_waking(octave_size[0] * octave_size[1], self.device):
+            with self.shared.threads(octave_size[0] * octave_size[1]):
                 image = self._in_tiles(ascend, octave_size, size) if counts[octave] else ascend(None)
             added = image - start
             yield image, added
@@ -235,24 +251,24 @@ class Dreamer:
         """`ascend` in tiles that fit into memory."""
 
         def smaller(failed: Tiling) -> Tiling | None:
-            self._graphs.clear()
-            return self.budget.smaller(failed, octave_size, self._grain)
+            self.shared.graphs.clear()
+            return self.shared.budget.smaller(failed, octave_size, self._grain)
 
-        tiling = self.budget.tiling(octave_size, size, self._grain, self._measure_bytes_per_pixel)
+        tiling = self.shared.budget.tiling(octave_size, size, self._grain, self._measure_bytes_per_pixel)
         return until_it_fits(ascend, tiling, smaller)
 
     def _measure_bytes_per_pixel(self) -> float:
         """What the gradient of a picture takes, found on a network without numbers."""
-        if self.look not in self._bytes_per_pixel:
+        known = self.shared.bytes_per_pixel
+        if self.look not in known:
             module = self.extractor
             tensors = module.state_dict(keep_vars=True).values() if isinstance(module, nn.Module) else ()
             extractor = copy.deepcopy(module, {id(tensor): tensor.to("meta") for tensor in tensors})
-            objective = Objective(self.look.targets, (None,) * len(self.look.targets), self.look.spread)
             side = max(_SAMPLE_SIDE, self.extractor.minimum_side)
             picture = torch.empty(1, 3, side, side, device="meta")
-            peak = peak_bytes(lambda: image_gradient(extractor, picture, objective))
-            self._bytes_per_pixel[self.look] = peak / side**2
-        return self._bytes_per_pixel[self.look]
+            peak = peak_bytes(lambda: image_gradient(extractor, picture, self.look.targets, self.look.spread))
+            known[self.look] = peak / side**2
+        return known[self.look]
 
     def _ascend(
         self,
@@ -264,7 +280,7 @@ class Dreamer:
         gain: Tensor | None,
         tiling: Tiling | None,
     ) -> Tensor:
-        ascent = Ascent(self.extractor, self._objective, self.look, base, gain, tiling)
+        ascent = Ascent(self.extractor, self._guided_look, base, gain, tiling)
         for first in range(0, iterations, _MOST_MOVES):
             moves = [
                 Move(*self._jitter_offset(octave, iteration), step * self.look.decay_at(iteration, iterations))
@@ -276,7 +292,7 @@ class Dreamer:
     def _move(self, ascent: Ascent, image: Tensor, moves: Sequence[Move], tiling: Tiling | None) -> Tensor:
         self._pause()
         if tiling is None or len(tiling) == 1:
-            replayed = self._graphs.run(ascent, image, moves)
+            replayed = self.shared.graphs.run(ascent, image, moves)
             if replayed is not None:
                 return replayed
         for dy, dx, length in moves:
@@ -285,7 +301,7 @@ class Dreamer:
         return image
 
     def _jitter_offset(self, octave: int, iteration: int) -> tuple[int, int]:
-        """The same forevery frame: a sequence that went on from frame to frame would itself be flicker."""
+        """The same for every frame: a sequence that went on from frame to frame would itself be flicker."""
         if self.look.jitter == 0:
             return 0, 0
         draw = random.Random(f"{self.look.seed}/{octave}/{iteration}")  # noqa: S311 - not for secrets
@@ -293,8 +309,10 @@ class Dreamer:
         return draw.randint(-reach, reach), draw.randint(-reach, reach)
 
     @property
-    def _objective(self) -> Objective:
-        return Objective(self.look.targets, self._guide, self.look.spread)
+    def _guided_look(self) -> Look:
+        """The look, with the guide in its targets."""
+        targets = zip(self.look.targets, self._guide, strict=True)
+        return replace(self.look, targets=tuple(target.guided(columns) for target, columns in targets))
 
 
 def _at_full_size(picture: Tensor, carried: Tensor | None, image: Tensor, added: Tensor) -> Tensor:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from dreamvid.dream.objective import Target, ascent_direction, channel_energy
+from dreamvid.dream.target import Target
 from dreamvid.dream.tiles import LARGEST_HALO, Grain, Overlay, Tile, Tiling
 
 _TINY = 1e-12
@@ -32,21 +31,6 @@ class Extractor(Protocol):
     def from_map(self, tap: int, tap_map: Tensor) -> Tensor: ...
 
 
-@dataclass(frozen=True)
-class Objective:
-    """What is climbed: a target and perhaps a guide, (C, M) columns, for each tap; and how far channels are spread."""
-
-    targets: tuple[Target, ...]
-    guides: tuple[Tensor | None, ...]
-    spread: float = 0.0
-
-    def direction(self, tap: int, activation: Tensor, energy: Tensor | None = None) -> Tensor:
-        """The direction of ascent at a tap; see `ascent_direction`."""
-        return ascent_direction(
-            activation, self.targets[tap], spread=self.spread, guide=self.guides[tap], energy=energy
-        )
-
-
 def grain_of(extractor: Extractor) -> Grain:
     """What a network asks of tiles."""
     before, after = (min(side, LARGEST_HALO) for side in extractor.reach)
@@ -54,7 +38,11 @@ def grain_of(extractor: Extractor) -> Grain:
 
 
 def image_gradient(
-    extractor: Extractor, image: Tensor, objective: Objective, tiling: Tiling | None = None
+    extractor: Extractor,
+    image: Tensor,
+    targets: Sequence[Target],
+    spread: float = 0.0,
+    tiling: Tiling | None = None,
 ) -> Tensor:
     """The weighted sum of every tap's gradient, each normalized first so that a weight means what it says.
 
@@ -65,18 +53,19 @@ def image_gradient(
     Args:
         extractor: the network.
         image: (N, 3, H, W) RGB in [0, 1].
-        objective: what is climbed.
+        targets: what is climbed, one for each tap.
+        spread: how far channels are balanced; see `spread_channels`.
         tiling: of the image; None, or a single tile: the network sees it whole. Memory then grows with the largest
             tile; the whole image is held a few times only, and a map of it where scores or several layers are climbed.
 
     Returns:
         (N, 3, H, W). Tiles change it by the rounding of sums, and where the network reaches beyond `LARGEST_HALO`.
     """
-    groups = _groups(extractor, objective)
+    groups = _groups(extractor, targets)
     if tiling is None or len(tiling) == 1:
-        gradients = _whole(extractor, image, objective, groups)
+        gradients = _whole(extractor, image, targets, spread, groups)
     else:
-        gradients = _tiled(extractor, image, objective, groups, tiling)
+        gradients = _tiled(extractor, image, targets, spread, groups, tiling)
     total: Tensor | None = None
     for gradient, length in gradients:
         normal = gradient * (length / gradient.abs().mean().clamp_min(_TINY))
@@ -88,9 +77,9 @@ Group = tuple[int, ...]
 """Taps that are climbed together: the one that all others pass through, and these."""
 
 
-def _groups(extractor: Extractor, objective: Objective) -> list[Group]:
+def _groups(extractor: Extractor, targets: Sequence[Target]) -> list[Group]:
     """The climbed taps; those that lie behind another climbed one, with the first such."""
-    climbed = [tap for tap, target in enumerate(objective.targets) if target.weight != 0]
+    climbed = [tap for tap, target in enumerate(targets) if target.weight != 0]
     groups: dict[int, list[int]] = {}
     for tap in sorted(climbed, key=lambda tap: len(extractor.gates[tap])):
         root = next((gate for gate in groups if gate in extractor.gates[tap]), tap)
@@ -99,23 +88,30 @@ def _groups(extractor: Extractor, objective: Objective) -> list[Group]:
 
 
 def _whole(
-    extractor: Extractor, image: Tensor, objective: Objective, groups: Sequence[Group]
+    extractor: Extractor, image: Tensor, targets: Sequence[Target], spread: float, groups: Sequence[Group]
 ) -> Iterator[tuple[Tensor, float | Tensor]]:
     """Each group's gradient on the image, and the mean |g| that it shall have."""
     image = image.detach().requires_grad_(True)
     maps = extractor.maps(image)
     for group in groups:
-        directions = [_direction(extractor, tap, maps[tap].detach().to(image.dtype), objective) for tap in group]
+        directions = [
+            _direction(extractor, tap, maps[tap].detach().to(image.dtype), targets[tap], spread) for tap in group
+        ]
         arrived = list(_arrivals(maps, group, directions))
-        direction, length = _meet(arrived, group, objective)
+        direction, length = _meet(arrived, group, targets)
         yield _backward(maps[group[0]], image, direction, keep=group is not groups[-1]), length
 
 
 def _tiled(
-    extractor: Extractor, image: Tensor, objective: Objective, groups: Sequence[Group], tiling: Tiling
+    extractor: Extractor,
+    image: Tensor,
+    targets: Sequence[Target],
+    spread: float,
+    groups: Sequence[Group],
+    tiling: Tiling,
 ) -> Iterator[tuple[Tensor, float | Tensor]]:
     """The same in tiles: what must be known of all of them is gathered first, and then each goes its own way."""
-    energies, seeds = _gather(extractor, image, objective, sorted(sum(groups, ())), tiling)
+    gathered, seeds = _gather(extractor, image, targets, spread, sorted(sum(groups, ())), tiling)
 
     def directions(tile: Tile, maps: Sequence[Tensor], group: Group) -> list[Tensor]:
         """On each map of a group in a tile; zero outside of the interior."""
@@ -126,12 +122,12 @@ def _tiled(
                 inner = tile.own(seeds[tap], stride)
             else:
                 interior = tile.interior(maps[tap].detach(), stride).to(image.dtype)
-                inner = objective.direction(tap, interior, energies.get(tap))
+                inner = targets[tap].direction(interior, spread, gathered.get(tap))
             found.append(torch.zeros_like(maps[tap], dtype=image.dtype))
             tile.interior(found[-1], stride).copy_(inner)
         return found
 
-    lengths: dict[int, float | Tensor] = {group[0]: objective.targets[group[0]].weight for group in groups}
+    lengths: dict[int, float | Tensor] = {group[0]: targets[group[0]].weight for group in groups}
     for group in groups:
         if len(group) == 1:
             continue
@@ -140,7 +136,7 @@ def _tiled(
             maps = extractor.maps(image[..., *tile.pixels].detach().requires_grad_(True))
             for overlay, part in zip(overlays, _arrivals(maps, group, directions(tile, maps, group)), strict=True):
                 overlay.add(tile, part)
-        seeds[group[0]], lengths[group[0]] = _meet([overlay.whole() for overlay in overlays], group, objective)
+        seeds[group[0]], lengths[group[0]] = _meet([overlay.whole() for overlay in overlays], group, targets)
     roots = list(lengths)
     gradients = {root: torch.zeros_like(image) for root in roots}
     for tile in tiling:
@@ -166,9 +162,9 @@ def _arrivals(maps: Sequence[Tensor], group: Group, directions: Sequence[Tensor]
         yield _backward(maps[tap], maps[root], direction, keep=True).to(direction.dtype)
 
 
-def _meet(arrived: Sequence[Tensor], group: Group, objective: Objective) -> tuple[Tensor, float | Tensor]:
+def _meet(arrived: Sequence[Tensor], group: Group, targets: Sequence[Target]) -> tuple[Tensor, float | Tensor]:
     """The sum of what has arrived on a group's first map, by weight, and its mean |g|."""
-    weights = [objective.targets[tap].weight for tap in group]
+    weights = [targets[tap].weight for tap in group]
     if len(group) == 1:
         return arrived[0], weights[0]
     parts = [
@@ -179,43 +175,48 @@ def _meet(arrived: Sequence[Tensor], group: Group, objective: Objective) -> tupl
 
 
 def _gather(
-    extractor: Extractor, image: Tensor, objective: Objective, climbed: Sequence[int], tiling: Tiling
+    extractor: Extractor,
+    image: Tensor,
+    targets: Sequence[Target],
+    spread: float,
+    climbed: Sequence[int],
+    tiling: Tiling,
 ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
     """What a tap's direction in one tile depends on in the others.
 
-    Returns the channels' energies of the whole picture, for taps whose channels are spread; and, for taps that are
-    made by pooling, the gradient on the whole map they are made from.
+    Returns what objectives gather of the whole picture; and, for taps that are made by pooling, the gradient on the
+    whole map they are made from.
     """
     pooled = [tap for tap in climbed if extractor.pooled[tap]]
-    spread = [tap for tap in climbed if tap not in pooled and objective.spread and not objective.targets[tap].linear]
-    if not pooled and not spread:
+    asking = [tap for tap in climbed if tap not in pooled and targets[tap].objective.gathers(spread)]
+    if not pooled and not asking:
         return {}, {}
     parts: dict[int, list[Tensor]] = {tap: [] for tap in pooled}
     sums: dict[int, Tensor] = {}
-    counts = dict.fromkeys(spread, 0)
+    counts = dict.fromkeys(asking, 0)
     for tile in tiling:
         with torch.no_grad():
             maps = extractor.maps(image[..., *tile.pixels])
         for tap in pooled:
             parts[tap].append(tile.interior(maps[tap], extractor.strides[tap]).to(image.dtype, copy=True))
-        for tap in spread:
+        for tap in asking:
             inner = tile.interior(maps[tap], extractor.strides[tap]).to(image.dtype)
             count = inner.shape[-2] * inner.shape[-1]
             if count:
-                energy = count * channel_energy(inner, objective.targets[tap], objective.guides[tap])
-                sums[tap] = sums[tap] + energy if tap in sums else energy
+                part = count * targets[tap].gather(inner)
+                sums[tap] = sums[tap] + part if tap in sums else part
                 counts[tap] += count
-    energies = {tap: sums[tap] / counts[tap] for tap in spread}
-    return energies, {
-        tap: _direction(extractor, tap, tiling.join(parts.pop(tap)), objective) for tap in pooled
+    gathered = {tap: sums[tap] / counts[tap] for tap in asking}
+    return gathered, {
+        tap: _direction(extractor, tap, tiling.join(parts.pop(tap)), targets[tap], spread) for tap in pooled
     }
 
 
-def _direction(extractor: Extractor, tap: int, tap_map: Tensor, objective: Objective) -> Tensor:
+def _direction(extractor: Extractor, tap: int, tap_map: Tensor, target: Target, spread: float) -> Tensor:
     """The direction of ascent on the whole map that a tap is made from, which is mostly the tap itself."""
     if not extractor.pooled[tap]:
-        return objective.direction(tap, tap_map)
+        return target.direction(tap_map, spread)
     tap_map = tap_map.requires_grad_(True)
     activation = extractor.from_map(tap, tap_map)
-    (gradient,) = torch.autograd.grad(activation, tap_map, objective.direction(tap, activation))
+    (gradient,) = torch.autograd.grad(activation, tap_map, target.direction(activation, spread))
     return gradient

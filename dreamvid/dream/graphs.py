@@ -44,7 +44,7 @@ class Move(NamedTuple):
 
 
 class StepGraphs:
-    """The recorded steps of a dreamer, shared by all copies of it; the network must be the same for all.
+    """The recorded steps of dreamers that share them; the network must be the same for all.
 
     A step is recorded when it is asked for a second time: what comes only once, such as each frame's look where
     `spread` varies, is not worth it. Each record is tried against a plain step. Where that fails, or none can be made,
@@ -144,12 +144,9 @@ class _Graph:
 def _key(ascent: Ascent, image: Tensor) -> Hashable:
     """What a record is good for: all that a step depends on and that is not written anew before each replay.
 
-    Guides are told apart by identity: records hold theirs, so that no other guide can be taken for one.
+    Guides are part of what the look climbs; records hold theirs, so that no other guide can be taken for one.
     """
-    objective = ascent.objective
-    look = replace(ascent.look, **_WRITTEN_ANEW)
-    guides = tuple(map(id, objective.guides))
-    return tuple(image.shape), ascent.gain is None, look, objective.targets, objective.spread, guides
+    return tuple(image.shape), ascent.gain is None, replace(ascent.look, **_WRITTEN_ANEW)
 
 
 def cuda_record(device: torch.device) -> Record:

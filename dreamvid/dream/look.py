@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dreamvid.dream.objective import Target
 from dreamvid.dream.pyramid import Size, absolute_octave_sizes, following_octave_sizes, octave_sizes
+from dreamvid.dream.target import Target
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from torch.overrides import TorchFunctionMode
 
 from dreamvid.dream.fourier import FourierPictures
 from dreamvid.dream.gradient import Extractor
-from dreamvid.dream.objective import Target
 from dreamvid.dream.priors import total_variation_gradient
 from dreamvid.dream.pyramid import Size, resize
+from dreamvid.dream.target import Target
 from dreamvid.errors import SettingsError
 
 _TINY = 1e-12
@@ -141,7 +141,7 @@ class Visualisation:
 
     def _sleeps(self, activation: Tensor, target: Target) -> bool:
         """Whether a channel that is to be raised has nowhere begun to answer, in some picture."""
-        if target.reverse or target.weight <= 0:
+        if not target.objective.raises or target.weight <= 0:
             return False
         peaks = _chosen(activation.detach(), target, self.neuron).amax(2)
         return bool(((peaks if target.channels is not None else peaks.amax(1)) <= 0).any())
@@ -179,15 +179,10 @@ def check_size(extractor: Extractor, method: Method) -> None:
 def response(activation: Tensor, target: Target, *, neuron: bool = False) -> Tensor:
     """How strongly each picture is answered at a tap, (N,); `activation` is (N, C, h, w), or (N, C) for scores.
 
-    Of chosen channels or classes the mean activation; of a whole layer the mean square, the energy that dreams climb;
-    over all positions, or at the middle one for a `neuron`. The negative of that where the target is reversed, with the
-    square's sign that of the activation, so that what is negative before a ReLU is driven on.
+    What that means is the objective's, see `Objective.response`; over all positions, or at the middle one for a
+    `neuron`.
     """
-    chosen = _chosen(activation, target, neuron)
-    if target.channels is None:
-        chosen = chosen * (chosen.abs() if target.reverse else chosen)
-    answer = chosen.mean((1, 2))
-    return -answer if target.reverse else answer
+    return target.objective.response(_chosen(activation, target, neuron))
 
 
 def mean_similarity(activations: Sequence[Tensor]) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dreamvid.media.codecs import CODECS, IMAGE_CODECS, Codec
+from dreamvid.media.codecs import Codec, PictureCodec, video_codec
 from dreamvid.media.color import TONE_CURVES, ColorTags, FloatImage
 from dreamvid.media.header import IMAGE_SUFFIXES
 from dreamvid.media.mux import Original
@@ -18,8 +18,6 @@ from dreamvid.media.writer import Writer
 
 __all__ = [
     "AS_CODED",
-    "CODECS",
-    "IMAGE_CODECS",
     "IMAGE_SUFFIXES",
     "SEQUENCE_RATE",
     "TONE_CURVES",
@@ -28,6 +26,7 @@ __all__ = [
     "ColorTags",
     "FloatImage",
     "Original",
+    "PictureCodec",
     "Reader",
     "SoundPlan",
     "SoundTrack",
@@ -41,5 +40,6 @@ __all__ = [
     "read_image",
     "read_metadata",
     "resize_image",
+    "video_codec",
     "write_image",
 ]

@@ -1,4 +1,4 @@
-"""The video codecs that can be written, as data."""
+"""What a codec is, and which suits a file; the codecs themselves are in `encoders`, a module each."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreamvid.errors import MediaError, SettingsError, did_you_mean
+from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media.color import ColorTags
 from dreamvid.media.ffmpeg import failure_reason, run_ffmpeg
+from dreamvid.registers import CODECS
 
 _ANY_SOUND = None
-
-IMAGE_CODECS = {"png": ".png", "exr": ".exr"}
-"""The codecs that are numbered pictures, and how these end."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,8 @@ class Codec:
     """What ffmpeg calls the constant rate factor, or what comes nearest to it."""
     stand_in: str | None = None
     """For a codec that needs a certain device: the one that makes the same kind of file without it."""
+    bytes_per_pixel: float = 1.0
+    """Of a dreamed film, for the check of the disk: measured on `samples/journey.mp4` at 480x270, default quality."""
 
     @property
     def holds_alpha(self) -> bool:
@@ -69,40 +69,37 @@ class Codec:
         return next((encoding for encoding in fitting if bit_depth in (None, encoding.bit_depth)), None)
 
 
-_X265_QUIET = ("-x265-params", "log-level=error")
-_NVENC = ("-preset", "p6", "-tune", "hq", "-rc", "vbr", "-b:v", "0")
-_PRORES_4444 = ("-profile:v", "4444", "-alpha_bits", "16")
+NVENC = ("-preset", "p6", "-tune", "hq", "-rc", "vbr", "-b:v", "0")
+"""What NVIDIA's encoders have in common."""
 
-CODECS = {
-    codec.name: codec
-    for codec in (
-        Codec("h264", ("-c:v", "libx264", "-preset", "medium"),
-              (Encoding("yuv420p", 8), Encoding("yuv420p10le", 10)), (".mp4", ".mov", ".mkv"), 16, multiple_of=(2, 2)),
-        Codec("h265", ("-c:v", "libx265", "-preset", "medium", "-tag:v", "hvc1", *_X265_QUIET),
-              (Encoding("yuv420p10le", 10), Encoding("yuv420p", 8), Encoding("yuv420p12le", 12)),
-              (".mp4", ".mov", ".mkv"), 18, multiple_of=(2, 2), smallest=(16, 16)),
-        Codec("av1", ("-c:v", "libsvtav1", "-preset", "6"), (Encoding("yuv420p10le", 10), Encoding("yuv420p", 8)),
-              (".mp4", ".mkv", ".webm"), 24, crf_limit=63, multiple_of=(2, 2), smallest=(64, 64)),
-        Codec("prores", ("-c:v", "prores_ks", "-vendor", "apl0"),
-              (Encoding("yuv422p10le", 10, ("-profile:v", "hq")),
-               Encoding("yuva444p10le", 10, _PRORES_4444, alpha=True)), (".mov", ".mkv"), multiple_of=(2, 1)),
-        Codec("dnxhr", ("-c:v", "dnxhd"),
-              (Encoding("yuv422p10le", 10, ("-profile:v", "dnxhr_hqx")),
-               Encoding("yuv422p", 8, ("-profile:v", "dnxhr_hq"))),
-              (".mov", ".mkv"), multiple_of=(2, 1), smallest=(256, 120)),
-        Codec("ffv1", ("-c:v", "ffv1", "-level", "3", "-g", "1", "-slicecrc", "1"),
-              (Encoding("bgr0", 8), Encoding("gbrp16le", 16), Encoding("bgra", 8, alpha=True),
-               Encoding("gbrap16le", 16, alpha=True)), (".mkv",), lossless=True),
-        Codec("h264-nvenc", ("-c:v", "h264_nvenc", *_NVENC), (Encoding("yuv420p", 8),), (".mp4", ".mov", ".mkv"), 19,
-              multiple_of=(2, 2), smallest=(160, 64), quality_flag="-cq", stand_in="h264"),
-        Codec("h265-nvenc", ("-c:v", "hevc_nvenc", *_NVENC, "-tag:v", "hvc1"),
-              (Encoding("p010le", 10), Encoding("yuv420p", 8)), (".mp4", ".mov", ".mkv"), 21,
-              multiple_of=(2, 2), smallest=(160, 64), quality_flag="-cq", stand_in="h265"),
-        Codec("av1-nvenc", ("-c:v", "av1_nvenc", *_NVENC), (Encoding("p010le", 10), Encoding("yuv420p", 8)),
-              (".mp4", ".mkv", ".webm"), 28, multiple_of=(2, 2), smallest=(192, 128), quality_flag="-cq",
-              stand_in="av1"),
-    )
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class PictureCodec:
+    """Numbered pictures: a choice of their format, which their names say, too."""
+
+    name: str
+    suffix: str
+
+
+AnyCodec = Codec | PictureCodec
+
+
+def video_codecs() -> list[Codec]:
+    """All codecs that films are encoded with."""
+    return [codec for codec in CODECS.values() if isinstance(codec, Codec)]
+
+
+def video_codec(name: str) -> Codec | None:
+    """The codec of that name, if it is one that films are encoded with."""
+    codec = CODECS.get(name)
+    return codec if isinstance(codec, Codec) else None
+
+
+def picture_suffix(name: str) -> str | None:
+    """How the names of the numbered pictures end that a codec writes; None: it writes a film."""
+    codec = CODECS.get(name)
+    return codec.suffix if isinstance(codec, PictureCodec) else None
+
 
 SOUND_CODECS: dict[str, frozenset[str] | None] = {
     ".mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
@@ -138,7 +135,9 @@ def codec_at_hand(codec: Codec) -> tuple[Codec, str | None]:
             f"codec {codec.name} is not supported by this ffmpeg ({problem}); choose another --codec, or unset "
             "IMAGEIO_FFMPEG_EXE"
         )
-    other = CODECS[codec.stand_in]
+    other = video_codec(codec.stand_in)
+    if other is None:
+        raise ValueError(f"{codec.stand_in}, which is to stand in for {codec.name}, is no video codec")
     return other, f"{codec.name} is not available on this machine ({problem}): using {other.name} on the CPU instead"
 
 
@@ -160,16 +159,13 @@ def find_codec(
     Raises SettingsError for an unknown name, and for a crf or a bit depth that it does not have; MediaError if the
     file's ending or the size of the picture does not suit it.
     """
-    codec = CODECS.get(name)
-    if codec is None:
-        if name in IMAGE_CODECS:
-            pattern = f"{path.stem}/%05d{IMAGE_CODECS[name]}"
-            raise MediaError(f"{path}: codec {name} writes numbered pictures; give a name such as {pattern}")
-        known = [*CODECS, *IMAGE_CODECS]
-        raise SettingsError(f"unknown codec {name!r}; use one of {', '.join(known)}{did_you_mean(name, known)}")
+    codec = CODECS.find(name)
+    if isinstance(codec, PictureCodec):
+        pattern = f"{path.stem}/%05d{codec.suffix}"
+        raise MediaError(f"{path}: codec {name} writes numbered pictures; give a name such as {pattern}")
     suffix = path.suffix.lower()
     if suffix not in codec.suffixes:
-        others = [other.name for other in CODECS.values() if suffix in other.suffixes]
+        others = [other.name for other in video_codecs() if suffix in other.suffixes]
         remedy = " or ".join(codec.suffixes) + (f", or codec {' or '.join(others)}" if others else "")
         raise MediaError(f"{path}: codec {name} does not support files with this extension; use {remedy}")
     if crf is not None and codec.crf is None:

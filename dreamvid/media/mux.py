@@ -136,7 +136,7 @@ def _subtitles(original: Original, target: Path, number: int) -> list[str]:
 
 def _subtitle_codec(codec: str, target: Path) -> str | None:
     """ffmpeg's codec for subtitles of a codec in a container; None where they do not fit."""
-    own, accepted = SUBTITLE_CODECS[target.suffix.lower()]
+    own, accepted = SUBTITLE_CODECS.get(target.suffix.lower(), (None, frozenset()))
     if codec in accepted:
         return "copy"
     return own if codec in TEXT_SUBTITLES else None

@@ -110,7 +110,7 @@ def _choose_way(
 
 def _ways(codec: str, suffix: str) -> list[_Way]:
     """The ways to store a track of a codec in a container, the best first."""
-    accepted = SOUND_CODECS[suffix]
+    accepted = SOUND_CODECS.get(suffix, frozenset())
     name, encoder = ("Opus", "libopus") if suffix == ".webm" else ("AAC", "aac")
     encoded = (("-c", encoder), ("-b", "160k" if suffix == ".webm" else "192k"))
     ways = [_COPY] if accepted is None or codec in accepted else []

@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.codecs import CODECS, IMAGE_CODECS
+from dreamvid.media.codecs import PictureCodec
 from dreamvid.media.header import holds_image, is_image
 from dreamvid.media.names import OneFile, made_name, name_beside, what_is
 from dreamvid.media.sequence import NumberedFiles, list_sequence, parse_pattern
 from dreamvid.media.still_write import temporary_beside
+from dreamvid.registers import CODECS
 
 
 def default_output(source: Path | str, codec: str = "h264") -> Path:
@@ -22,7 +23,8 @@ def default_output(source: Path | str, codec: str = "h264") -> Path:
     lies beside it.
     """
     path = Path(source)
-    image_suffix = IMAGE_CODECS.get(codec, ".png")
+    chosen = CODECS.find(codec)
+    image_suffix = chosen.suffix if isinstance(chosen, PictureCodec) else ".png"
     kind = what_is(path)
     if kind == "folder":
         folder = path
@@ -30,10 +32,10 @@ def default_output(source: Path | str, codec: str = "h264") -> Path:
         folder = path.parent
     elif holds_image(path):
         return OneFile(path.with_name(made_name(path.stem, f".dream{image_suffix}")))
-    elif codec in IMAGE_CODECS:
+    elif isinstance(chosen, PictureCodec):
         return path.with_name(made_name(path.stem, ".dream")) / f"%05d{image_suffix}"
     else:
-        return OneFile(path.with_name(made_name(path.stem, f".dream{CODECS[codec].suffixes[0]}")))
+        return OneFile(path.with_name(made_name(path.stem, f".dream{chosen.suffixes[0]}")))
     if folder.name in ("", ".."):  # "." has no name of its own
         folder = folder.resolve()
     return folder.with_name(made_name(folder.name, ".dream")) / f"%05d{image_suffix}"

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.codecs import CODECS, IMAGE_CODECS, codec_at_hand, find_codec
+from dreamvid.media.codecs import codec_at_hand, find_codec, picture_suffix, video_codec, video_codecs
 from dreamvid.media.color import BT709, ColorTags
 from dreamvid.media.header import ImageTags, is_image, read_image_tags
 from dreamvid.media.mux import Original
@@ -44,9 +44,9 @@ def open_writer(
 ) -> Writer:
     """Open a video, an image, or a numbered sequence (`out/%05d.png`) for writing; the name says which.
 
-    `codec` is one of `CODECS` and `crf` its quality (None: the codec's default); they, `rate` in frames per
+    `codec` is the name of one of `CODECS` and `crf` its quality (None: the codec's default); they, `rate` in frames per
     second, `color` (None: BT.709), `sound` and `sample_aspect` concern videos only, `quality` JPEG and WebP. A codec
-    of `IMAGE_CODECS` only says what the name says. `bit_depth` is of a component; None is the format's own. ffv1 keeps
+    of pictures only says what the name says. `bit_depth` is of a component; None is the format's own. ffv1 keeps
     RGB exactly, the other codecs store limited range. Where chroma comes in pairs, an odd size grows by one pixel
     that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold it, it is dropped,
     with a line in `Writer.notices`. `sound` is stored as `plan_sound` finds it can be, and cut to the length of the
@@ -124,19 +124,20 @@ def depth_to_keep(target: Path | str, codec: str, info: ClipInfo) -> int | None:
     if is_image(path):
         lossless = 16 in IMAGE_DEPTHS.get(path.suffix.lower(), ())
     else:
-        lossless = codec in CODECS and CODECS[codec].lossless
+        chosen = video_codec(codec)
+        lossless = chosen is not None and chosen.lossless
     return 16 if lossless and info.bit_depth > 8 else None
 
 
 def _alpha_remedy(writer: Writer) -> str:
     if isinstance(writer, ImageWriter):
         return f"use {', '.join(sorted(ALPHA_SUFFIXES))} to keep it"
-    able = [f"{codec.name} ({codec.suffixes[0]})" for codec in CODECS.values() if codec.holds_alpha]
+    able = [f"{codec.name} ({codec.suffixes[0]})" for codec in video_codecs() if codec.holds_alpha]
     return f"to keep it, use codec {' or '.join(able)}, or pictures such as {writer.target.stem}/%05d.png"
 
 
 def _check_image_codec(path: Path, codec: str) -> None:
-    suffix = IMAGE_CODECS.get(codec)
+    suffix = picture_suffix(codec)
     if suffix is not None and path.suffix.lower() != suffix:
         raise MediaError(f"{path}: codec {codec} writes {suffix} files; change the name, or leave out --codec")
 

@@ -17,7 +17,8 @@ from dreamvid.models.network import (
     loading_network,
 )
 from dreamvid.models.spec import ModelSpec
-from dreamvid.models.zoo import MODELS, find_model
+from dreamvid.models.zoo import find_model
+from dreamvid.registers import MODELS
 
 __all__ = [
     "AUTO",

@@ -28,8 +28,9 @@ from dreamvid.models.weights import (
     random_checkpoint,
     read_checkpoint,
 )
-from dreamvid.models.zoo import MODELS, find_model
+from dreamvid.models.zoo import find_model
 from dreamvid.notices import Notice, Said, outcome
+from dreamvid.registers import MODELS
 
 AUTO = "auto"
 _PREFERRED = "googlenet"

@@ -1,19 +1,19 @@
 """The networks that dreamvid knows.
 
-A further network is one more entry in `MODELS`. Nothing here imports torch until a network is built.
+A further network is one more entry in `_SPECS`. Nothing here imports torch until a network is built.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.errors import ModelError, did_you_mean, shown
 from dreamvid.models import spellings
 from dreamvid.models.spec import IMAGENET, IMAGENET_MEAN, IMAGENET_STD, Builder, ModelSpec, PackageFile, Triple
 from dreamvid.models.spellings import Spellings
+from dreamvid.registers import MODELS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -330,15 +330,15 @@ _SPECS = (
     ),
 )
 
-MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
-"""All networks by name, the embedded one first."""
+for _spec in _SPECS:
+    MODELS.add(_spec)
 
 
 def find_model(name: str) -> ModelSpec:
     """Return the network called `name`; letter case, `_`, `-`, `.` do not matter. ModelError if there is none."""
-    squashed = {re.sub("[-_.]", "", known): spec for known, spec in MODELS.items()}
-    spec = squashed.get(re.sub("[-_.]", "", name.strip().lower()))
-    if spec is None:
-        hint = did_you_mean(name, MODELS) or "; `dreamvid models` lists them"
+    squashed = {re.sub("[-_.]", "", known.lower()): known for known in MODELS.names()}
+    known = squashed.get(re.sub("[-_.]", "", name.strip().lower()))
+    if known is None:
+        hint = did_you_mean(name, MODELS.names()) or "; `dreamvid models` lists them"
         raise ModelError(f"there is no model '{shown(name)}'{hint}")
-    return spec
+    return MODELS[known]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from dreamvid.motion.flow import FlowField, FlowMethod, Frame, make_flow_estimator
+from dreamvid.motion.flow import FlowField, Frame, make_flow_method
 from dreamvid.motion.occlusion import find_unreliable, points_outside, soften
 
 
@@ -37,16 +37,15 @@ class MotionEstimator:
     A frame burned out to white, or black, measures as no motion and reliable: the dream outlives a flash.
     Across a cut nearly nothing is reliable (0.3 % in journey.mp4).
 
-    `device` matters to RAFT only. An instance keeps the last frame (by identity: do not
+    `device` matters to methods that use it, such as RAFT. An instance keeps the last frame (by identity: do not
     write into frames already handed over) and scratch memory; use it from one thread at a time.
-    Raises SettingsError for an unknown method, ModelError where RAFT's weights cannot be had.
+    Raises SettingsError for an unknown method, ModelError where its weights are not available.
     """
 
     def __init__(
-        self, method: FlowMethod | str = FlowMethod.DIS, *, max_side: int | None = 960, device: str = "cpu"
+        self, method: str = "dis", *, max_side: int | None = 960, device: str = "cpu"
     ) -> None:
-        self._estimator = make_flow_estimator(method, device)
-        self._still = FlowMethod(method) is FlowMethod.NONE
+        self._method = make_flow_method(method, device)
         self._max_side = max_side
         self._last: tuple[Frame, Any] | None = None
 
@@ -60,14 +59,14 @@ class MotionEstimator:
                 f"two (H, W, 3) frames of the same size are required, not {previous.shape} and {current.shape}"
             )
         height, width = current.shape[:2]
-        if self._still:
+        if self._method.stands_still:
             return Motion(np.zeros((height, width, 2), np.float32), np.ones((height, width), np.float32))
         kept = self._last
         before = kept[1] if kept is not None and kept[0] is previous else self._prepare(previous)
         now = self._prepare(current)
         self._last = (current, now)
-        backward = self._estimator.between(now, before)
-        unreliable = find_unreliable(backward, self._estimator.between(before, now))
+        backward = self._method.between(now, before)
+        unreliable = find_unreliable(backward, self._method.between(before, now))
         if unreliable.shape != (height, width):
             backward = _enlarge(backward, width, height)
             mask = cv2.resize(unreliable.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
@@ -80,7 +79,7 @@ class MotionEstimator:
             shrink = self._max_side / max(height, width)
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.float32)
-        return self._estimator.prepare(frame)
+        return self._method.prepare(frame)
 
 
 def _enlarge(flow: FlowField, width: int, height: int) -> FlowField:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreamvid.dream import Dreamer, Look, Target, TileBudget
+from dreamvid.dream import Dreamer, Look, Objective, Shared, Target, TileBudget
+from dreamvid.dream.objective import Score, make_objective
 from dreamvid.errors import SettingsError
 from dreamvid.machine import Machine
 from dreamvid.measured import MeasuredLooks
@@ -71,7 +72,7 @@ def load_aims(settings: DreamSettings, networks: Networks | None = None) -> list
     aims = [_layer_aim(network(model), layer, settings, number) for number, (model, layer) in enumerate(named)]
     for wanted in settings.class_ or ():
         main = network(settings.model)
-        target = Target(wanted.weight, (main.class_number(wanted.name),), linear=True, reverse=settings.reverse)
+        target = Target(wanted.weight, (main.class_number(wanted.name),), _directed(Score(), settings))
         aims.append(Aim(main, LOGITS, target))
     order = list(dict.fromkeys(aim.network for aim in aims))
     return sorted(aims, key=lambda aim: order.index(aim.network))
@@ -94,7 +95,8 @@ def make_dreamer(aims: Iterable[Aim], settings: DreamSettings, machine: Machine)
     memory = None if settings.memory is None else int(settings.memory * GB)
     budget = TileBudget(settings.tile, memory, machine.device)
     look = make_look(settings.without_schedules(), [aim.target for aim in aims])
-    return Dreamer(extractor, look, machine.device, budget, MeasuredLooks())
+    shared = Shared(machine.device, budget=budget, measured=MeasuredLooks(), threads=machine.threads_for)
+    return Dreamer(extractor, look, machine.device, shared)
 
 
 def make_look(settings: DreamFrameSettings, targets: Iterable[Target]) -> Look:
@@ -164,4 +166,11 @@ def _layer_aim(network: Network, layer: LayerTarget, settings: DreamSettings, nu
             f"--channels: {info.name} of {network.spec.name} has {info.channels} channels, numbered from 0; there is "
             f"no channel {channels[-1]}"
         )
-    return Aim(network, info.name, Target(layer.weight, channels, reverse=settings.reverse), number)
+    objective = make_objective(settings.objective or "energy")
+    if info.stride is None and not objective.takes_scores:
+        raise SettingsError(f"--objective: {settings.objective} needs a layer with positions, which {info.name} is not")
+    return Aim(network, info.name, Target(layer.weight, channels, _directed(objective, settings)), number)
+
+
+def _directed(objective: Objective, settings: DreamSettings) -> Objective:
+    return objective.reversed() if settings.reverse else objective

@@ -266,7 +266,7 @@ class _Studio:
         raw = to_tensor(self.still.frame, self.machine.device)
         for trial, plan in self._plans(trials):
             shown = finish(raw, plan.gain * dream_residual(raw, plan), plan)
-            self._notices += plan.dreamer.budget.take_notices()
+            self._notices += plan.dreamer.shared.budget.take_notices()
             yield trial, _pixels(to_frame(shown)), float((shown - raw).square().mean().sqrt())
 
     def rank(self, layer: LayerTarget | None, job: Exploration) -> tuple[Ranked, list[_Part]]:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from dreamvid.media import Reader
-from dreamvid.motion import FlowMethod
 from dreamvid.render.ahead import ReadAhead, depth_within, map_ahead
 from dreamvid.render.carry import Carry
 from dreamvid.render.events import FrameDone, ShotStarted
@@ -71,7 +70,7 @@ class Film:
         clock = time.perf_counter()
         frame_bytes = reader.width * reader.height * 3 * 4
         with ReadAhead(reader, depth_within(frame_bytes, _FRAMES_AHEAD)) as frames:
-            method = FlowMethod(self._settings.flow)
+            method = self._settings.flow
             followers = follower_count(method, self._device, torch.get_num_threads())
             depth = depth_within(2 * frame_bytes, _MOTIONS_AHEAD + followers - 1)  # a frame and its motion
             pairs = pair_up(frames, cuts, skip)

@@ -10,7 +10,8 @@ from itertools import chain, repeat
 import torch
 from torch import Tensor
 
-from dreamvid.motion import FlowMethod, MotionEstimator
+from dreamvid.motion import MotionEstimator
+from dreamvid.registers import FLOWS
 from dreamvid.render.frames import Frame, Track, send, split_alpha
 
 _MOST_FOLLOWERS = 8
@@ -52,7 +53,7 @@ def pair_up(frames: Iterable[Frame], cuts: Iterable[bool], skip: int) -> Iterato
 class Follower:
     """Measures the motion of pairs, and sends them to the device; for any number of threads at a time."""
 
-    def __init__(self, method: FlowMethod, device: torch.device) -> None:
+    def __init__(self, method: str, device: torch.device) -> None:
         self._method, self._device = method, device
         self._local = threading.local()
 
@@ -66,12 +67,13 @@ class Follower:
         return Step(send(pair.raw, self._device), track, pair.alpha)
 
 
-def follower_count(method: FlowMethod, device: torch.device, threads: int) -> int:
+def follower_count(method: str, device: torch.device, threads: int) -> int:
     """How many threads measure motion, on a machine with so many threads to compute with.
 
-    A GPU dreams several frames in the time that one processor core takes to follow one; RAFT runs on the GPU itself.
+    A GPU dreams several frames in the time that one processor core takes to follow one; some methods run on the GPU
+    themselves.
     """
-    if method is FlowMethod.RAFT:
+    if FLOWS.find(method).uses_device:
         return 1
     spare = threads // 4 if device.type == "cpu" else threads - 2
     return max(1, min(_MOST_FOLLOWERS, spare))

@@ -21,9 +21,9 @@ from dreamvid.media import (
     open_reader,
     open_writer,
 )
-from dreamvid.motion import FlowMethod, fetch_raft
 from dreamvid.notices import Notice, Said
 from dreamvid.recipe import recipe_tags
+from dreamvid.registers import FLOWS
 from dreamvid.render.account import Account
 from dreamvid.render.companion import open_mask
 from dreamvid.render.cutting import Cutting
@@ -184,8 +184,8 @@ def open_job(
         ),
         networks=networks,
     )
-    if is_film and FlowMethod(settings.flow) is FlowMethod.RAFT:
-        yield from fetch_raft()
+    if is_film:
+        yield from FLOWS.find(settings.flow).fetch()
     tags = render_tags(job, prepared.settings)
     return Opened(target, cutting, reader, writer, original, sources, tags, clock, prepared)
 

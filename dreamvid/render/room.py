@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 from dreamvid.errors import MediaError
+from dreamvid.media.codecs import video_codec
 from dreamvid.media.target import output_pattern
 from dreamvid.render.recording import OPEN_SEGMENT_BYTES
 
-# Bytes a pixel of a dreamed film (the sample at 480x270, default quality). Others take a third to three times as much.
-_BYTES_PER_PIXEL = {"h264": 0.07, "h265": 0.06, "av1": 0.04, "prores": 0.77, "dnxhr": 0.44, "ffv1": 1.27}
+# Bytes a pixel of dreamed pictures. Other films, and other pictures, take a third to three times as much.
 _BYTES_PER_PIXEL_OF_PICTURES = {".png": 2.0, ".tif": 3.0, ".tiff": 3.0, ".bmp": 3.0, ".exr": 4.0}
 _OTHER_PICTURES = 0.4
 _LEAST_SHARE = 1 / 3
@@ -29,7 +29,9 @@ def check_room(target: Path, codec: str, frames: int, width: int, height: int) -
         least = needed * _LEAST_SHARE
     else:
         open_segment = min(OPEN_SEGMENT_BYTES, 3 * width * height * frames)
-        film = _COPIES * _BYTES_PER_PIXEL.get(codec.removesuffix("-nvenc"), 1.0) * width * height * frames
+        chosen = video_codec(codec)
+        each = 1.0 if chosen is None else chosen.bytes_per_pixel
+        film = _COPIES * each * width * height * frames
         needed, least = film + open_segment, film * _LEAST_SHARE
     folder = next(path for path in target.absolute().parents if path.is_dir())
     free = shutil.disk_usage(folder).free

@@ -12,7 +12,7 @@ from pathlib import Path
 from dreamvid.media.names import made_name
 from dreamvid.media.still_write import check_image_target
 from dreamvid.media.target import check_target, output_pattern
-from dreamvid.models import class_label
+from dreamvid.models import LOGITS, class_label
 from dreamvid.render.dreamers import Aim
 
 _LONGEST_NAME = 80
@@ -39,6 +39,7 @@ def list_subjects(aims: Sequence[Aim], *, together: bool = False, neuron: bool =
     Weights count only together; alone no more than their sign does: away from a layer is its reverse.
     """
     several = len({aim.network for aim in aims}) > 1
+    aims = [_drawn(aim) for aim in aims]
     if together:
         label = " + ".join(_label(aim, several=several, neuron=neuron) for aim in aims)
         return [Subject(label, _file_name(label), tuple(aims))]
@@ -106,10 +107,17 @@ def _made(folder: Path) -> Path:
     return folder
 
 
+def _drawn(aim: Aim) -> Aim:
+    """The aim with what is climbed of chosen channels."""
+    if aim.target.channels is None:
+        return aim
+    return replace(aim, target=replace(aim.target, objective=aim.target.objective.of_channels()))
+
+
 def _parts(aim: Aim) -> list[Aim]:
     """The aim's channels one by one, each at full weight."""
-    reverse = aim.target.reverse != (aim.target.weight < 0)
-    alone = replace(aim.target, weight=1.0, reverse=reverse)
+    objective = aim.target.objective
+    alone = replace(aim.target, weight=1.0, objective=objective.reversed() if aim.target.weight < 0 else objective)
     if aim.target.channels is None:
         return [replace(aim, target=alone)]
     return [replace(aim, target=replace(alone, channels=(channel,))) for channel in aim.target.channels]
@@ -119,7 +127,7 @@ def _label(aim: Aim, *, several: bool, neuron: bool) -> str:
     """`inception4d 5`, `inception4d 3,5 neuron`, `school bus`; with `several` networks the network's name before it."""
     channels = aim.target.channels
     names = aim.network.class_names
-    if aim.target.linear and channels is not None:
+    if aim.tap == LOGITS and channels is not None:
         text = ", ".join(class_label(names[number]) if names else f"class {number}" for number in channels)
     else:
         text = aim.tap if channels is None else f"{aim.tap} {','.join(map(str, channels))}"

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from dreamvid.dream.noise import pink_noise
-from dreamvid.media import CODECS, SoundTrack, Writer, default_output, open_writer
+from dreamvid.media import SoundTrack, Writer, default_output, open_writer, video_codec
 from dreamvid.media.target import output_pattern
 from dreamvid.notices import Notice
 from dreamvid.recipe import recipe_tags
@@ -119,7 +119,8 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
 def zoom_output(source: Path, codec: str = "h264") -> Path:
     """Where a zoom goes if nobody says: `clip.zoom.mp4` beside the source, `noise.zoom.mp4` here; the ending is that
     of the codec."""
-    suffix = CODECS[codec].suffixes[0] if codec in CODECS else ".mp4"
+    chosen = video_codec(codec)
+    suffix = ".mp4" if chosen is None else chosen.suffixes[0]
     if source == NOISE:
         return Path(f"noise.zoom{suffix}")
     dream = default_output(source)

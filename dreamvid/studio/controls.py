@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from dreamvid.fields import bounds_of, facts_of, plain_type, takes_schedule
+from dreamvid.registered import help_of, registered
 from dreamvid.settings import GROUPS, RunSettings, key_of
 
 Kind = Literal["switch", "choice", "slider", "number", "text", "many", "file"]
@@ -24,6 +25,7 @@ class Control:
         heading: the group's, as in `--help`.
         low, high, step: of a slider or number; None: no bound.
         choices: what a choice offers, `""` among them where it may be left out.
+        free: whether something else may be typed there, such as a choice with options.
         varies: whether it may change over time.
         brings_look: whether other controls change with it.
     """
@@ -38,6 +40,7 @@ class Control:
     high: float | None = None
     step: float | None = None
     choices: tuple[str, ...] = ()
+    free: bool = False
     varies: bool = False
     brings_look: bool = False
 
@@ -103,12 +106,16 @@ def list_controls() -> tuple[Control, ...]:
 
 def _control(name: str, info: FieldInfo, heading: str) -> Control:
     kind, facts = plain_type(info), facts_of(info)
-    common = {"name": name, "heading": heading, "help": info.description or "", "default": info.default}
+    common = {"name": name, "heading": heading, "help": help_of(info), "default": info.default}
     common |= {"metavar": facts.metavar, "varies": takes_schedule(info), "brings_look": facts.brings_look}
     if kind is bool:
         return Control(kind="switch", **common)
     if facts.repeatable:
         return Control(kind="many", **common)
+    mark = registered(info)
+    if mark is not None:
+        optional = ("",) if info.default is None else ()
+        return Control(kind="choice", choices=(*optional, *mark.register.names()), free=mark.options, **common)
     if get_origin(kind) is Literal:
         optional = ("",) if info.default is None else ()
         return Control(kind="choice", choices=(*optional, *map(str, get_args(kind))), **common)
@@ -129,4 +136,4 @@ def _control(name: str, info: FieldInfo, heading: str) -> Control:
 def _models() -> tuple[str, ...]:
     from dreamvid.models import AUTO, MODELS
 
-    return (AUTO, *MODELS)
+    return (AUTO, *MODELS.names())

@@ -82,7 +82,7 @@ def _widget(control: Control) -> Any:
         case "switch":
             return gr.Checkbox(value=value, **common)
         case "choice":
-            return gr.Dropdown(list(control.choices), value=value, **common)
+            return gr.Dropdown(list(control.choices), value=value, allow_custom_value=control.free, **common)
         case "many":
             return gr.Dropdown([], value=value, multiselect=True, allow_custom_value=True, **common)
         case "slider":

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look, Target, TileBudget, budget
+from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget, budget
 from dreamvid.dream.budget import until_it_fits
 from dreamvid.dream.tiles import Grain
 from dreamvid.errors import ResourceError
@@ -105,27 +105,27 @@ def test_the_memory_of_an_attempt_is_free_before_the_next_begins() -> None:
 )
 def test_a_dream_that_runs_out_of_memory_is_finished_in_tiles(error: Exception | None) -> None:
     extractor = Cramped(16_000, error)
-    dreamer = Dreamer(extractor, LOOK, budget=TileBudget("auto"))
+    dreamer = Dreamer(extractor, LOOK, shared=Shared(budget=TileBudget("auto")))
     parts = dreamer.dream(PICTURE)
     whole = Dreamer(TinyExtractor(("second",)), LOOK).dream(PICTURE)
     assert float((parts - whole).abs().mean()) < 0.01 / 255
     # The coarse octave, 179x129, fails whole; what was learnt there serves the fine one.
     assert extractor.failures == 1
-    (notice,) = dreamer.budget.take_notices()
+    (notice,) = dreamer.shared.budget.take_notices()
     assert notice.startswith(
         "out of memory while dreaming 179x129 whole: continuing in 4 tiles of at most 0.0063 million"
     )
     dreamer.with_look(Look(octaves=1)).dream(PICTURE)  # the next frame
     assert extractor.failures == 1
-    assert dreamer.budget.take_notices() == []
+    assert dreamer.shared.budget.take_notices() == []
 
 
 def test_tiles_are_halved_as_often_as_it_takes() -> None:
     extractor = Cramped(30_000)
-    dreamer = Dreamer(extractor, Look(octaves=1, iterations=(1,)), budget=TileBudget("auto"))
+    dreamer = Dreamer(extractor, Look(octaves=1, iterations=(1,)), shared=Shared(budget=TileBudget("auto")))
     assert torch.isfinite(dreamer.dream(noise(400, 500))).all()
     assert extractor.failures == 2  # 200,000 pixels, at most 100,000
-    assert len(dreamer.budget.take_notices()) == 1
+    assert len(dreamer.shared.budget.take_notices()) == 1
 
 
 def test_every_smaller_tile_has_half_the_pixels_down_to_the_smallest() -> None:
@@ -144,18 +144,18 @@ def test_every_smaller_tile_has_half_the_pixels_down_to_the_smallest() -> None:
 def test_where_the_smallest_tiles_do_not_fit_it_ends() -> None:
     extractor = Cramped(1_000)
     with pytest.raises(ResourceError, match="even with the smallest tiles"):
-        Dreamer(extractor, LOOK, budget=TileBudget("auto")).dream(PICTURE)
+        Dreamer(extractor, LOOK, shared=Shared(budget=TileBudget("auto"))).dream(PICTURE)
     assert 1 < extractor.failures < 6
 
 
 def test_a_tile_asked_for_is_halved_too_and_none_is_never() -> None:
     extractor = Cramped(12_000)
-    Dreamer(extractor, Look(octaves=1, iterations=(1,)), budget=TileBudget(128)).dream(PICTURE)
+    Dreamer(extractor, Look(octaves=1, iterations=(1,)), shared=Shared(budget=TileBudget(128))).dream(PICTURE)
     assert extractor.failures == 1
     with pytest.raises(
         ResourceError, match=r"dreaming 179x129 without tiles, as --tile none requires; use --tile auto"
     ):
-        Dreamer(Cramped(12_000), LOOK, budget=TileBudget("none")).dream(PICTURE)
+        Dreamer(Cramped(12_000), LOOK, shared=Shared(budget=TileBudget("none"))).dream(PICTURE)
 
 
 def planned(free: int | None, monkeypatch: pytest.MonkeyPatch, memory: int | None = None) -> tuple[int, TileBudget]:

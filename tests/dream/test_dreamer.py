@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
 import torch
 
-from dreamvid.dream import Dreamer, Look, Target
+from dreamvid.dream import Dreamer, Look, Shared, Target
 from dreamvid.dream.color import contrast
 from dreamvid.errors import SettingsError
-from dreamvid.machine import threads_worth_waking
+from dreamvid.machine import choose_machine, threads_worth_waking
 from tests.tiny import TinyExtractor, noise
 
 PICTURE = noise(48, 64)
@@ -213,14 +215,16 @@ def test_small_octaves_are_left_to_few_threads() -> None:
     torch.set_num_threads(2)
     try:
         look = Look(octaves=2, octave_scale=2.0, iterations=(1,))
-        Dreamer(Watched(), look).dream(noise(120, 180))
+        Dreamer(Watched(), look).dream(noise(120, 180))  # which owns no process
+        owned = Shared(threads=choose_machine("cpu").threads_for)
+        Dreamer(Watched(), look, shared=owned).dream(noise(120, 180))
         assert torch.get_num_threads() == 2
         with pytest.raises(ValueError, match="broken"), threads_worth_waking(100, torch.device("cpu")):
             raise ValueError("broken")
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert seen == [(60 * 90, 1), (120 * 180, 2)]
+    assert seen == [(60 * 90, 2), (120 * 180, 2), (60 * 90, 1), (120 * 180, 2)]
 
 
 def test_a_dream_pauses_before_each_step_and_may_end_there() -> None:
@@ -240,3 +244,22 @@ def test_a_dream_pauses_before_each_step_and_may_end_there() -> None:
     assert set(range(extractor.calls)) <= set(calls)
     with pytest.raises(InterruptedError):
         Dreamer(extractor, look).pausing(pause).dream(PICTURE)
+
+
+def test_two_dreamers_dream_in_two_threads_as_each_does_alone() -> None:
+    looks = [
+        Look(octaves=2, iterations=(4,), spread=1.5, step=None),
+        Look((Target(channels=(1, 4)),), octaves=3, iterations=(3,), spectrum=0.8, step=None),
+    ]
+    alone = [Dreamer(TinyExtractor(), look).dream(PICTURE) for look in looks]
+    count = torch.get_num_threads()
+    start = threading.Barrier(len(looks))
+
+    def dream(look: Look) -> torch.Tensor:
+        start.wait()
+        return Dreamer(TinyExtractor(), look).dream(PICTURE)
+
+    with ThreadPoolExecutor(len(looks)) as pool:
+        together = list(pool.map(dream, looks))
+    assert all(map(torch.equal, together, alone))
+    assert torch.get_num_threads() == count

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look, Target, TileBudget
+from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget
 from dreamvid.dream.ascent import Ascent, IndexedRoll, Roll
-from dreamvid.dream.gradient import Objective
 from dreamvid.dream.graphs import Move, Record, StepGraphs
+from dreamvid.dream.objectives.strongest import Strongest
 from dreamvid.models import load_network
 from tests.tiny import TinyExtractor, noise
 
@@ -37,7 +37,7 @@ class Recorder:
 
 
 def ascent(look: Look = LOOK, *, picture: Tensor = PICTURE, gain: Tensor | None = None) -> Ascent:
-    return Ascent(TinyExtractor(), Objective(look.targets, (None,), look.spread), look, picture, gain)
+    return Ascent(TinyExtractor(), look, picture, gain)
 
 
 def plainly(steps: Ascent, image: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ def plainly(steps: Ascent, image: Tensor) -> Tensor:
 
 def recorded(record: Record | None) -> Dreamer:
     dreamer = Dreamer(TinyExtractor(), LOOK)
-    dreamer._graphs = StepGraphs(record)
+    dreamer.shared.graphs = StepGraphs(record)
     return dreamer
 
 
@@ -81,7 +81,7 @@ def test_a_step_is_recorded_when_it_comes_again_and_only_then() -> None:
     for recorded_so_far in (0, 2, 2):  # one for each octave
         assert torch.allclose(dreamer.dream(PICTURE), plain, atol=1e-5)
         assert record.recorded == recorded_so_far
-    assert len(dreamer._graphs._graphs) == 2
+    assert len(dreamer.shared.graphs._graphs) == 2
 
 
 def test_lengths_counts_and_shifts_need_no_new_record() -> None:
@@ -104,6 +104,7 @@ def test_lengths_counts_and_shifts_need_no_new_record() -> None:
         replace(LOOK, l2=0.5),
         replace(LOOK, targets=(Target(channels=(1, 2)),)),
         replace(LOOK, targets=(Target(-1.0),)),
+        replace(LOOK, targets=(Target(objective=Strongest(2)),)),
     ],
 )
 def test_what_is_written_into_a_record_asks_for_another(look: Look) -> None:
@@ -128,23 +129,23 @@ def test_a_step_without_a_gain_is_another() -> None:
 def test_tiles_are_not_recorded() -> None:
     """They stand where memory is short, and a record of all of them would keep it."""
     record = Recorder()
-    dreamer = Dreamer(TinyExtractor(), LOOK, budget=TileBudget(16))
-    dreamer._graphs = StepGraphs(record)
+    dreamer = Dreamer(TinyExtractor(), LOOK, shared=Shared(budget=TileBudget(16)))
+    dreamer.shared.graphs = StepGraphs(record)
     for _ in range(3):
         dreamer.dream(noise(200, 260))
     assert record.recorded == 0
 
 
 def test_records_give_their_memory_back_where_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    dreamer = Dreamer(TinyExtractor(), LOOK, budget=TileBudget(400))
-    dreamer._graphs = StepGraphs(Recorder())
+    dreamer = Dreamer(TinyExtractor(), LOOK, shared=Shared(budget=TileBudget(400)))
+    dreamer.shared.graphs = StepGraphs(Recorder())
     picture = noise(200, 260)
     for _ in range(2):
         dreamer.dream(picture)
-    assert len(dreamer._graphs._graphs) == 2
-    monkeypatch.setattr(dreamer._graphs, "run", lambda *_: run_out(lambda: None))
+    assert len(dreamer.shared.graphs._graphs) == 2
+    monkeypatch.setattr(dreamer.shared.graphs, "run", lambda *_: run_out(lambda: None))
     dreamer.dream(picture)  # in tiles, which ask for no records
-    assert not dreamer._graphs._graphs
+    assert not dreamer.shared.graphs._graphs
 
 
 def test_another_guide_asks_for_another_record() -> None:
@@ -207,7 +208,7 @@ def test_old_records_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(2):
             found = dreamer.dream(picture)
         assert torch.allclose(found, Dreamer(TinyExtractor(), LOOK).dream(picture), atol=1e-5)
-    assert len(dreamer._graphs._graphs) == 3
+    assert len(dreamer.shared.graphs._graphs) == 3
 
 
 @pytest.mark.gpu
@@ -219,6 +220,7 @@ def test_old_records_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
         LOOK,
         replace(LOOK, keep_color=True, laplacian=3, smooth=1.0, tv=0.1),
         replace(LOOK, targets=(Target(channels=(1, 2)),)),
+        replace(LOOK, targets=(Target(objective=Strongest(2)),)),
     ],
 )
 def test_a_gpu_replays_what_it_does_plainly(look: Look, dtype: torch.dtype) -> None:
@@ -229,5 +231,5 @@ def test_a_gpu_replays_what_it_does_plainly(look: Look, dtype: torch.dtype) -> N
     plain = dreamer.dream(picture)
     for _ in range(3):
         assert float((dreamer.dream(picture) - plain).abs().mean()) < 1e-3
-    assert dreamer._graphs._graphs
+    assert dreamer.shared.graphs._graphs
     assert dreamer.take_notices() == []

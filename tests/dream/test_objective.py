@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamvid.dream import Dreamer, Look, Target, objective
-from dreamvid.dream.gradient import Objective, image_gradient
-from dreamvid.dream.objective import ascent_direction, match_columns, spread_channels
+from dreamvid.dream.gradient import image_gradient
+from dreamvid.dream.objective import Score, match_columns, spread_channels
+from dreamvid.dream.objectives.energy import Energy
+from dreamvid.dream.objectives.strongest import Strongest
 from dreamvid.models import load_network
 from tests.tiny import TinyExtractor, noise
 
@@ -48,7 +50,7 @@ def test_spread_does_not_blow_up_a_dead_channel() -> None:
 def test_channels_are_the_gradient_of_their_own_energy() -> None:
     activation = features(1, 6, 5, 4).requires_grad_(True)
     expected = gradient_of(0.5 * activation[:, [1, 4]].square().sum(), activation)
-    assert torch.allclose(ascent_direction(activation, Target(channels=(1, 4))), expected)
+    assert torch.allclose(Target(channels=(1, 4)).direction(activation), expected)
 
 
 def test_spread_among_chosen_channels_knows_nothing_of_the_others() -> None:
@@ -56,23 +58,41 @@ def test_spread_among_chosen_channels_knows_nothing_of_the_others() -> None:
     louder = activation.clone()
     louder[:, 0] *= 100
     target = Target(channels=(1, 4))
-    assert torch.equal(ascent_direction(activation, target, spread=1.5), ascent_direction(louder, target, spread=1.5))
+    assert torch.equal(target.direction(activation, 1.5), target.direction(louder, 1.5))
 
 
 def test_a_score_is_climbed_by_itself() -> None:
     scores = features(1, 6).requires_grad_(True)
-    target = Target(channels=(2,), linear=True)
-    assert torch.equal(ascent_direction(scores, target), gradient_of(scores[:, 2].sum(), scores))
-    down = ascent_direction(scores, Target(channels=(2,), linear=True, reverse=True))
+    target = Target(channels=(2,), objective=Score())
+    assert torch.equal(target.direction(scores), gradient_of(scores[:, 2].sum(), scores))
+    down = Target(channels=(2,), objective=Score().reversed()).direction(scores)
     assert torch.equal(down, gradient_of(-scores[:, 2].sum(), scores))
 
 
 def test_reverse_drives_responses_on_below_zero() -> None:
     activation = features(1, 6, 5, 4).requires_grad_(True)
     expected = gradient_of(-0.5 * (activation * activation.abs()).sum(), activation)
-    assert torch.allclose(ascent_direction(activation, Target(reverse=True)), expected)
+    assert torch.allclose(Target(objective=Energy().reversed()).direction(activation), expected)
     after_relu = activation.detach().relu()
-    assert torch.equal(ascent_direction(after_relu, Target(reverse=True)), -after_relu)
+    assert torch.equal(Target(objective=Energy().reversed()).direction(after_relu), -after_relu)
+
+
+def test_the_strongest_are_the_gradient_of_their_own_energy() -> None:
+    activation = features(2, 6, 5, 4).requires_grad_(True)
+    energies = activation.square().sum((2, 3))
+    expected = gradient_of(0.5 * energies.topk(2, dim=1).values.sum(), activation)
+    assert torch.allclose(Target(objective=Strongest(2)).direction(activation), expected)
+    assert torch.equal(Target(objective=Strongest(9)).direction(activation), activation.detach())
+
+
+def test_guides_and_classes_are_climbed_in_their_own_way() -> None:
+    guide = features(6, 11, seed=1)
+    activation = features(1, 6, 5, 4)
+    plainly = Target().guided(guide).direction(activation)
+    assert torch.equal(Target(objective=Strongest(2)).guided(guide).direction(activation), plainly)
+    assert torch.equal(Target(objective=Energy().reversed()).guided(guide).direction(activation), -plainly)
+    score = Target(channels=(2,), objective=Score())
+    assert score.guided(guide) == score
 
 
 def guided_reference(activation: Tensor, guide: Tensor) -> Tensor:
@@ -84,13 +104,13 @@ def guided_reference(activation: Tensor, guide: Tensor) -> Tensor:
 def test_a_guide_is_the_gradient_of_the_best_dot_products() -> None:
     activation = features(1, 6, 5, 4).requires_grad_(True)
     guide = features(6, 11, seed=1)
-    assert torch.allclose(ascent_direction(activation, Target(), guide=guide), guided_reference(activation, guide))
+    assert torch.allclose(Target().guided(guide).direction(activation), guided_reference(activation, guide))
 
 
 def test_a_guide_among_chosen_channels() -> None:
     activation = features(1, 6, 5, 4)
     guide = features(6, 11, seed=1)
-    direction = ascent_direction(activation, Target(channels=(0, 5)), guide=guide)
+    direction = Target(channels=(0, 5)).guided(guide).direction(activation)
     chosen = activation[:, [0, 5]].requires_grad_(True)
     assert torch.allclose(direction[:, [0, 5]], guided_reference(chosen, guide[[0, 5]]))
     assert float(direction[:, 1:5].abs().max()) == 0
@@ -99,8 +119,8 @@ def test_a_guide_among_chosen_channels() -> None:
 @pytest.mark.parametrize("spread", [0.0, 1.5])
 def test_a_picture_guided_by_itself_at_one_position_is_the_plain_dream(spread: float) -> None:
     activation = features(1, 6, 1, 1)
-    guided = ascent_direction(activation, Target(), spread=spread, guide=activation[0].flatten(1))
-    assert torch.allclose(guided, ascent_direction(activation, Target(), spread=spread))
+    guided = Target().guided(activation[0].flatten(1)).direction(activation, spread)
+    assert torch.allclose(guided, Target().direction(activation, spread))
 
 
 def test_matching_in_pieces_is_matching(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +157,7 @@ def test_taps_behind_one_another_are_normalized_where_they_meet() -> None:
     met = 0.7 * from_first / from_first.abs().mean() - 0.4 * from_second / from_second.abs().mean()
     onto_picture = gradient_of((first * met).sum(), picture)
     expected = onto_picture / onto_picture.abs().mean() * met.abs().mean()
-    found = image_gradient(extractor, picture, Objective(targets, (None, None)))
+    found = image_gradient(extractor, picture, targets)
     assert torch.allclose(found, expected, rtol=1e-9)
 
 
@@ -151,7 +171,7 @@ def test_taps_of_which_none_lies_behind_another_are_normalized_on_the_picture() 
     first, second = extractor(picture)
     two = gradient_of(second.square().sum(), picture)
     expected = 0.7 * one / one.abs().mean() - 0.4 * two / two.abs().mean()
-    found = image_gradient(extractor, picture, Objective(targets, (None, None)))
+    found = image_gradient(extractor, picture, targets)
     assert torch.allclose(found, expected, rtol=1e-9)
 
 
@@ -169,7 +189,7 @@ def test_layers_of_one_network_take_one_way_to_the_picture(
 
     extractor = load_network("dreamnet").extractor(["inception4d", "inception3a", "logits"], dtype=dtype)
     monkeypatch.setattr(torch.autograd, "grad", watched)
-    found = image_gradient(extractor, noise(96, 128), Objective((Target(),) * 3, (None,) * 3, 1.0))
+    found = image_gradient(extractor, noise(96, 128), (Target(),) * 3, 1.0)
     assert ways == 1
     assert float(found.abs().mean()) > 0
 

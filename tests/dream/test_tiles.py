@@ -11,27 +11,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look, Target, TileBudget
-from dreamvid.dream.gradient import Extractor, Objective, grain_of, image_gradient
+from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget
+from dreamvid.dream.gradient import Extractor, grain_of, image_gradient
+from dreamvid.dream.objective import Score
+from dreamvid.dream.objectives.energy import Energy
+from dreamvid.dream.objectives.strongest import Strongest
 from dreamvid.dream.tiles import Grain, Tiling, plan_tiles
 from dreamvid.models import Ensemble, load_network
 from tests.tiny import TinyExtractor, noise
 
 GUIDE = torch.rand(8, 30, generator=torch.Generator().manual_seed(5))
-SCORE = Target(channels=(2,), linear=True)
+SCORE = Target(channels=(2,), objective=Score())
 
 OBJECTIVES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "plain": (("second",), {}),
     "spread": (("second",), {"spread": 1.5}),
     "channels": (("first",), {"targets": (Target(channels=(1, 4)),), "spread": 1.0}),
-    "guide": (("second",), {"guides": (GUIDE,)}),
-    "guide, spread": (("second",), {"guides": (GUIDE,), "spread": 1.5}),
-    "guide, channels": (("second",), {"guides": (GUIDE,), "targets": (Target(channels=(0, 3)),), "spread": 1.5}),
+    "guide": (("second",), {"targets": (Target().guided(GUIDE),)}),
+    "guide, spread": (("second",), {"targets": (Target().guided(GUIDE),), "spread": 1.5}),
+    "guide, channels": (("second",), {"targets": (Target(channels=(0, 3)).guided(GUIDE),), "spread": 1.5}),
     "class": (("scores",), {"targets": (SCORE,)}),
     "energy of the scores": (("scores",), {"spread": 1.0}),
-    "reverse": (("second",), {"targets": (Target(reverse=True),), "spread": 1.5}),
-    "away from a class": (("scores",), {"targets": (Target(channels=(1,), linear=True, reverse=True),)}),
+    "reverse": (("second",), {"targets": (Target(objective=Energy().reversed()),), "spread": 1.5}),
+    "away from a class": (("scores",), {"targets": (Target(channels=(1,), objective=Score().reversed()),)}),
     "layers": (("first", "second", "scores"), {"targets": (Target(0.5), Target(-1.0), SCORE), "spread": 1.5}),
+    "strongest": (("second",), {"targets": (Target(objective=Strongest(3)),), "spread": 1.5}),
+    "strongest scores": (("scores",), {"targets": (Target(objective=Strongest(2)),), "spread": 1.5}),
+    "away from the strongest": (("first",), {"targets": (Target(objective=Strongest(3).reversed()),), "spread": 1.0}),
+    "strongest alone": (("second",), {"targets": (Target(objective=Strongest(1)),)}),
     "a layer that does not count": (("first", "second"), {"targets": (Target(), Target(0.0)), "spread": 1.5}),
 }
 
@@ -42,10 +49,6 @@ def faint_half(height: int, width: int) -> Tensor:
     picture = noise(height, width, seed=3)
     picture[..., : width // 2] = 0.5 + 0.02 * (picture[..., : width // 2] - 0.5)
     return picture
-
-
-def objective(taps: tuple[str, ...], values: dict[str, Any]) -> Objective:
-    return Objective(**{"targets": (Target(),) * len(taps), "guides": (None,) * len(taps), **values})
 
 
 def tiled(extractor: Extractor, picture: Tensor, side: int = 64) -> Tiling:
@@ -59,10 +62,11 @@ def tiled(extractor: Extractor, picture: Tensor, side: int = 64) -> Tiling:
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_gradient_in_tiles_is_the_wholes(name: str, size: tuple[int, int]) -> None:
     taps, values = OBJECTIVES[name]
-    extractor, climbed, picture = TinyExtractor(taps), objective(taps, values), faint_half(*size)
-    whole = image_gradient(extractor, picture, climbed)
+    extractor, picture = TinyExtractor(taps), faint_half(*size)
+    climbed = values.get("targets", (Target(),) * len(taps)), values.get("spread", 0.0)
+    whole = image_gradient(extractor, picture, *climbed)
     assert whole.abs().mean() > 0
-    parts = image_gradient(extractor, picture, climbed, tiled(extractor, picture))
+    parts = image_gradient(extractor, picture, *climbed, tiled(extractor, picture))
     assert torch.allclose(parts, whole, rtol=1e-4, atol=1e-5 * float(whole.abs().max()))
 
 
@@ -71,11 +75,11 @@ def test_the_gradient_in_tiles_is_the_wholes(name: str, size: tuple[int, int]) -
 )
 def test_dreamnets_gradient_in_tiles_is_the_wholes(taps: tuple[str, ...]) -> None:
     extractor = load_network("dreamnet").extractor(taps)
-    targets = tuple(Target(channels=(7,), linear=True) if tap == "logits" else Target() for tap in taps)
-    climbed, picture = Objective(targets, (None,) * len(taps), spread=1.5), faint_half(309, 411)
-    whole = image_gradient(extractor, picture, climbed)
+    targets = tuple(Target(channels=(7,), objective=Score()) if tap == "logits" else Target() for tap in taps)
+    climbed, picture = (targets, 1.5), faint_half(309, 411)
+    whole = image_gradient(extractor, picture, *climbed)
     tiling = tiled(extractor, picture, side=220)
-    parts = image_gradient(extractor, picture, climbed, tiling)
+    parts = image_gradient(extractor, picture, *climbed, tiling)
     assert torch.allclose(parts, whole, rtol=1e-3, atol=1e-5 * float(whole.abs().max()))
     edges = seams(tiling, picture)
     difference = (parts - whole).abs().mean((0, 1))
@@ -102,10 +106,10 @@ def test_several_networks_in_tiles_are_what_they_are_whole() -> None:
         ("squeezenet1_1", load_network("squeezenet1_1", random_seed=5).extractor(["logits", "fire4"])),
     ]
     extractor, picture = Ensemble(parts), faint_half(233, 347)
-    climbed = Objective((Target(), Target(0.5), SCORE, Target(2.0)), (None,) * 4, spread=1.0)
-    whole = image_gradient(extractor, picture, climbed)
+    climbed = (Target(), Target(0.5), SCORE, Target(2.0)), 1.0
+    whole = image_gradient(extractor, picture, *climbed)
     tiling = tiled(extractor, picture, side=180)
-    difference = image_gradient(extractor, picture, climbed, tiling) - whole
+    difference = image_gradient(extractor, picture, *climbed, tiling) - whole
     assert float(difference.abs().mean() / whole.abs().mean()) < 1e-4  # a maximum of equals may fall elsewhere
 
 
@@ -117,7 +121,7 @@ def test_a_dream_in_tiles_is_the_whole_dream(values: dict[str, Any]) -> None:
     picture = faint_half(171, 239)
     whole = Dreamer(TinyExtractor(("second", "scores")), look).dream(picture)
     extractor = TinyExtractor(("second", "scores"))
-    parts = Dreamer(extractor, look, budget=TileBudget(tile=64)).dream(picture)
+    parts = Dreamer(extractor, look, shared=Shared(budget=TileBudget(tile=64))).dream(picture)
     assert extractor.calls > 9 + 3 * 6  # not one for each step
     assert float((whole - picture).abs().mean()) > 2 / 255
     assert float((parts - whole).abs().mean()) < 0.01 / 255
@@ -126,8 +130,8 @@ def test_a_dream_in_tiles_is_the_whole_dream(values: dict[str, Any]) -> None:
 def test_what_fits_is_dreamed_whole_to_the_bit() -> None:
     picture, look = noise(100, 120), Look(octaves=2, iterations=(2,))
     whole = Dreamer(TinyExtractor(), look).dream(picture)
-    assert torch.equal(Dreamer(TinyExtractor(), look, budget=TileBudget(tile="auto")).dream(picture), whole)
-    assert torch.equal(Dreamer(TinyExtractor(), look, budget=TileBudget(tile=128)).dream(picture), whole)
+    for budget in (TileBudget(tile="auto"), TileBudget(tile=128)):
+        assert torch.equal(Dreamer(TinyExtractor(), look, shared=Shared(budget=budget)).dream(picture), whole)
 
 
 @settings(max_examples=60, deadline=None)

@@ -14,6 +14,8 @@ from torch import Tensor
 from dreamvid.dream import Target
 from dreamvid.dream.color import color_matrix
 from dreamvid.dream.fourier import FourierPictures
+from dreamvid.dream.objective import Score
+from dreamvid.dream.objectives.energy import Energy
 from dreamvid.dream.visualise import (
     GentleReLU,
     Method,
@@ -28,7 +30,7 @@ from tests.tiny import TinyExtractor, noise
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 QUICK = Method(size=(32, 40), steps=24, jitter=3, scale_range=(0.8, 1.0))
-CHANNEL = Target(channels=(3,))
+CHANNEL = Target(channels=(3,), objective=Score())
 
 
 class DeepSleeper(TinyExtractor):
@@ -175,18 +177,18 @@ def test_views_keep_to_their_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_response_of_channels_neurons_and_layers() -> None:
     activation = torch.randn(2, 4, 5, 7, generator=torch.Generator().manual_seed(0))
-    channels = Target(channels=(1, 3))
+    channels = Target(channels=(1, 3), objective=Score())
     assert torch.allclose(response(activation, channels), activation[:, [1, 3]].mean((1, 2, 3)))
     assert torch.allclose(response(activation, channels, neuron=True), activation[:, [1, 3], 2, 3].mean(1))
     assert torch.allclose(response(activation, Target()), activation.square().mean((1, 2, 3)))
     scores = activation[:, :, 0, 0]
-    assert torch.allclose(response(scores, Target(channels=(2,), linear=True)), scores[:, 2])
+    assert torch.allclose(response(scores, Target(channels=(2,), objective=Score())), scores[:, 2])
 
 
 def test_the_reverse_is_driven_below_zero() -> None:
     activation = torch.tensor([-2.0, 1.0]).reshape(1, 1, 1, 2)
-    assert float(response(activation, Target(channels=(0,), reverse=True))) == 0.5
-    assert float(response(activation, Target(reverse=True))) == 1.5
+    assert float(response(activation, Target(channels=(0,), objective=Score().reversed()))) == 0.5
+    assert float(response(activation, Target(objective=Energy().reversed()))) == 1.5
 
 
 def test_similarity_is_of_textures_not_of_places() -> None:
@@ -228,7 +230,7 @@ def test_a_gentle_relu_differs_only_where_a_channel_sleeps() -> None:
 # Drawing.
 
 
-@pytest.mark.parametrize("target", [CHANNEL, Target(), Target(channels=(1, 5))])
+@pytest.mark.parametrize("target", [CHANNEL, Target(), Target(channels=(1, 5), objective=Score())])
 def test_the_response_rises_and_the_picture_stays_smooth(target: Target) -> None:
     start = Visualisation(TinyExtractor(), (target,), QUICK)
     drawing = drawn(targets=(target,))
@@ -237,7 +239,7 @@ def test_the_response_rises_and_the_picture_stays_smooth(target: Target) -> None
 
 
 def test_the_reverse_falls() -> None:
-    target = replace(CHANNEL, reverse=True)
+    target = replace(CHANNEL, objective=Score().reversed())
     assert -1e-3 < float(drawn(targets=(target,)).responses()) <= 0
     assert float(Visualisation(TinyExtractor(), (target,), QUICK).responses()) < -4e-3
 
@@ -260,13 +262,13 @@ class Half(TinyExtractor):
 
 
 def test_sleepers_beside_a_channel_that_answers_are_woken() -> None:
-    drawing = drawn(replace(QUICK, tv=0.0, steps=48), Half(), (Target(channels=(0, 3)),))
+    drawing = drawn(replace(QUICK, tv=0.0, steps=48), Half(), (Target(channels=(0, 3), objective=Score()),))
     assert float(Half()(drawing.pictures)[0][:, 3].mean()) > 0.01
 
 
 def test_waking_ends_when_all_answer() -> None:
     for channels, sleeps in (((0,), False), ((0, 3), True), (None, False)):
-        half = Visualisation(Half(), (Target(channels=channels),), QUICK)
+        half = Visualisation(Half(), (Target(channels=channels, objective=Score()),), QUICK)
         half.advance()
         assert half._waking == sleeps
     drawing = Visualisation(DeepSleeper(), (CHANNEL,), QUICK)

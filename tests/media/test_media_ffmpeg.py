@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from dreamvid.errors import MediaError
-from dreamvid.media import CODECS, open_writer, probe
+from dreamvid.media import open_writer, probe
 from dreamvid.media.codecs import codec_at_hand
 from dreamvid.media.ffmpeg import FFmpeg, cropping_arguments
+from dreamvid.registers import CODECS
 
 
 def ffmpeg_that_says(folder: Path, text: str, code: int = 0) -> str:
@@ -92,7 +93,7 @@ def test_the_bundled_ffmpeg_has_all_encoders(name: str) -> None:
 
 def test_an_encoder_that_is_not_there_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = replace(CODECS["h264"], arguments=("-c:v", "libnothing"))
-    monkeypatch.setitem(CODECS, "h264", missing)
+    monkeypatch.setitem(CODECS._own, "h264", missing)
     with pytest.raises(MediaError, match="codec h264 is not supported by this ffmpeg") as caught:
         open_writer(tmp_path / "x.mp4", width=64, height=48, rate=Fraction(24))
     assert "\n" not in str(caught.value)

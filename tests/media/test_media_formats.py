@@ -16,7 +16,6 @@ from PIL import Image
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import (
     AS_CODED,
-    CODECS,
     ColorTags,
     FloatImage,
     Original,
@@ -31,13 +30,15 @@ from dreamvid.media import (
     resize_image,
     write_image,
 )
+from dreamvid.media.codecs import video_codecs
 from dreamvid.media.color import TONE_CURVES, to_display, to_linear, tone_map
 from dreamvid.media.ffmpeg import run_ffmpeg
 from dreamvid.media.header import read_image_tags
 from dreamvid.media.segments import join_segments
+from dreamvid.registers import CODECS
 
 RATE = Fraction(24000, 1001)
-ENCODINGS = [(codec.name, encoding) for codec in CODECS.values() if not codec.stand_in for encoding in codec.encodings]
+ENCODINGS = [(codec.name, encoding) for codec in video_codecs() if not codec.stand_in for encoding in codec.encodings]
 
 
 def ramp(channels: int = 3, height: int = 128, width: int = 1024) -> FloatImage:
@@ -207,7 +208,7 @@ def test_what_cannot_be_seen_does_not_colour_what_can() -> None:
 
 
 def test_alpha_that_the_target_cannot_hold_is_left_out_with_a_line(tmp_path: Path) -> None:
-    for name, remedy in (("x.mp4", r"prores \(\.mov\) or ffv1 \(\.mkv\)"), ("%d.jpg", r"\.exr, \.png")):
+    for name, remedy in (("x.mp4", r"ffv1 \(\.mkv\) or prores \(\.mov\)"), ("%d.jpg", r"\.exr, \.png")):
         with open_writer(tmp_path / name, width=64, height=48, rate=RATE, alpha=True) as writer:
             writer.write(ramp(4, 48, 64))
         assert len(writer.notices) == 1

@@ -13,7 +13,6 @@ from media_clips import COUNT, grey_frames, indices, loudest_moment, sound_secon
 
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import (
-    CODECS,
     Codec,
     FloatImage,
     SoundTrack,
@@ -26,7 +25,8 @@ from dreamvid.media import (
     write_image,
 )
 from dreamvid.media import codecs as codecs_module
-from dreamvid.media.codecs import codec_at_hand
+from dreamvid.media.codecs import codec_at_hand, video_codecs
+from dreamvid.registers import CODECS
 
 FILM = Fraction(24000, 1001)
 PATCHES = np.array(
@@ -45,7 +45,7 @@ def leftovers(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     ("codec", "suffix"),
-    [(codec.name, suffix) for codec in CODECS.values() if not codec.stand_in for suffix in codec.suffixes],
+    [(codec.name, suffix) for codec in video_codecs() if not codec.stand_in for suffix in codec.suffixes],
 )
 def test_a_round_trip_keeps_what_it_was_given(tmp_path: Path, codec: str, suffix: str) -> None:
     target = tmp_path / f"film{suffix}"
@@ -79,7 +79,7 @@ def test_a_round_trip_keeps_what_it_was_given(tmp_path: Path, codec: str, suffix
             assert np.abs(frame[64, 16::32] - PATCHES).max() <= tolerance
 
 
-@pytest.mark.parametrize("codec", [codec for codec in CODECS.values() if codec.stand_in], ids=lambda codec: codec.name)
+@pytest.mark.parametrize("codec", [codec for codec in video_codecs() if codec.stand_in], ids=lambda codec: codec.name)
 def test_a_gpus_codec_encodes_there_or_the_processor_stands_in(tmp_path: Path, codec: Codec) -> None:
     usable, line = codec_at_hand(codec)
     films = {}

@@ -28,8 +28,6 @@ from dreamvid.models import (
     find_model,
     load_network,
     loading_network,
-    network,
-    zoo,
 )
 from dreamvid.models.weights import build_skeleton, cache_path, is_at_hand, random_checkpoint
 from dreamvid.notices import Downloading
@@ -110,8 +108,7 @@ def publish(publisher: Publisher, content: bytes, monkeypatch: pytest.MonkeyPatc
     def published(manner: str, name: str = SMALL, digest: str | None = None) -> ModelSpec:
         digest = digest or hashlib.sha256(content).hexdigest()[:8]
         spec = replace(MODELS[SMALL], name=name, url=f"{publisher.base}/{manner}/{SMALL}-{digest}.pth")
-        monkeypatch.setattr(zoo, "MODELS", {**MODELS, name: spec})
-        monkeypatch.setattr(network, "MODELS", {**MODELS, name: spec})
+        monkeypatch.setitem(MODELS._own, name, spec)
         return spec
 
     return published

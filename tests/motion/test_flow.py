@@ -15,8 +15,9 @@ from torchvision.models import optical_flow
 
 from dreamvid.downloads import cached_path
 from dreamvid.errors import ModelError, SettingsError
-from dreamvid.motion import FlowMethod, MotionEstimator, flow, make_flow_estimator, measure_flow
-from dreamvid.motion.flow import RaftFlow
+from dreamvid.motion import MotionEstimator, make_flow_method, measure_flow
+from dreamvid.motion.methods import raft
+from dreamvid.motion.methods.raft import RaftFlow
 
 METHODS = ["dis", "farneback"]
 BOUNDS_PX = {"dis": 0.08, "farneback": 0.13}
@@ -43,7 +44,7 @@ def end_point_error(flow: np.ndarray, truth: np.ndarray, border: int = 8) -> flo
 @pytest.mark.parametrize("method", METHODS)
 def test_nothing_moves_in_a_still_picture(method: str) -> None:
     first, second = make_samples.still_frames(count=2)
-    flow = np.abs(measure_flow(make_flow_estimator(method), first, second))
+    flow = np.abs(measure_flow(make_flow_method(method), first, second))
     assert flow.mean() < 1e-3
     assert flow[8:-8, 8:-8].max() < (1e-3 if method == "dis" else 0.05)  # OpenCV's Farnebäck drifts a little
 
@@ -53,7 +54,7 @@ def test_direction_and_order(method: str) -> None:
     """The current frame is the previous one moved 3 px right and 1 px down: it is found at (-3, -1) from here."""
     previous = next(make_samples.still_frames(count=1))
     current = np.roll(previous, (1, 3), axis=(0, 1))
-    flow = measure_flow(make_flow_estimator(method), current, previous)[16:-16, 16:-16]
+    flow = measure_flow(make_flow_method(method), current, previous)[16:-16, 16:-16]
     assert flow.dtype == np.float32
     assert np.abs(flow.mean((0, 1)) - (-3, -1)).max() < 0.1
 
@@ -72,20 +73,20 @@ MOVES = {
 def test_camera_moves_are_measured(method: str, move: str) -> None:
     now, before = (make_samples.Camera(*place) for place in MOVES[move])
     current, previous, truth = camera_pair(now, before)
-    error = end_point_error(measure_flow(make_flow_estimator(method), current, previous), truth)
+    error = end_point_error(measure_flow(make_flow_method(method), current, previous), truth)
     assert error < BOUNDS_PX[method] * (2 if move == "fast" else 1)
 
 
 def test_dark_frames_are_measured_nearly_as_well() -> None:
     current, previous, truth = camera_pair(*(make_samples.Camera(*place) for place in MOVES["all"]))
     dim = [np.round(frame * 0.02 * 255).astype(np.float32) / 255 for frame in (current, previous)]
-    assert end_point_error(measure_flow(make_flow_estimator("dis"), *dim), truth) < 0.08
+    assert end_point_error(measure_flow(make_flow_method("dis"), *dim), truth) < 0.08
 
 
 @pytest.mark.parametrize(("shot", "bound"), [(range(1, 52, 10), 0.45), (range(53, 96, 9), 0.2)])
 def test_flow_of_the_encoded_journey(shot: range, bound: float, journey: list[np.ndarray]) -> None:
     """Hills under a sky that is flat in places; a portrait. In px, 8 px of border left out."""
-    estimator = make_flow_estimator("dis")
+    estimator = make_flow_method("dis")
     errors = [
         end_point_error(measure_flow(estimator, journey[i], journey[i - 1]), make_samples.true_flow("journey", i))
         for i in shot
@@ -94,7 +95,7 @@ def test_flow_of_the_encoded_journey(shot: range, bound: float, journey: list[np
 
 
 def test_flow_of_the_encoded_known_flow(known_flow: list[np.ndarray]) -> None:
-    estimator = make_flow_estimator("dis")
+    estimator = make_flow_method("dis")
     for i in range(1, 30, 7):
         truth = make_samples.true_flow("known_flow", i)
         assert end_point_error(measure_flow(estimator, known_flow[i], known_flow[i - 1]), truth) < 0.06
@@ -131,7 +132,7 @@ def publish_raft(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Have the small RAFT's weights published at `url`, and a cache that is empty."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     entry = SimpleNamespace(url=url)
-    monkeypatch.setattr(flow, "_raft", lambda _: (optical_flow.raft_small, entry))
+    monkeypatch.setattr(raft, "_raft", lambda _: (optical_flow.raft_small, entry))
 
 
 def test_raft_takes_its_weights_from_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -161,13 +162,13 @@ def test_missing_raft_weights_say_what_to_fetch_and_where_to_put_it(
 
 def test_unknown_methods_are_named() -> None:
     with pytest.raises(SettingsError, match=r"'farnback'.*did you mean farneback"):
-        make_flow_estimator("farnback")
+        make_flow_method("farnback")
 
 
 def test_frames_of_two_sizes_are_refused() -> None:
     small, large = np.zeros((20, 20, 3), np.float32), np.zeros((20, 21, 3), np.float32)
     with pytest.raises(ValueError, match="the same size"):
-        measure_flow(make_flow_estimator(FlowMethod.DIS), small, large)
+        measure_flow(make_flow_method("dis"), small, large)
     with pytest.raises(ValueError, match="the same size"):
         MotionEstimator("none").measure(small, large)
 
@@ -175,8 +176,8 @@ def test_frames_of_two_sizes_are_refused() -> None:
 def test_the_estimator_keeps_what_it_knows_of_the_last_frame(known_flow: list[np.ndarray]) -> None:
     estimator = MotionEstimator()
     seen: list[int] = []
-    prepare = estimator._estimator.prepare
-    estimator._estimator.prepare = lambda frame: (seen.append(1), prepare(frame))[1]  # type: ignore[method-assign]
+    prepare = estimator._method.prepare
+    estimator._method.prepare = lambda frame: (seen.append(1), prepare(frame))[1]  # type: ignore[method-assign]
     in_turn = [estimator.measure(known_flow[i - 1], known_flow[i]) for i in (1, 2, 3)]
     assert len(seen) == 4
     afresh = [MotionEstimator().measure(known_flow[i - 1], known_flow[i]) for i in (1, 2, 3)]

@@ -15,7 +15,8 @@ import torch
 import dreamvid.models
 from dreamvid.cli.main import run
 from dreamvid.dream import Dreamer, Look, Target
-from dreamvid.dream.objective import attainment
+from dreamvid.dream.objective import Score
+from dreamvid.dream.objectives.energy import Energy
 from dreamvid.errors import MediaError
 from dreamvid.media.target import beside
 from dreamvid.motion import Motion
@@ -157,14 +158,14 @@ def test_the_inspector_compares_with_the_frame_before_only() -> None:
 def test_attainment_is_an_rms_a_score_and_a_match() -> None:
     generator = torch.Generator().manual_seed(3)
     features = torch.randn(1, 6, 5, 7, generator=generator)
-    assert attainment(features, Target()) == pytest.approx(float(features.square().mean().sqrt()), rel=1e-5)
+    assert Target().attainment(features) == pytest.approx(float(features.square().mean().sqrt()), rel=1e-5)
     chosen = features[:, [1, 4]].square().mean().sqrt()
-    assert attainment(features, Target(channels=(1, 4))) == pytest.approx(float(chosen), rel=1e-5)
+    assert Target(channels=(1, 4)).attainment(features) == pytest.approx(float(chosen), rel=1e-5)
     scores = torch.tensor([[1.0, -2.0, 5.0]])
-    assert attainment(scores, Target(channels=(2,), linear=True)) == pytest.approx(5)
-    assert attainment(features.abs(), Target(reverse=True)) < 0
-    same = attainment(features, Target(), guide=features[0].flatten(1))
-    assert same > attainment(features, Target(), guide=torch.randn(6, 40, generator=generator))
+    assert Target(channels=(2,), objective=Score()).attainment(scores) == pytest.approx(5)
+    assert Target(objective=Energy().reversed()).attainment(features.abs()) < 0
+    same = Target().guided(features[0].flatten(1)).attainment(features)
+    assert same > Target().guided(torch.randn(6, 40, generator=generator)).attainment(features)
 
 
 def test_attainment_of_a_large_picture_is_looked_at_small() -> None:

@@ -11,6 +11,8 @@ import torch
 
 from dreamvid.dream import Target
 from dreamvid.dream.gradient import image_gradient
+from dreamvid.dream.objective import Reversed, Score
+from dreamvid.dream.objectives.energy import Energy
 from dreamvid.errors import ModelError, SettingsError
 from dreamvid.machine import Machine
 from dreamvid.models import Network, load_network
@@ -43,7 +45,7 @@ def test_layers_have_weights_and_channels() -> None:
 
 def test_a_class_alone_is_all_that_is_climbed_and_beside_layers_one_target_more() -> None:
     number = load_network("dreamnet").class_number("school bus")
-    wanted = ("dreamnet", "logits", Target(0.5, (number,), linear=True))
+    wanted = ("dreamnet", "logits", Target(0.5, (number,), objective=Score()))
     assert aims(class_=["school bus:0.5"]) == [wanted]
     assert aims(**{"class": ["school bus:0.5"], "layer": "inception4a"}) == [
         ("dreamnet", "inception4a", Target()),
@@ -52,7 +54,8 @@ def test_a_class_alone_is_all_that_is_climbed_and_beside_layers_one_target_more(
 
 
 def test_reverse_turns_every_target() -> None:
-    assert all(target.reverse for _, _, target in aims(layer="inception4a/pre", class_="3", reverse=True))
+    turned = aims(layer="inception4a/pre", class_="3", reverse=True)
+    assert [target.objective for _, _, target in turned] == [Reversed(Energy()), Reversed(Score())]
 
 
 @pytest.mark.parametrize(
@@ -92,14 +95,14 @@ def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.Monk
     ]
     dreamer = make_dreamer(found, settings, CPU)
     picture = noise(64, 80)
-    mixed = image_gradient(dreamer.extractor, picture, dreamer._objective)
+    mixed = image_gradient(dreamer.extractor, picture, dreamer.look.targets, dreamer.look.spread)
     dreamnet, squeezenet = (aim.network for aim in (found[0], found[2]))
     expected = torch.zeros_like(picture)
     parts = [[(dreamnet, "inception4c", 1.0), (dreamnet, "inception3a", 1.0)], [(squeezenet, "fire3", 0.5)]]
     for part in parts:
         aims = [dreamers.Aim(network, tap, Target(weight)) for network, tap, weight in part]
         alone = make_dreamer(aims, settings, CPU)
-        expected += image_gradient(alone.extractor, picture, alone._objective)
+        expected += image_gradient(alone.extractor, picture, alone.look.targets, alone.look.spread)
     assert torch.allclose(mixed, expected, rtol=1e-3, atol=1e-4)
 
 
@@ -120,7 +123,8 @@ def test_tile_and_memory_reach_the_dream_core() -> None:
     for values, tiles in (({"tile": "64"}, 4), ({"tile": "none"}, 1), ({"memory": 0.001}, 4), ({}, 1)):
         settings = make_settings({"model": "dreamnet", "layer": "conv1", **values})
         made = make_dreamer(load_aims(settings), settings, CPU)
-        assert len(made.budget.tiling((130, 128), (130, 128), made._grain, made._measure_bytes_per_pixel)) == tiles
+        budget, size = made.shared.budget, (130, 128)
+        assert len(budget.tiling(size, size, made._grain, made._measure_bytes_per_pixel)) == tiles
 
 
 def test_what_does_not_dream_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

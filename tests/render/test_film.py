@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from dreamvid.dream import Dreamer, Look, TileBudget
+from dreamvid.dream import Dreamer, Look, Shared, TileBudget
 from dreamvid.motion import Motion, mark_cuts
 from dreamvid.render import FrameDone, Notice, ShotStarted
 from dreamvid.render.carry import SETTLING_PASSES, Carry, step_gain
@@ -250,7 +250,7 @@ def test_a_film_says_once_that_memory_ran_out_and_goes_on() -> None:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return super().maps(image)
 
-    planner = Planner(Dreamer(Cramped(), LOOK, budget=TileBudget("auto")), Settings(flow="none"), CLOCK)
+    planner = Planner(Dreamer(Cramped(), LOOK, shared=Shared(budget=TileBudget("auto"))), Settings(flow="none"), CLOCK)
     frames = [to_frame(noise(280, 360, seed)) for seed in range(3)]
     events = [event for _, event in Film(planner, torch.device("cpu")).dream(Frames(frames), [False] * 3)]
     assert [type(event) for event in events] == [ShotStarted, Notice, FrameDone, FrameDone, FrameDone]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dreamvid.motion import FlowMethod, MotionEstimator
+from dreamvid.motion import MotionEstimator
 from dreamvid.render.ahead import map_ahead
 from dreamvid.render.following import Follower, follower_count, pair_up
 from dreamvid.render.frames import send, to_frame, to_tensor
@@ -32,7 +32,7 @@ def test_any_number_of_followers_finds_the_same_way(followers: int) -> None:
     frames = drifting(8)
     cuts = [False] * 4 + [True] + [False] * 3
     estimator = MotionEstimator("dis")
-    with map_ahead(Follower(FlowMethod.DIS, CPU), pair_up(frames, cuts, 0), 4, followers) as steps:
+    with map_ahead(Follower("dis", CPU), pair_up(frames, cuts, 0), 4, followers) as steps:
         for index, step in enumerate(steps):
             assert torch.equal(step.raw, to_tensor(frames[index], CPU))
             if index in (0, 4):
@@ -46,9 +46,9 @@ def test_any_number_of_followers_finds_the_same_way(followers: int) -> None:
 
 def test_a_gpu_is_kept_busy_by_several_followers_and_two_cores_by_one() -> None:
     cuda = torch.device("cuda")
-    assert [follower_count(FlowMethod.DIS, CPU, threads) for threads in (1, 2, 8, 64)] == [1, 1, 2, 8]
-    assert [follower_count(FlowMethod.DIS, cuda, threads) for threads in (1, 2, 8, 64)] == [1, 1, 6, 8]
-    assert follower_count(FlowMethod.RAFT, cuda, 16) == 1
+    assert [follower_count("dis", CPU, threads) for threads in (1, 2, 8, 64)] == [1, 1, 2, 8]
+    assert [follower_count("dis", cuda, threads) for threads in (1, 2, 8, 64)] == [1, 1, 6, 8]
+    assert follower_count("raft", cuda, 16) == 1
 
 
 @pytest.mark.gpu

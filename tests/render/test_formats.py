@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pytest
 
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.media import CODECS, FloatImage, open_reader, open_writer, probe, read_image, write_image
+from dreamvid.media import FloatImage, open_reader, open_writer, probe, read_image, write_image
 from dreamvid.media.ffmpeg import run_ffmpeg
+from dreamvid.registers import CODECS
 from dreamvid.render import Finished, Job, Notice, Started, preparation, recording, render_job
 from dreamvid.render.dreamers import Aim
 from dreamvid.settings import DreamSettings, make_settings

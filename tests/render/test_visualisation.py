@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from dreamvid.dream import Dreamer, Target
+from dreamvid.dream.objective import Score
+from dreamvid.dream.objectives.energy import Energy
 from dreamvid.dream.visualise import Method
 from dreamvid.errors import MediaError, ModelError, SettingsError
 from dreamvid.media import read_image
@@ -105,7 +107,7 @@ def test_pictures_of_a_class_are_told_apart_by_their_textures(tmp_path: Path) ->
 
 
 def test_only_scores_need_another_layer_to_tell_pictures_apart(network: Network) -> None:
-    score = aim(network, "logits", 3, linear=True)
+    score = aim(network, "logits", 3, objective=Score())
     (witness,) = visualisation._witnesses([score])
     assert (witness.tap, witness.target.weight) == ("inception4d", 0)
     assert visualisation._witnesses([aim(network, "inception3a", 3)]) == []
@@ -267,13 +269,16 @@ def test_a_sheet_has_a_row_for_each_subject_or_few_holes(pictures: int, count: i
 
 def test_each_channel_class_and_layer_gets_a_picture_of_its_own(network: Network) -> None:
     bus = network.class_number("school bus")
-    aims = [aim(network, "inception4d", 3, 5), aim(network, "inception3a"), aim(network, "logits", bus, linear=True)]
+    aims = [aim(network, "inception4d", 3, 5), aim(network, "inception3a")]
+    aims.append(aim(network, "logits", bus, objective=Score()))
     subjects = list_subjects(aims)
     assert [subject.label for subject in subjects] == ["inception4d 3", "inception4d 5", "inception3a", "school bus"]
     assert [subject.name for subject in subjects] == ["inception4d-3", "inception4d-5", "inception3a", "school_bus"]
     assert [subject.aims[0].target.channels for subject in subjects] == [(3,), (5,), None, (bus,)]
     (all_,) = list_subjects(aims, together=True)
-    assert (all_.label, all_.aims) == ("inception4d 3,5 + inception3a + school bus", tuple(aims))
+    assert all_.label == "inception4d 3,5 + inception3a + school bus"
+    assert [(one.tap, one.target.channels) for one in all_.aims] == [(one.tap, one.target.channels) for one in aims]
+    assert [one.target.objective for one in all_.aims] == [Score(), Energy(), Score()]
     assert all_.name == "inception4d-3,5+inception3a+school_bus"
     neurons = list_subjects(aims, neuron=True)
     assert [subject.name for subject in neurons][1:] == ["inception4d-5-neuron", "inception3a-neuron", "school_bus"]
@@ -287,21 +292,22 @@ def test_together_is_one_picture(tmp_path: Path) -> None:
 
 def test_alone_a_weight_is_its_sign(network: Network) -> None:
     for weight, reverse, turned in [(0.5, False, False), (-2.0, False, True), (-2.0, True, False)]:
-        (subject,) = list_subjects([aim(network, "inception3a", 1, weight=weight, reverse=reverse)])
+        objective = Energy().reversed() if reverse else Energy()
+        (subject,) = list_subjects([aim(network, "inception3a", 1, weight=weight, objective=objective)])
         target = subject.aims[0].target
-        assert (target.weight, target.reverse) == (1.0, turned)
+        assert (target.weight, target.objective) == (1.0, Score().reversed() if turned else Score())
 
 
 def test_names_are_unlike_and_fit_for_files(network: Network) -> None:
     cranes = stand_in(class_names=("crane", "ox", "crane"), spec=network.spec)
-    aims = [aim(cranes, "logits", number, linear=True) for number in (0, 2)]
+    aims = [aim(cranes, "logits", number, objective=Score()) for number in (0, 2)]
     assert len({subject.name for subject in list_subjects(aims)}) == 2
     (pre,) = list_subjects([aim(network, "inception4d/pre", 3)])
     assert pre.name == "inception4d_pre-3"
     (many,) = list_subjects([aim(network, "inception4d", *range(300))], together=True)
     assert len(many.name) <= 80
     nameless = stand_in(class_names=None, spec=network.spec)
-    assert list_subjects([aim(nameless, "logits", 4, linear=True)])[0].name == "class-4"
+    assert list_subjects([aim(nameless, "logits", 4, objective=Score())])[0].name == "class-4"
 
 
 def test_networks_are_named_where_there_are_several(network: Network) -> None:

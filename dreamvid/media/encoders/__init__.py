@@ -1,0 +1,1 @@
+"""The codecs that can be written: one module each, which `dreamvid.registers.CODECS` finds by its name."""

@@ -1,0 +1,20 @@
+"""AV1 by SVT-AV1: the smallest files."""
+
+from __future__ import annotations
+
+from dreamvid.media.codecs import Codec, Encoding
+from dreamvid.registers import CODECS
+
+CODECS.add(
+    Codec(
+        "av1",
+        ("-c:v", "libsvtav1", "-preset", "6"),
+        (Encoding("yuv420p10le", 10), Encoding("yuv420p", 8)),
+        (".mp4", ".mkv", ".webm"),
+        crf=24,
+        crf_limit=63,
+        multiple_of=(2, 2),
+        smallest=(64, 64),
+        bytes_per_pixel=0.04,
+    )
+)

@@ -1,0 +1,8 @@
+"""Numbered OpenEXR pictures: linear light in floating point."""
+
+from __future__ import annotations
+
+from dreamvid.media.codecs import PictureCodec
+from dreamvid.registers import CODECS
+
+CODECS.add(PictureCodec("exr", ".exr"))

@@ -1,0 +1,8 @@
+"""Numbered PNG pictures."""
+
+from __future__ import annotations
+
+from dreamvid.media.codecs import PictureCodec
+from dreamvid.registers import CODECS
+
+CODECS.add(PictureCodec("png", ".png"))
