@@ -26,6 +26,7 @@ from dreamvid.dream.tiles import Tiling
 from dreamvid.errors import SettingsError
 from dreamvid.machine import threads_worth_waking
 from dreamvid.memory import peak_bytes
+from dreamvid.notices import Tell, ignore
 
 _LEVEL = 1.0 / 255.0
 _GLANCE_SIDE = 512  # px, of what is looked at to tell how far a dream has come
@@ -47,14 +48,15 @@ class Dreamer:
         device: torch.device | str = "cpu",
         budget: TileBudget | None = None,
         measured: MutableMapping[str, float] | None = None,
+        tell: Tell = ignore,
     ) -> None:
         """`budget` says what is dreamed in tiles; None: nothing is. `measured` keeps what calibration finds, by
-        `calibration_key`."""
+        `calibration_key`. `tell` is called with what people should know of the device."""
         self.extractor = extractor
         self.look = look
         self.device = torch.device(device)
         self.budget = TileBudget() if budget is None else budget
-        self._graphs = StepGraphs(cuda_record(self.device) if self.device.type == "cuda" else None)
+        self._graphs = StepGraphs(cuda_record(self.device) if self.device.type == "cuda" else None, tell)
         self._grain = grain_of(extractor)
         self._bytes_per_pixel: dict[Look, float] = {}  # shared by all copies
         self._guide: tuple[Tensor | None, ...] = (None,) * len(extractor.taps)
@@ -96,12 +98,6 @@ class Dreamer:
             f"{size[1]}x{size[0]} is too small: its coarsest octave is",
             "use fewer --octaves or a larger picture",
         )
-
-    def take_notices(self) -> list[str]:
-        """Lines for people, about memory and the device, since the last time."""
-        said = [*self.budget.take_notices(), *self._graphs.notices]
-        self._graphs.notices.clear()
-        return said
 
     def _check_side(self, size: Size, what: str, remedy: str = "use a larger one") -> None:
         needed = self.extractor.minimum_side

@@ -23,9 +23,8 @@ Local histogram equalisation changed nothing (.043, .37, .13 with MEDIUM). Stret
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Iterator
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
@@ -34,7 +33,7 @@ import numpy.typing as npt
 
 from dreamvid.downloads import DownloadError, cached_path, fetch
 from dreamvid.errors import ModelError, SettingsError, did_you_mean
-from dreamvid.notices import Said, outcome
+from dreamvid.notices import Progress, run_to_end
 
 if TYPE_CHECKING:
     import torch
@@ -165,7 +164,8 @@ class RaftFlow:
 
         net = _raft(small)[0](weights=None, progress=False)
         if weights:
-            path = outcome(fetch_raft(small=small))
+            run_to_end(fetch_raft(small=small))
+            path = cached_path(_raft(small)[1].url)
             net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         self._device = device
         self._net = net.eval().requires_grad_(False).to(device)
@@ -207,11 +207,11 @@ def _pad(frame: Frame, min_side: int, multiple: int = 1) -> Frame:
     return np.pad(frame, ((0, down), (0, right), (0, 0)), mode="edge")
 
 
-def fetch_raft(*, small: bool = False) -> Generator[Said, None, Path]:
-    """Return the file of RAFT's weights, downloaded if need be; yield how far that is. Raises `ModelError`."""
+def fetch_raft(*, small: bool = False) -> Iterator[Progress]:
+    """Download RAFT's weights if they are not cached, yielding how far that is. Raises `ModelError`."""
     url = _raft(small)[1].url
     try:
-        return (yield from fetch(url, "RAFT's weights"))
+        yield from fetch(url, "RAFT's weights")
     except DownloadError as error:
         raise ModelError(
             f"RAFT's weights could not be downloaded from {url}: {error}; use --flow dis, or put the file at "

@@ -18,7 +18,7 @@ from dreamvid.render.frames import Dreams, Track, join_alpha, to_frame
 from dreamvid.render.inspection import Inspector
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
-from dreamvid.render.still import energy_of, finish
+from dreamvid.render.still import compose_frame, energy_of
 from dreamvid.settings import Settings
 
 _FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
@@ -83,11 +83,10 @@ class Film:
                     if step.track is None:
                         self._shot += 1
                         yield None, ShotStarted(self._shot, index)
-                    shown = finish(raw, plan.gain * self._next_residual(raw, step.track, plan), plan)
+                    shown = compose_frame(raw, plan.gain * self._next_residual(raw, step.track, plan), plan)
                     figures = None
                     if self._inspector is not None:
                         figures = self._inspector.measure(raw, shown, step.track, plan.dreamer)
-                    yield from self._planner.notices()
                     self.done += 1
                     energy = energy_of(shown - raw)
                     now = time.perf_counter()

@@ -27,7 +27,7 @@ from dreamvid.models import (
     describe_models,
     find_model,
     load_network,
-    loading_network,
+    fetch_network,
     network,
     zoo,
 )
@@ -128,7 +128,7 @@ def test_a_download_lands_in_torchs_cache_and_is_used_again(
 ) -> None:
     spec = publish("good")
     lines: list[str] = []
-    loaded = load_network(SMALL, tell=lines.append)
+    loaded = load_network(SMALL, tell=lambda event: lines.append(str(event)))
     assert torch.equal(loaded.module.state_dict()["features.0.weight"], state["features.0.weight"])
     path = tmp_path / "torch" / "hub" / "checkpoints" / Path(str(spec.url)).name
     assert leftovers(spec) == [path]
@@ -145,7 +145,7 @@ def test_progress_is_reported_while_it_downloads(
     monkeypatch.setattr(downloads, "TELL_EVERY_S", 0.0)
     spec = publish("slow")
     arrived = []
-    for said in loading_network(SMALL):
+    for said in fetch_network(SMALL):
         if isinstance(said, Downloading):
             arrived.append(said.done)
             assert said.total == len(content)
@@ -162,7 +162,7 @@ def test_a_download_that_is_broken_off_leaves_nothing(
     publish: Callable[..., ModelSpec], publisher: Publisher
 ) -> None:
     spec = publish("slow")
-    loading = loading_network(SMALL)
+    loading = fetch_network(SMALL)
     while not isinstance(next(loading), Downloading):
         pass
     assert leftovers(spec)
@@ -231,7 +231,7 @@ def test_auto_falls_back_with_one_line_and_a_named_model_does_not(
 ) -> None:
     publish(manner, name="googlenet")
     lines: list[str] = []
-    assert load_network("auto", tell=lines.append).spec.name == "efficientnet_lite0"
+    assert load_network("auto", tell=lambda event: lines.append(str(event))).spec.name == "efficientnet_lite0"
     assert len([line for line in lines if "efficientnet_lite0, which is available offline" in line]) == 1
     with pytest.raises(ModelError, match="could not be downloaded"):
         load_network("googlenet")
@@ -240,7 +240,7 @@ def test_auto_falls_back_with_one_line_and_a_named_model_does_not(
 def test_auto_without_the_internet(publish: Callable[..., ModelSpec], publisher: Publisher) -> None:
     publish("good", name="googlenet")
     lines: list[str] = []
-    assert load_network(allow_download=False, tell=lines.append).spec.name == "efficientnet_lite0"
+    assert load_network(allow_download=False, tell=lambda event: lines.append(str(event))).spec.name == "efficientnet_lite0"
     assert (len(lines), publisher.requests) == (1, [])
     with pytest.raises(ModelError, match="weights are missing"):
         load_network("googlenet", allow_download=False)
