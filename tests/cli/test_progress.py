@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from dreamvid.cli import progress
-from dreamvid.notices import Downloading, Notice, Said
+from dreamvid.notices import Downloading, Notice, Progress
 from dreamvid.render import Event, Finished, Job, Started, dreamers, render_job
 from dreamvid.settings import make_settings
 
@@ -79,12 +79,12 @@ def test_a_download_is_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_render_tells_of_a_download_while_it_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     heard: list[Event] = []
 
-    def loading(*_: Any, **__: Any) -> Iterator[Said]:
+    def fetching(*_: Any, **__: Any) -> Iterator[Progress]:
         yield Downloading("the weights", 1, 2)
         assert heard == [Downloading("the weights", 1, 2)], "it was kept back until the end"
         raise InterruptedError
 
-    monkeypatch.setattr(dreamers, "loading_network", loading)
+    monkeypatch.setattr(dreamers, "fetch_network", fetching)
     job = Job(PICTURE, target=tmp_path / "out.png", settings=make_settings({"max_size": 64}))
     with pytest.raises(InterruptedError):
         for event in render_job(job):

@@ -23,16 +23,18 @@ from dreamvid.farm.cluster import FarmError
 from dreamvid.farm.crew import Crew
 from dreamvid.farm.driver import render_on_farm
 from dreamvid.farm.files import cache_folder, read_piece
+from dreamvid.farm.journal import path_of_journal
 from dreamvid.farm.messages import SharedFile, Task
 from dreamvid.farm.plan import Unit
 from dreamvid.media import open_reader, probe, read_metadata
 from dreamvid.media.still_write import publish
-from dreamvid.notices import outcome
+from dreamvid.notices import ignore
 from dreamvid.render import Event, FrameDone, Job, Notice, render_job
 from dreamvid.render.batch import is_done
 from dreamvid.render.dreamers import Networks
 from dreamvid.render.events import FarmProgress, FramesLost
-from dreamvid.render.job import open_job
+from dreamvid.render.job import open_clip, prepare_clip
+from dreamvid.render.runner import claim_target
 from dreamvid.settings import make_settings
 from dreamvid.settings_farm import FarmSettings
 from tests.farm.conftest import LENGTHS, write_clip
@@ -261,8 +263,10 @@ def test_a_source_that_the_node_does_not_see_is_brought(job: Job, alone: Path, c
 
     with contextlib.ExitStack() as closing:
         networks: Networks = {}
-        opened = outcome(open_job(job, closing, networks))
-        task = driver._make_task(job, opened, networks)
+        target = tmp_path / "film.mp4"
+        clip = open_clip(job, claim_target(job, target, path_of_journal(target)), closing, ignore)
+        prepare_clip(clip, job.settings, ignore, networks)
+        task = driver.make_task(job, clip, networks, target)
     source = SharedFile(told, task.files["source"].fingerprint)
     shutil.rmtree(cache_folder() / source.fingerprint, ignore_errors=True)  # of an earlier run
     depot = ray.remote(Depot).options(num_cpus=0).remote()

@@ -25,14 +25,15 @@ from dreamvid.models import (
     MODELS,
     ModelSpec,
     describe_models,
+    fetch_network,
     find_model,
     load_network,
-    fetch_network,
     network,
     zoo,
 )
 from dreamvid.models.weights import build_skeleton, cache_path, is_at_hand, random_checkpoint
 from dreamvid.notices import Downloading
+from tests.told import Told
 
 SMALL = "squeezenet1_1"
 
@@ -127,8 +128,8 @@ def test_a_download_lands_in_torchs_cache_and_is_used_again(
     publish: Callable[..., ModelSpec], publisher: Publisher, state: dict[str, Tensor], tmp_path: Path
 ) -> None:
     spec = publish("good")
-    lines: list[str] = []
-    loaded = load_network(SMALL, tell=lambda event: lines.append(str(event)))
+    lines = Told()
+    loaded = load_network(SMALL, tell=lines)
     assert torch.equal(loaded.module.state_dict()["features.0.weight"], state["features.0.weight"])
     path = tmp_path / "torch" / "hub" / "checkpoints" / Path(str(spec.url)).name
     assert leftovers(spec) == [path]
@@ -230,8 +231,8 @@ def test_auto_falls_back_with_one_line_and_a_named_model_does_not(
     manner: str, publish: Callable[..., ModelSpec]
 ) -> None:
     publish(manner, name="googlenet")
-    lines: list[str] = []
-    assert load_network("auto", tell=lambda event: lines.append(str(event))).spec.name == "efficientnet_lite0"
+    lines = Told()
+    assert load_network("auto", tell=lines).spec.name == "efficientnet_lite0"
     assert len([line for line in lines if "efficientnet_lite0, which is available offline" in line]) == 1
     with pytest.raises(ModelError, match="could not be downloaded"):
         load_network("googlenet")
@@ -239,8 +240,8 @@ def test_auto_falls_back_with_one_line_and_a_named_model_does_not(
 
 def test_auto_without_the_internet(publish: Callable[..., ModelSpec], publisher: Publisher) -> None:
     publish("good", name="googlenet")
-    lines: list[str] = []
-    assert load_network(allow_download=False, tell=lambda event: lines.append(str(event))).spec.name == "efficientnet_lite0"
+    lines = Told()
+    assert load_network(allow_download=False, tell=lines).spec.name == "efficientnet_lite0"
     assert (len(lines), publisher.requests) == (1, [])
     with pytest.raises(ModelError, match="weights are missing"):
         load_network("googlenet", allow_download=False)
