@@ -115,7 +115,7 @@ class _FarmLoop(JobLoop):
         if not journal.units:
             shots = yield from _find_shots(self.clip, crew)
             units = plan_units(shots, crew.share.workers, farm.chunk, run_in=farm.run_in, fade=farm.fade)
-            journal.plan(units)
+            journal.keep_units(units)
             run_to_end(_tell_of_chunks(units), self.tell)
 
     def announce(self, started: Started) -> Started:

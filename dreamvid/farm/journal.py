@@ -63,7 +63,7 @@ class FarmJournal(JournalFolder):
         self._done: dict[str, _Done] = {}
         self._open: dict[str, _Incoming] = {}
 
-    def plan(self, units: Iterable[Unit]) -> None:
+    def keep_units(self, units: Iterable[Unit]) -> None:
         """Keep the units that the film is made of."""
         self.units = list(units)
         self._save()

@@ -238,6 +238,16 @@ def test_auto_falls_back_with_one_line_and_a_named_model_does_not(
         load_network("googlenet")
 
 
+def test_auto_never_loads_a_damaged_file_that_cannot_be_replaced(
+    publish: Callable[..., ModelSpec], content: bytes
+) -> None:
+    path = cache_path(publish("missing", name="googlenet"))
+    assert path is not None
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content[:-1])
+    assert load_network("auto").spec.name == "efficientnet_lite0"
+
+
 def test_auto_without_the_internet(publish: Callable[..., ModelSpec], publisher: Publisher) -> None:
     publish("good", name="googlenet")
     lines = Told()

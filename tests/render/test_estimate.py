@@ -20,6 +20,7 @@ from dreamvid.render.estimate import Estimate, estimate_job, estimate_zoom
 from dreamvid.render.zoom_job import NOISE, ZoomJob
 from dreamvid.settings import ZoomSettings, build_settings, make_settings
 from tests.render.test_journal import VALUES
+from tests.told import Told
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -66,9 +67,9 @@ def test_a_download_is_told_of_and_not_counted(tmp_path: Path, monkeypatch: pyte
         yield Downloading("weights", 1, 1)
 
     monkeypatch.setattr(dreamers, "fetch_network", fetching)
-    told: list[str] = []
+    told = Told()
     began = time.perf_counter()
-    estimate = estimate_job(job(tmp_path / "out.mp4"), told.append)
+    estimate = estimate_job(job(tmp_path / "out.mp4"), told)
     assert told == ["downloading"]
     assert estimate.begin < time.perf_counter() - began - patience
 
