@@ -14,7 +14,7 @@ from rich.console import Console
 
 from dreamvid.cli import progress
 from dreamvid.notices import Downloading, Notice, Progress
-from dreamvid.render import Event, Finished, Job, Started, dreamers, render_job
+from dreamvid.render import Event, Finished, FrameDone, Job, ShotStarted, Started, dreamers, render_job
 from dreamvid.settings import make_settings
 
 PICTURE = Path(__file__).parents[2] / "samples" / "sky.jpg"
@@ -90,3 +90,12 @@ def test_a_render_tells_of_a_download_while_it_goes_on(monkeypatch: pytest.Monke
         for event in render_job(job):
             heard.append(event)  # noqa: PERF402 - looked at while it grows
     assert heard
+
+
+def test_what_is_told_of_a_frame_comes_before_it(tmp_path: Path) -> None:
+    values = {"model": "dreamnet", "layer": "conv1", "octaves": 1, "iterations": 1, "memory": 0.001, "max_size": 200}
+    events = list(render_job(Job(PICTURE, target=tmp_path / "out.png", settings=make_settings(values))))
+    kinds = [type(event) for event in events if not isinstance(event, ShotStarted)]
+    assert kinds == [Started, Notice, FrameDone, Finished]
+    (notice,) = [event for event in events if isinstance(event, Notice)]
+    assert "does not fit in memory" in notice.text

@@ -236,12 +236,12 @@ def test_one_take_in_chunks_has_joints_that_do_not_show(crew: Crew, tmp_path: Pa
 
 
 def test_other_weights_are_refused(job: Job, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = driver._make_task
+    original = driver.make_task
 
     def changed(*arguments: Any) -> Task:
         return replace(original(*arguments), networks="other 123")
 
-    monkeypatch.setattr(driver, "_make_task", changed)
+    monkeypatch.setattr(driver, "make_task", changed)
     with pytest.raises(
         FarmError, match=r"^there are no workers left: .* different weights \(dreamnet [0-9a-f]{16}, here other"
     ):
