@@ -10,7 +10,6 @@ the dreams of neighbouring frames are apart, which is what an eye is used to.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import tempfile
 from fractions import Fraction
 from itertools import repeat
@@ -20,8 +19,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader
-from dreamvid.notices import outcome
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import prepare
@@ -61,12 +60,12 @@ def write_shots(folder: Path, frames: int, side: int) -> dict[str, Path]:
 
 def residuals(source: Path, first: int, settings: dict[str, str]) -> Pictures:
     """What the dream adds to each frame from `first` on."""
-    with contextlib.ExitStack() as closing, open_reader(source, start=first / RATE) as reader:
+    with open_reader(source, start=first / RATE) as reader:
         with open_reader(source, start=first / RATE) as again:
             raws = np.stack(list(again))
         size = raws.shape[1:3]
         made = make_settings({"model": "dreamnet"}, settings)
-        prepared = outcome(prepare(made, Clock(RATE, first + len(raws)), size, closing, governed=True))
+        prepared = prepare(made, Clock(RATE, first + len(raws)), size, choose_machine("auto"), governed=True)
         film = Film(prepared.planner, prepared.machine.device)
         dreams = [frame for frame, _ in film.dream(reader, repeat(False)) if frame is not None]
     return np.stack(dreams) - raws

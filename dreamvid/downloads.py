@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import http.client
 import re
@@ -9,10 +10,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from dreamvid.notices import Downloading, Notice, Said
+from dreamvid.notices import Downloading, Notice, Progress
 
 SILENCE_S = 5.0
 """How long a server may keep silent, at the connection and at every read after it."""
@@ -36,21 +37,28 @@ def is_cached(url: str) -> bool:
     path = cached_path(url)
     if not path.is_file():
         return False
+    status = path.stat()
+    return _digest(path, status.st_size, status.st_mtime_ns).startswith(_digest_prefix(url))
+
+
+@functools.lru_cache
+def _digest(path: Path, _size: int, _mtime_ns: int) -> str:
+    """The SHA-256 of a file that has not changed since: a large one takes a second, and is asked for several times."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest().startswith(_digest_prefix(url))
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fetch(url: str, what: str) -> Generator[Said, None, Path]:
-    """Return the cached file of a url, downloaded before if need be; yield how far that is.
+def fetch(url: str, what: str) -> Iterator[Progress]:
+    """Download the file of a url to `cached_path` unless it is there, yielding how far that is.
 
-    It appears in the cache whole and checked, or not at all; where the generator is closed, or Ctrl-C comes, nothing
-    is left. Proxies are those of the environment, as `urllib.request` reads it.
+    The file appears in the cache whole and checked, or not at all; where the iterator is closed, or Ctrl-C comes,
+    nothing is left. Proxies are those of the environment, as `urllib.request` reads it.
 
     Raises `DownloadError`.
     """
     path = cached_path(url)
     if is_cached(url):
-        return path
+        return
     yield Notice(f"downloading {what} from {url}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,10 +69,9 @@ def fetch(url: str, what: str) -> Generator[Said, None, Path]:
     except (OSError, http.client.HTTPException) as error:
         raise DownloadError(_reason(error)) from error
     yield Notice(f"{what} saved to {path}")
-    return path
 
 
-def _download(url: str, part: Path, what: str) -> Generator[Said, None, None]:
+def _download(url: str, part: Path, what: str) -> Iterator[Progress]:
     digest = hashlib.sha256()
     told = time.monotonic()
     with urllib.request.urlopen(url, timeout=SILENCE_S) as response, part.open("wb") as file:  # noqa: S310

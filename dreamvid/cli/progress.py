@@ -123,9 +123,9 @@ def _describe(event: Started) -> str:
     return f"{what}; {event.model} {', '.join(event.layers)} on {event.device} ({event.precision})"
 
 
-def tell(line: str) -> None:
+def tell(event: object) -> None:
     """One line for people, on standard error."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{event}\n")
 
 
 def show_estimate(estimate: Estimate, how: str) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from dreamvid.media import Reader
+    from dreamvid.notices import Tell
     from dreamvid.render.shots import Shot
 
 T = TypeVar("T")
@@ -68,8 +69,12 @@ def shots(
     for target in (output, thumbnails):
         if target is not None:
             check_target(target, None, overwrite=overwrite, protected=[path for path in (source, cuts) if path])
-    reader, clip_rate = _open_clip(source, frames_per_second)
+    told: list[object] = []
+    reader, clip_rate = _open_clip(source, frames_per_second, told.append)
+    told.clear()  # cuts are found however the clip is shown
     found = _find(reader, clip_rate, cuts)
+    for event in told:
+        typer.echo(str(event), err=True)
     _print_table(found, clip_rate)
     if output is not None:
         write_shots(output, found, clip_rate, clip=source.name, overwrite=overwrite)
@@ -89,12 +94,12 @@ def _parse_rate(text: str) -> Fraction:
     return value
 
 
-def _open_clip(source: Path, rate: Fraction | None) -> tuple[Reader, Fraction]:
+def _open_clip(source: Path, rate: Fraction | None, tell: Tell) -> tuple[Reader, Fraction]:
     """A reader of small frames, and their rate."""
     from dreamvid.media import AS_CODED, open_reader
     from dreamvid.render.shots import CUT_SIDE_PX
 
-    reader = open_reader(source, max_size=CUT_SIDE_PX, rate=rate, tonemap=AS_CODED)
+    reader = open_reader(source, max_size=CUT_SIDE_PX, rate=rate, tonemap=AS_CODED, tell=tell)
     if reader.rate is None:
         raise MediaError(f"{source}: a still picture has no shots; give a video, a sequence or a folder of pictures")
     if rate is not None and reader.info.kind == "video":
@@ -112,9 +117,7 @@ def _find(reader: Reader, rate: Fraction, cuts: Path | None) -> list[Shot]:
         return read_shots(cuts, rate, reader.frame_count)
     with reader:
         frames = _with_progress(reader, "detecting cuts", reader.frame_count)
-        found = list(gather_shots(begins for _, begins in mark_cuts(frames, float(rate))))
-    _warn(reader)
-    return found
+        return list(gather_shots(begins for _, begins in mark_cuts(frames, float(rate))))
 
 
 def _draw(
@@ -139,11 +142,6 @@ def _with_progress(items: Iterable[T], what: str, count: int) -> Iterator[T]:
     columns = TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         yield from bar.track(items, total=count)
-
-
-def _warn(reader: Reader) -> None:
-    for warning in reader.warnings:
-        typer.echo(warning, err=True)
 
 
 def _print_table(found: Sequence[Shot], rate: Fraction) -> None:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from dreamvid.cli.progress import StoppedByUserError
 from dreamvid.notices import Downloading, Notice
-from dreamvid.train.events import EpochDone, Event, Finished, Prepared, StepDone
+from dreamvid.train.events import EpochDone, Event, StepDone, TrainingFinished, TrainingStarted
 
 
 class _Patience:
@@ -63,7 +63,7 @@ def show(events: Generator[Event, None, None]) -> None:
                     console.print(text, markup=False, soft_wrap=True)
                 case Downloading():
                     bar.update(task, description=str(event))
-                case Prepared():
+                case TrainingStarted():
                     folder = event.folder
                     training.enter_context(patience)
                     console.print(_describe(event), markup=False, soft_wrap=True)
@@ -83,7 +83,7 @@ def show(events: Generator[Event, None, None]) -> None:
                         markup=False,
                         soft_wrap=True,
                     )
-                case Finished():
+                case TrainingFinished():
                     if event.skipped:
                         console.print(f"{event.skipped} unreadable pictures were skipped", markup=False, soft_wrap=True)
                     console.print(f"validation top-1 {event.val_top1:.1%}", markup=False, soft_wrap=True)
@@ -96,7 +96,7 @@ def show(events: Generator[Event, None, None]) -> None:
     )
 
 
-def _describe(event: Prepared) -> str:
+def _describe(event: TrainingStarted) -> str:
     resumed = f"; resuming from step {event.resumed}" if event.resumed else ""
     return (
         f"{event.classes} classes, {event.train_pictures} pictures for training, {event.val_pictures} for validation; "

@@ -12,6 +12,7 @@ from dreamvid.dream.pyramid import Size
 from dreamvid.dream.tiles import Grain, Tiling, plan_tiles
 from dreamvid.errors import ResourceError
 from dreamvid.memory import available_bytes, is_out_of_memory, return_unused, used_bytes
+from dreamvid.notices import Notice, Tell, ignore
 from dreamvid.values import Tile
 
 P = TypeVar("P")
@@ -61,14 +62,14 @@ def until_it_fits(attempt: Callable[[P], R], plan: P, smaller: Callable[[P], P |
 
 
 class TileBudget:
-    """Chooses the tiles of every octave, and learns; dreamers share it.
-
-    Attributes:
-        notices: lines for people that nobody has taken yet; see `take_notices`.
-    """
+    """Chooses the tiles of every octave, and learns; dreamers share it."""
 
     def __init__(
-        self, tile: Tile = "none", memory: int | None = None, device: torch.device | str = "cpu"
+        self,
+        tile: Tile = "none",
+        memory: int | None = None,
+        device: torch.device | str = "cpu",
+        tell: Tell = ignore,
     ) -> None:
         """Make one.
 
@@ -76,18 +77,14 @@ class TileBudget:
             tile: the side of a tile's interior in pixels; `auto`: by the memory there is; `none`: never in tiles.
             memory: bytes that the process may have on the device; None: all that is free.
             device: where it dreams.
+            tell: called with what people should know of the memory.
         """
         self._tile = tile
         self._memory = memory
         self._device = torch.device(device)
         self._planned: dict[Size, float] = {}
         self._most = math.inf  # pixels, since memory ran out
-        self.notices: list[str] = []
-
-    def take_notices(self) -> list[str]:
-        """What there is to say since the last time."""
-        taken, self.notices = self.notices, []
-        return taken
+        self._tell = tell
 
     def tiling(self, octave: Size, frame: Size, grain: Grain, bytes_per_pixel: Callable[[], float]) -> Tiling:
         """The tiles of an octave's picture, of a frame of a size; one, where it fits whole.
@@ -114,9 +111,11 @@ class TileBudget:
         if halved.largest >= tiling.largest:
             return None
         if self._most == math.inf:
-            self.notices.append(
-                f"out of memory while dreaming {octave[1]}x{octave[0]} {_in_tiles(tiling)}: continuing "
-                f"{_in_tiles(halved)}; set --memory to plan for this from the start"
+            self._tell(
+                Notice(
+                    f"out of memory while dreaming {octave[1]}x{octave[0]} {_in_tiles(tiling)}: continuing "
+                    f"{_in_tiles(halved)}; set --memory to plan for this from the start"
+                )
             )
         self._most = min(self._most, halved.largest)
         return halved
@@ -137,8 +136,8 @@ class TileBudget:
 
     def _say_plan(self, tiling: Tiling, frame: Size) -> None:
         if len(tiling) > 1:
-            self.notices.append(
-                f"{frame[1]}x{frame[0]} does not fit in memory as a whole: dreaming {_in_tiles(tiling)}"
+            self._tell(
+                Notice(f"{frame[1]}x{frame[0]} does not fit in memory as a whole: dreaming {_in_tiles(tiling)}")
             )
 
 

@@ -113,10 +113,6 @@ class Dreamer:
             "use fewer --octaves or a larger picture",
         )
 
-    def take_notices(self) -> list[str]:
-        """Lines for people, about memory and the device, since the last time."""
-        return self.shared.take_notices()
-
     def _check_side(self, size: Size, what: str, remedy: str = "use a larger one") -> None:
         needed = self.extractor.minimum_side
         if min(size) < needed:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from dreamvid.dream.ascent import Ascent, IndexedRoll, Roll
 from dreamvid.memory import is_out_of_memory
+from dreamvid.notices import Notice, Tell, ignore
 
 Record = Callable[[Callable[[], None]], Callable[[], None]]
 """Takes a function that works on fixed tensors, and gives back one that does the same, faster. May run the function
@@ -49,17 +50,14 @@ class StepGraphs:
     A step is recorded when it is asked for a second time: what comes only once, such as each frame's look where
     `spread` varies, is not worth it. Each record is tried against a plain step. Where that fails, or none can be made,
     all steps are plain from then on, and a line says so.
-
-    Attributes:
-        notices: lines for people that nobody has taken yet.
     """
 
-    def __init__(self, record: Record | None) -> None:
-        """`record` None: every step is plain, and nothing is said of it."""
+    def __init__(self, record: Record | None, tell: Tell = ignore) -> None:
+        """`record` None: every step is plain, and `tell` hears nothing of it."""
         self._record = record
         self._graphs: OrderedDict[Hashable, _Graph] = OrderedDict()
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
-        self.notices: list[str] = []
+        self._tell = tell
 
     def run(self, ascent: Ascent, image: Tensor, moves: Iterable[Move]) -> Tensor | None:
         """`image` after all `moves` of an untiled ascent; None where there is no record of it."""
@@ -100,8 +98,8 @@ class StepGraphs:
     def _give_up(self, reason: str) -> None:
         self._record = None
         self.clear()
-        self.notices.append(
-            f"CUDA graphs are not used: a step {reason}; the result is the same, but rendering is slower"
+        self._tell(
+            Notice(f"CUDA graphs are not used: a step {reason}; the result is the same, but rendering is slower")
         )
 
 

@@ -11,6 +11,7 @@ import torch
 from dreamvid.dream.budget import TileBudget
 from dreamvid.dream.graphs import StepGraphs, cuda_record
 from dreamvid.dream.look import Look
+from dreamvid.notices import Tell, ignore
 
 Threads = Callable[[int], AbstractContextManager[None]]
 """Entered while a picture of so many pixels is dreamed, by whoever owns the process: there its threads may be counted
@@ -41,17 +42,15 @@ class Shared:
         budget: TileBudget | None = None,
         measured: MutableMapping[str, float] | None = None,
         threads: Threads = all_threads,
+        tell: Tell = ignore,
     ) -> None:
-        """`budget` None: nothing is dreamed in tiles. `measured` may keep what calibration finds for other programs."""
+        """`budget` None: nothing is dreamed in tiles. `measured` may keep what calibration finds for other programs.
+        `tell` hears what people should know of recorded steps."""
         self.budget = TileBudget() if budget is None else budget
         self.measured: MutableMapping[str, float] = {} if measured is None else measured
         self.threads = threads
-        self.graphs = StepGraphs(cuda_record(torch.device(device)) if torch.device(device).type == "cuda" else None)
+        self.graphs = StepGraphs(
+            cuda_record(torch.device(device)) if torch.device(device).type == "cuda" else None, tell
+        )
         self.steps: dict[Look, float] = {}
         self.bytes_per_pixel: dict[Look, float] = {}
-
-    def take_notices(self) -> list[str]:
-        """Lines for people, about memory and the device, since the last time."""
-        said = [*self.budget.take_notices(), *self.graphs.notices]
-        self.graphs.notices.clear()
-        return said

@@ -14,6 +14,7 @@ from dreamvid.farm.messages import Facts, Message, Stretch, Task
 from dreamvid.farm.plan import Unit
 from dreamvid.farm.versions import code_version
 from dreamvid.farm.worker import Depot, Worker
+from dreamvid.notices import Notice
 
 Item = TypeVar("Item", Unit, Stretch)
 _POLL_SECONDS = 1.0
@@ -30,8 +31,8 @@ class Joined:
 
 
 @dataclass(frozen=True)
-class Said(Generic[Item]):
-    """A worker has said something about a unit."""
+class Reported(Generic[Item]):
+    """A worker has sent a message about a unit."""
 
     item: Item
     message: Message
@@ -44,13 +45,6 @@ class Lost(Generic[Item]):
     item: Item
     reason: str
     last: bool
-
-
-@dataclass(frozen=True)
-class Told:
-    """Something for people."""
-
-    text: str
 
 
 class _Hand:
@@ -109,7 +103,7 @@ class Crew:
             if hand.stage not in ("starting", "gone"):
                 self._prepare(hand)
 
-    def work(self, items: Iterable[Item]) -> Iterator[Joined | Said[Item] | Lost[Item] | Told]:
+    def work(self, items: Iterable[Item]) -> Iterator[Joined | Reported[Item] | Lost[Item] | Notice]:
         """Have all items done, in this order as far as workers are free; tell what happens.
 
         What a dead worker was at is done next, what failed is tried again last. Raises `FarmError` where no worker
@@ -146,7 +140,7 @@ class Crew:
             ready, _ = self._ray.wait(list(awaited), num_returns=len(awaited), timeout=0)
         return [awaited[ref] for ref in ready]
 
-    def _hear(self, hand: _Hand) -> Iterator[Joined | Said[Any] | Lost[Any] | Told]:
+    def _hear(self, hand: _Hand) -> Iterator[Joined | Reported[Any] | Lost[Any] | Notice]:
         """What came from a worker."""
         errors = self._ray.exceptions
         ref, hand.ref = hand.ref, None
@@ -172,9 +166,9 @@ class Crew:
                         hand.stage, hand.item = "idle", None
                     else:
                         hand.ref = hand.actor.more.remote()
-                    yield Said(item, answer)
+                    yield Reported(item, answer)
 
-    def _welcome(self, hand: _Hand, facts: Facts) -> Iterator[Joined | Told]:
+    def _welcome(self, hand: _Hand, facts: Facts) -> Iterator[Joined | Notice]:
         machine = (facts.device, facts.precision)
         if facts.networks != self._expected_networks:
             yield from self._refuse(
@@ -203,7 +197,7 @@ class Crew:
         hand.item, hand.stage = item, "busy"
         hand.ref = hand.actor.begin.remote(item)
 
-    def _fail(self, hand: _Hand, reason: str) -> Iterator[Lost[Any] | Told]:
+    def _fail(self, hand: _Hand, reason: str) -> Iterator[Lost[Any] | Notice]:
         """A worker is well, but what it was asked for has failed."""
         if hand.stage != "busy":
             yield from self._refuse(hand, f"a worker could not be prepared: {reason}")
@@ -211,18 +205,18 @@ class Crew:
         item, hand.item, hand.stage = hand.item, None, "idle"
         yield Lost(item, reason, last=False)
 
-    def _refuse(self, hand: _Hand, complaint: str) -> Iterator[Told]:
+    def _refuse(self, hand: _Hand, complaint: str) -> Iterator[Notice]:
         """A worker cannot be used for this film."""
         self._complaint, hand.stage = complaint, "refused"
-        yield Told(f"{complaint}; it is excluded")
+        yield Notice(f"{complaint}; it is excluded")
 
-    def _give_up(self, hand: _Hand, complaint: str) -> Iterator[Told]:
+    def _give_up(self, hand: _Hand, complaint: str) -> Iterator[Notice]:
         """A worker cannot be used at all."""
         yield from self._refuse(hand, complaint)
         self._ray.kill(hand.actor)
         hand.actor, hand.stage = None, "gone"
 
-    def _bury(self, hand: _Hand, error: Exception) -> Iterator[Lost[Any] | Told]:
+    def _bury(self, hand: _Hand, error: Exception) -> Iterator[Lost[Any] | Notice]:
         """A worker has died: another takes its place."""
         stage, item, hand.item = hand.stage, hand.item, None
         self._ray.kill(hand.actor)
@@ -237,13 +231,13 @@ class Crew:
         else:
             self._start(hand)
 
-    def _warn_of_waiting(self) -> Iterator[Told]:
+    def _warn_of_waiting(self) -> Iterator[Notice]:
         if self.ready:
             self._waited_since = time.monotonic()
         elif time.monotonic() - self._waited_since > _PATIENCE_SECONDS:
             self._waited_since = time.monotonic()
             free = self._ray.available_resources()
-            yield Told(
+            yield Notice(
                 f"no worker is ready yet: each needs {self.share}, but only {free.get('GPU', 0):g} GPUs and "
                 f"{free.get('CPU', 0):g} cores are free; `ray status` shows details"
             )

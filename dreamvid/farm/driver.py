@@ -11,15 +11,14 @@ import contextlib
 import math
 import shutil
 import tempfile
-import time
-from collections.abc import Generator, Iterator
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 from dreamvid.errors import SettingsError
 from dreamvid.farm.cluster import FarmError, choose_share, connected
-from dreamvid.farm.crew import Crew, Joined, Lost, Said, Told
+from dreamvid.farm.crew import Crew, Joined, Lost, Reported
 from dreamvid.farm.files import share
 from dreamvid.farm.joint import fade, shares
 from dreamvid.farm.journal import FarmJournal, path_of_journal
@@ -32,15 +31,15 @@ from dreamvid.media.segments import join_segments
 from dreamvid.media.still_write import publish, temporary_beside
 from dreamvid.media.target import output_pattern
 from dreamvid.models.weights import cache_path
-from dreamvid.notices import Notice
-from dreamvid.render.account import Account
+from dreamvid.notices import Notice, Outbox, Tell, run_to_end
+from dreamvid.render.account import RenderLog
 from dreamvid.render.dreamers import Networks, dreaming_networks
-from dreamvid.render.events import Event, FarmProgress, Finished, FrameDone, FramesLost, Started
+from dreamvid.render.events import Event, FarmProgress, FrameDone, FramesLost, Started
 from dreamvid.render.frame_store import load_frame
 from dreamvid.render.identity import identify, picture_fingerprints
-from dreamvid.render.job import Job, Opened, first_number_of, open_job, open_source, render_tags
-from dreamvid.render.journal_folder import was_published
-from dreamvid.render.room import check_room
+from dreamvid.render.job import Job, OpenedClip, first_number_of, open_clip, open_source, prepare_clip, render_tags
+from dreamvid.render.preparation import Prepared, fetch_missing
+from dreamvid.render.runner import JobLoop, OpenedJob, claim_target, run_job
 from dreamvid.render.shots import Shot, gather_shots
 from dreamvid.settings import Settings, key_of
 from dreamvid.settings_farm import FarmSettings
@@ -63,55 +62,107 @@ def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
     Frames come in no order. Raises `FarmError` where a shot failed on every try, after all others are rendered; they
     are kept, and the same job goes on from there.
     """
-    began = time.perf_counter()
-    settings = job.settings
-    _check(settings)
-    target = job.target or default_output(job.source, settings.codec)
-    finished = not job.fresh and was_published(path_of_journal(target), target)
-    account = Account(target, settings, overwrite=job.overwrite or finished)
+    _check(job.settings)
+    outbox = Outbox()
+    target = job.target or default_output(job.source, job.settings.codec)
+    # Its pictures get their names at the end: there are none to go on from.
+    place = replace(claim_target(job, target, path_of_journal(target)), is_resumed=False)
+    here = job.settings.replace(device="cpu", precision="fp32")
     with contextlib.ExitStack() as closing:
-        here = settings.replace(device="cpu", precision="fp32")
-        networks: Networks = {}
-        opening = open_job(replace(job, settings=here), closing, networks, finished=finished)
-        opened = _as_asked(job, (yield from opening))
-        reader = opened.reader
-        if reader.rate is None:
+        clip = open_clip(replace(job, settings=here), place, closing, outbox.tell)
+        if clip.reader.rate is None:
             raise SettingsError(
                 f"{job.source} is a still picture, but a farm renders films; run the command without `farm`"
             )
-        task = _make_task(job, opened, networks)
-        identity = identify(opened.prepared.settings, job.source, _facts(task, farm, opened), by_picture=True)
+        yield from outbox.take()
+        networks: Networks = {}
+        yield from fetch_missing(here, networks, flow=clip.flow)
+        prepared = _as_asked(job, prepare_clip(clip, here, outbox.tell, networks))
+        yield from outbox.take()
+        task = make_task(job, clip, networks, target)
+        networks.clear()  # they were only looked at
+        identity = identify(prepared.settings, job.source, _facts(task, farm, clip), by_picture=True)
         pictures = picture_fingerprints(job.source)
-        journal = closing.enter_context(FarmJournal(target, identity, pictures=pictures, fresh=job.fresh))
-        closing.enter_context(_kept(journal))
-        account.open(opened.prepared, job.source, identity, None)
-        room = check_room(target, settings.codec, reader.frame_count - journal.frames, reader.width, reader.height)
-        yield from map(Notice, [room] if room else [])
+        journal = FarmJournal(target, identity, pictures=pictures, fresh=job.fresh, tell=outbox.tell)
+        tags = render_tags(job, prepared.settings)
+        reader = clip.reader
+        opened = OpenedJob(
+            place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity, journal
+        )
+        loop = _FarmLoop(job, farm, clip, task, journal, crew, tags, place.log, outbox.tell)
+        yield from run_job(opened, loop, outbox)
+
+
+@dataclass(frozen=True)
+class _FarmLoop(JobLoop):
+    """Units that are rendered anywhere and in any order, and joined here."""
+
+    job: Job
+    farm: FarmSettings
+    clip: OpenedClip
+    task: Task
+    journal: FarmJournal
+    crew: Crew
+    tags: Mapping[str, str]
+    log: RenderLog
+    tell: Tell
+
+    def begin(self) -> Iterator[Event]:
+        """Plan the units unless that was done."""
+        journal, farm, crew = self.journal, self.farm, self.crew
+        if journal.published is not None:
+            return
+        crew.assign(self.task, journal.machine)
+        if not journal.units:
+            shots = yield from _find_shots(self.clip, crew)
+            units = plan_units(shots, crew.share.workers, farm.chunk, run_in=farm.run_in, fade=farm.fade)
+            journal.keep_units(units)
+            run_to_end(_tell_of_chunks(units), self.tell)
+
+    def announce(self, started: Started) -> Started:
+        crew, workers = self.crew, self.crew.share.workers
+        return replace(
+            started,
+            frames=sum(unit.frames for unit in self.journal.units),
+            device=f"{workers} worker{'s' * (workers != 1)} with {crew.share} each",
+            precision=crew.machine[1] if crew.machine else self.job.settings.precision,
+        )
+
+    def render(self) -> Iterator[Event]:
+        journal = self.journal
         if journal.published is None:
-            yield from _render_all(job, farm, opened, task, journal, crew)
+            failures = yield from _render(journal, self.crew, self.tell)
+            if failures:
+                raise FarmError(_explain(failures, journal))
+            self._join()
         for event in journal.events:
-            account.note(event)
-        account.finish(journal.frames)
-        count = journal.frames
-        journal.remove()
-    yield Finished(target, count, time.perf_counter() - began)
+            self.log.note(event)
 
-
-def _render_all(
-    job: Job, farm: FarmSettings, opened: Opened, task: Task, journal: FarmJournal, crew: Crew
-) -> Iterator[Event]:
-    """Plan the units unless that was done, have them rendered, and put the film in its place."""
-    crew.assign(task, journal.machine)
-    if not journal.units:
-        shots = yield from _find_shots(opened, crew)
-        units = plan_units(shots, crew.share.workers, farm.chunk, run_in=farm.run_in, fade=farm.fade)
-        journal.plan(units)
-        yield from _tell_of_chunks(units)
-    yield _started(job, opened, crew, journal)
-    failures = yield from _render(journal, crew)
-    if failures:
-        raise FarmError(_explain(failures, journal))
-    yield from map(Notice, _finish(job, opened, task, journal))
+    def _join(self) -> None:
+        """Fade the joints between chunks, join all segments, and put the film in its place."""
+        job, task, journal = self.job, self.task, self.journal
+        with tempfile.TemporaryDirectory(prefix="dreamvid-farm-") as folder:
+            segments = list(journal.segments)
+            for unit, following in pairwise(journal.units):
+                if unit.fade_out:
+                    segments += _write_joint(unit, following, task, job, journal, Path(folder))
+            segments = [_adopt(path, journal) for path in segments]
+        segments.sort(key=lambda path: path.name)
+        if task.first_number is not None:
+            begun = journal.begin_placing(journal.done)
+            _place_pictures(segments, journal.target, overwrite=job.overwrite, again=begun)
+            return
+        self.clip.sources.check()
+        left_out = join_segments(
+            segments,
+            journal.film_path,
+            seconds=journal.done / task.clock.rate,
+            sound=self.clip.writer.sound,
+            original=self.clip.original,
+            metadata=self.tags,
+        )
+        journal.publish(journal.done, overwrite=job.overwrite)
+        run_to_end(map(Notice, left_out), self.tell)
 
 
 def _check(settings: Settings) -> None:
@@ -126,31 +177,15 @@ def _check(settings: Settings) -> None:
         )
 
 
-@contextlib.contextmanager
-def _kept(journal: FarmJournal) -> Iterator[None]:
-    """Say what is kept where it is interrupted."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        kept = "nothing was finished yet"
-        if journal.frames:
-            kept = (
-                f"{journal.frames} frames are kept in {journal.folder}: run the same command again to resume, or with "
-                "--fresh to start over"
-            )
-        raise KeyboardInterrupt(f"interrupted; {kept}") from None
-
-
-def _as_asked(job: Job, opened: Opened) -> Opened:
+def _as_asked(job: Job, prepared: Prepared[Settings]) -> Prepared[Settings]:
     """The same with the device and precision that were asked for; here the network was only looked at."""
     asked = job.settings
-    settings = opened.prepared.settings.replace(device=asked.device, precision=asked.precision)
-    prepared = replace(opened.prepared, settings=settings)
-    return replace(opened, prepared=prepared, tags=render_tags(job, settings))
+    return replace(prepared, settings=prepared.settings.replace(device=asked.device, precision=asked.precision))
 
 
-def _make_task(job: Job, opened: Opened, networks: Networks) -> Task:
-    reader, settings = opened.reader, job.settings
+def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> Task:
+    """What a worker is told of a film."""
+    reader, settings = clip.reader, job.settings
     dreaming = dreaming_networks(settings, networks)
     files: dict[str, SharedFile] = {"source": share(job.source)}
     # Of sound, cuts and range the workers get what was made of them: envelopes in the clock, and units.
@@ -160,39 +195,39 @@ def _make_task(job: Job, opened: Opened, networks: Networks) -> Task:
         path = cache_path(network.spec)
         if path is not None and path.is_file():
             files[f"weights of {network.spec.name}"] = share(path)
-    pictures = output_pattern(opened.target) is not None
+    pictures = output_pattern(target) is not None
     # The network that `auto` stands for here is to be the same everywhere.
     automatic = networks.get(("auto", settings.weights))
     return Task(
         settings=settled if automatic is None else settled.replace(model=automatic.spec.name),
         files=files,
-        clock=opened.clock,
+        clock=clip.clock,
         size=(reader.width, reader.height),
         first=reader.first_index,
-        suffix=opened.target.suffix,
+        suffix=target.suffix,
         first_number=first_number_of(reader) if pictures else None,
         tags=render_tags(job, settings) if pictures else {},
         networks=networks_fingerprint(dreaming),
     )
 
 
-def _facts(task: Task, farm: FarmSettings, opened: Opened) -> dict[str, object]:
+def _facts(task: Task, farm: FarmSettings, clip: OpenedClip) -> dict[str, object]:
     """What the frames depend on beside the settings; device and precision are compared when workers join."""
     return {
-        "range of frames": f"{task.first} + {opened.reader.frame_count}",
+        "range of frames": f"{task.first} + {clip.reader.frame_count}",
         "frame size": f"{task.size[0]}x{task.size[1]}",
         "network": task.networks,
         **{key_of(name): getattr(farm, name) for name, _, facts in fields_of(FarmSettings) if facts.affects_frames},
     }
 
 
-def _find_shots(opened: Opened, crew: Crew) -> Generator[Event, None, list[Shot]]:
+def _find_shots(clip: OpenedClip, crew: Crew) -> Generator[Event, None, list[Shot]]:
     """The shots of the wanted part; its cuts are looked for by all workers, each in a stretch of it."""
-    reader = opened.reader
+    reader = clip.reader
     first, end = reader.first_index, reader.first_index + reader.frame_count
     if reader.rate is None:
         raise ValueError("a film has a frame rate")
-    known = opened.cutting.known_shots(reader.rate)
+    known = clip.cutting.known_shots(reader.rate)
     if known is not None:
         return shots_within(known, first, end)
     length = max(_SHORTEST_STRETCH, math.ceil(reader.frame_count / (2 * crew.share.workers)))
@@ -200,43 +235,26 @@ def _find_shots(opened: Opened, crew: Crew) -> Generator[Event, None, list[Shot]
     marks: dict[Stretch, tuple[bool, ...]] = {}
     for report in crew.work(stretches):
         match report:
-            case Said(stretch, message):
+            case Reported(stretch, message):
                 marks[stretch] = message.marks
             case Lost(stretch, reason, last):
                 if last:
                     raise FarmError(f"{stretch}: {reason}")
-            case Told(text):
-                yield Notice(text)
+            case Notice():
+                yield report
             case Joined(facts):
                 yield from map(Notice, facts.notices)
     found = gather_shots(mark for stretch in stretches for mark in marks[stretch])
     return [Shot(shot.number, shot.first + first, shot.end + first) for shot in found]
 
 
-def _tell_of_chunks(units: list[Unit]) -> Iterator[Event]:
+def _tell_of_chunks(units: list[Unit]) -> Iterator[Notice]:
     for shot in sorted({unit.shot for unit in units if unit.fade_in}):
         parts = sum(unit.shot == shot for unit in units)
         yield Notice(f"shot {shot} is long and is rendered in {parts} chunks; use --chunk none to keep shots whole")
 
 
-def _started(job: Job, opened: Opened, crew: Crew, journal: FarmJournal) -> Started:
-    reader, prepared, workers = opened.reader, opened.prepared, crew.share.workers
-    return Started(
-        source=job.source,
-        target=opened.target,
-        frames=sum(unit.frames for unit in journal.units),
-        width=reader.width,
-        height=reader.height,
-        rate=reader.rate,
-        model=prepared.models,
-        layers=prepared.layers,
-        device=f"{workers} worker{'s' * (workers != 1)} with {crew.share} each",
-        precision=crew.machine[1] if crew.machine else job.settings.precision,
-        resumed=journal.frames,
-    )
-
-
-def _render(journal: FarmJournal, crew: Crew) -> Generator[Event, None, dict[Unit, str]]:
+def _render(journal: FarmJournal, crew: Crew, tell: Tell) -> Generator[Event, None, dict[Unit, str]]:
     """Have all units rendered that are not; return why some failed."""
     left = [unit for unit in journal.units if not journal.is_done(unit)]
     frames: dict[Unit, list[FrameDone]] = {unit: [] for unit in left}
@@ -247,19 +265,19 @@ def _render(journal: FarmJournal, crew: Crew) -> Generator[Event, None, dict[Uni
 
     for report in crew.work(longest_first(left)):
         match report:
-            case Told(text):
-                yield Notice(text)
+            case Notice():
+                yield report
             case Joined(facts):
-                yield from map(Notice, facts.notices)
+                run_to_end(map(Notice, facts.notices), tell)
                 yield progress()
-            case Said(unit, message):
+            case Reported(unit, message):
                 if journal.machine is None:
                     journal.machine = crew.machine
                 if message.piece is not None:
                     journal.receive(unit, message.piece)
                 frames[unit] += message.frames
                 yield from message.frames
-                yield from map(Notice, message.notices)
+                run_to_end(map(Notice, message.notices), tell)
                 if message.done:
                     journal.finish(unit, frames.pop(unit))
                     yield progress()
@@ -275,38 +293,12 @@ def _render(journal: FarmJournal, crew: Crew) -> Generator[Event, None, dict[Uni
 def _explain(failures: dict[Unit, str], journal: FarmJournal) -> str:
     unit, reason = next(iter(failures.items()))
     others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
-    if not journal.frames:
+    if not journal.done:
         return f"{unit}{others} failed on every attempt: {reason}"
     return (
         f"{unit}{others} failed on every attempt: {reason}; the rest is rendered and kept in {journal.folder}: run the "
         "same command again to retry"
     )
-
-
-def _finish(job: Job, opened: Opened, task: Task, journal: FarmJournal) -> list[str]:
-    """Fade the joints between chunks, join all segments, and put the film in its place; return what was left out."""
-    with tempfile.TemporaryDirectory(prefix="dreamvid-farm-") as folder:
-        segments = list(journal.segments)
-        for unit, following in pairwise(journal.units):
-            if unit.fade_out:
-                segments += _write_joint(unit, following, task, job, journal, Path(folder))
-        segments = [_adopt(path, journal) for path in segments]
-    segments.sort(key=lambda path: path.name)
-    if task.first_number is not None:
-        begun = journal.begin_placing(journal.frames)
-        _place_pictures(segments, opened.target, overwrite=job.overwrite, again=begun)
-        return []
-    opened.sources.check()
-    left_out = join_segments(
-        segments,
-        journal.film_path,
-        seconds=journal.frames / task.clock.rate,
-        sound=opened.writer.sound,
-        original=opened.original,
-        metadata=opened.tags,
-    )
-    journal.publish(journal.frames, overwrite=job.overwrite)
-    return left_out
 
 
 def _write_joint(unit: Unit, following: Unit, task: Task, job: Job, journal: FarmJournal, folder: Path) -> list[Path]:

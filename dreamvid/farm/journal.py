@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, NamedTuple
 from dreamvid.farm.messages import Piece
 from dreamvid.farm.plan import Unit
 from dreamvid.media.target import beside
+from dreamvid.notices import Notice, Tell, ignore
 from dreamvid.render.events import Figures, FrameDone
 from dreamvid.render.journal_folder import JournalFolder
 from dreamvid.render.snapshot import write_durably
@@ -45,17 +46,24 @@ class FarmJournal(JournalFolder):
     """The journal of a film that many machines render."""
 
     def __init__(
-        self, target: Path, identity: Mapping[str, Any], *, pictures: Sequence[str] = (), fresh: bool = False
+        self,
+        target: Path,
+        identity: Mapping[str, Any],
+        *,
+        pictures: Sequence[str] = (),
+        fresh: bool = False,
+        tell: Tell = ignore,
     ) -> None:
-        """See `JournalFolder`; the folder is `path_of_journal`'s."""
+        """See `JournalFolder`; the folder is `path_of_journal`'s. `tell` hears of units whose files are damaged."""
         super().__init__(target, path_of_journal(target), identity, pictures=pictures, fresh=fresh)
+        self._tell = tell
         self.units: list[Unit] = []
         self.machine: tuple[str, str] | None = None
         """Device and precision that it was begun on."""
         self._done: dict[str, _Done] = {}
         self._open: dict[str, _Incoming] = {}
 
-    def plan(self, units: Iterable[Unit]) -> None:
+    def keep_units(self, units: Iterable[Unit]) -> None:
         """Keep the units that the film is made of."""
         self.units = list(units)
         self._save()
@@ -65,8 +73,7 @@ class FarmJournal(JournalFolder):
         return unit.name in self._done
 
     @property
-    def frames(self) -> int:
-        """How many frames of the film are done."""
+    def done(self) -> int:
         return sum(done.frames for done in self._done.values())
 
     @property
@@ -129,6 +136,19 @@ class FarmJournal(JournalFolder):
         self.machine = None if index["machine"] is None else (index["machine"][0], index["machine"][1])
         self._done = {name: _Done(int(frames), list(files)) for name, (frames, files) in index["done"].items()}
         return self._files()
+
+    def _without(self, faults: Mapping[str, str]) -> Collection[str]:
+        if self.published is not None:  # what is still needed is not made again
+            return super()._without(faults)
+        for unit in self.units:
+            damaged = next((faults[name] for name in self._files_of(unit) if name in faults), None)
+            if damaged is not None:
+                del self._done[unit.name]
+                self._tell(Notice(f"{self.folder}: {unit} is damaged ({damaged}) and is rendered again"))
+        return self._files()
+
+    def _files_of(self, unit: Unit) -> list[str]:
+        return self._done[unit.name].files if self.is_done(unit) else []
 
 
 class _Incoming:

@@ -24,12 +24,14 @@ from pathlib import Path
 
 from dreamvid.farm.messages import PIECE_BYTES, Message, Piece, Stretch, Task
 from dreamvid.farm.plan import Unit
+from dreamvid.lifecycle import Lifecycle
+from dreamvid.machine import choose_machine
 from dreamvid.media import Reader, Writer
 from dreamvid.media.target import output_pattern
 from dreamvid.models import Network
-from dreamvid.notices import Notice, outcome
+from dreamvid.notices import Notice, Outbox, run_to_end
 from dreamvid.render.ahead import WriteBehind
-from dreamvid.render.companion import open_mask
+from dreamvid.render.companion import open_guide, open_mask
 from dreamvid.render.dreamers import Networks, dreaming_networks
 from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
@@ -37,7 +39,7 @@ from dreamvid.render.frame_store import store_frame
 from dreamvid.render.frames import Frame
 from dreamvid.render.identity import network_fingerprint
 from dreamvid.render.job import Job, open_source, open_target
-from dreamvid.render.preparation import prepare
+from dreamvid.render.preparation import fetch_missing, prepare
 from dreamvid.render.recording import FRAMES_BEHIND, segment_length
 from dreamvid.render.shots import watch_cuts
 from dreamvid.settings import Settings
@@ -52,25 +54,32 @@ class Renderer:
         """`settings` and `source` are the task's with the files of this machine; `networks` are loaded already."""
         self._task = task
         self._job = Job(source, settings=settings)
-        self._reader = open_source(self._job)  # of the whole; never entered
+        self._outbox = Outbox()
+        self._reader = open_source(self._job, tell=self._outbox.tell)  # of the whole; never entered
+        self._take_notices()  # the driver has told how the source is read: a unit's reader repeats it in vain
         self._closing = contextlib.ExitStack()
-        self.notices: list[str] = []
         width, height = task.size
         shown = self._reader.info.width, self._reader.info.height
         with contextlib.ExitStack() as opening:
             mask = open_mask(settings.mask, (width, height), shown, opening)
-            preparing = prepare(
+            guide = open_guide(settings, opening)
+            machine = choose_machine(settings.device, settings.precision, settings.threads)
+            run_to_end(fetch_missing(settings, networks, flow=settings.flow), self._outbox.tell)
+            self._prepared = prepare(
                 settings,
                 task.clock,
                 (height, width),
-                opening,
+                machine,
                 governed=True,
                 frames=range(0),  # the driver has looked at them
+                guide=guide,
                 mask=mask,
                 networks=networks,
+                tell=self._outbox.tell,
             )
-            self._prepared = outcome(preparing, self.notices.append)
             self._closing = opening.pop_all()
+        self.notices = self._take_notices()
+        """What there was to say while it was prepared."""
         self.device = self._prepared.machine.device.type
         self.precision = self._prepared.machine.precision
         self.networks = networks_fingerprint(dreaming_networks(settings, networks))
@@ -94,15 +103,13 @@ class Renderer:
         with (
             tempfile.TemporaryDirectory(prefix="dreamvid-farm-") as folder,
             open_source(
-                self._job, unit.begin / rate, unit.until - unit.begin, info=self._reader.info
+                self._job, unit.begin / rate, unit.until - unit.begin, info=self._reader.info, tell=self._outbox.tell
             ) as reader,
-            UnitWriter(unit, Path(folder), task, self._job, reader) as output,
         ):  # fmt: skip
+            output = UnitWriter(unit, Path(folder), task, self._job, reader)
             dreams = film.dream(reader, repeat(False))
-            with contextlib.closing(dreams), WriteBehind(output.write, FRAMES_BEHIND) as encoder:
+            with output, contextlib.closing(dreams), WriteBehind(output.write, FRAMES_BEHIND) as encoder:
                 for frame, event in dreams:
-                    if isinstance(event, Notice):
-                        yield Message(notices=(event.text,))
                     if frame is None or not isinstance(event, FrameDone):
                         continue
                     index = unit.begin + film.done - 1
@@ -111,18 +118,20 @@ class Renderer:
                     if index >= unit.first:
                         events.append(replace(event, frame=index - task.first, shot=unit.shot - 1))
                     if time.monotonic() - said >= _REPORT_SECONDS:
-                        yield Message(frames=tuple(events))
+                        yield Message(frames=tuple(events), notices=self._take_notices())
                         events, said = [], time.monotonic()
                     yield from output.take_pieces()
-            output.close_segment()
             yield from output.take_pieces()
-            yield Message(frames=tuple(events), notices=tuple(reader.warnings), done=True)
+            yield Message(frames=tuple(events), notices=self._take_notices(), done=True)
+
+    def _take_notices(self) -> tuple[str, ...]:
+        return tuple(str(event) for event in self._outbox.take() if isinstance(event, Notice))
 
 
-class UnitWriter:
+class UnitWriter(Lifecycle):
     """Takes the frames of a unit, in a thread of its own perhaps, and makes files of them.
 
-    A context manager; on leaving it, a segment that was not closed is dropped.
+    `finish` closes the last segment, which may end before its time where the clip does; `abort` drops it.
     """
 
     def __init__(self, unit: Unit, folder: Path, task: Task, job: Job, reader: Reader) -> None:
@@ -131,14 +140,6 @@ class UnitWriter:
         self._writer: Writer | None = None
         self._length = 0
         self._finished: queue.SimpleQueue[Path] = queue.SimpleQueue()
-
-    def __enter__(self) -> UnitWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.abort()
-            self._writer = None
 
     def write(self, item: tuple[int, Frame]) -> None:
         """Take a frame with its number in the source. Raises `MediaError`."""
@@ -153,10 +154,17 @@ class UnitWriter:
         assert self._writer is not None  # noqa: S101
         self._writer.write(frame)
         if self._writer.frame_count == self._length or index == self._unit.end - 1:
-            self.close_segment()
+            self._close_segment()
 
-    def close_segment(self) -> None:
-        """Finish the segment that is open, if one is: a clip may end before its time."""
+    def finish(self) -> None:
+        self._close_segment()
+
+    def abort(self) -> None:
+        if self._writer is not None:
+            self._writer.abort()
+            self._writer = None
+
+    def _close_segment(self) -> None:
         if self._writer is None:
             return
         writer, self._writer = self._writer, None

@@ -60,7 +60,7 @@ class Worker:
             device=renderer.device,
             precision=renderer.precision,
             networks=renderer.networks,
-            notices=tuple(renderer.notices),
+            notices=renderer.notices,
         )
 
     def begin(self, item: Unit | Stretch) -> Message:

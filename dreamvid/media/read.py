@@ -20,6 +20,7 @@ from dreamvid.media.header import read_header
 from dreamvid.media.probe import ClipInfo, probe, probe_image
 from dreamvid.media.sequence import first_number, list_sequence
 from dreamvid.media.still import fit_size, read_image, resize_image
+from dreamvid.notices import Notice, Progress, Tell, ignore
 from dreamvid.timecode import Timecode
 
 SEQUENCE_RATE = Fraction(24)
@@ -51,8 +52,10 @@ class Reader(ABC):
         span: tuple[int, int],
         *,
         alpha: bool = False,
+        tell: Tell = ignore,
     ) -> None:
-        """`size` is the (width, height) of the frames, `span` the range [first, last) of their indices."""
+        """`size` is the (width, height) of the frames, `span` the range [first, last) of their indices. `tell` hears
+        what is worth telling: before the first frame, and, from the thread that reads, what turns out later."""
         self.info = info
         self.width, self.height = size
         self.rate = rate
@@ -63,10 +66,7 @@ class Reader(ABC):
         """Whether the frames have a fourth channel."""
         self.color: ColorTags | None = info.color
         """How the colors of the frames are meant; None: the source does not say."""
-        self.notices: list[str] = []
-        """What is known beforehand and worth telling."""
-        self.warnings: list[str] = []
-        """What has turned out while it was read."""
+        self._tell = tell
         self._frames: Iterator[FloatImage] | None = None
 
     @abstractmethod
@@ -112,24 +112,29 @@ class ImageReader(Reader):
         alpha: bool = False,
         tonemap: str | None = None,
         paths: list[Path],
+        tell: Tell = ignore,
     ) -> None:
-        super().__init__(info, size, rate, span, alpha=alpha)
+        super().__init__(info, size, rate, span, alpha=alpha, tell=tell)
+        self._warned = False
         self._paths = paths
         self._tonemap = None if tonemap == AS_CODED else tonemap
         if info.pictures > 1:
-            self.notices.append(
-                f"{info.path}: contains {info.pictures} pictures in one file, of which only the first is read; to "
-                "dream all of them, export them as a video, GIF or numbered pictures"
+            tell(
+                Notice(
+                    f"{info.path}: contains {info.pictures} pictures in one file, of which only the first is read; to "
+                    "dream all of them, export them as a video, GIF or numbered pictures"
+                )
             )
 
     def _read(self) -> Iterator[FloatImage]:
         for path in self._paths[self.first_index : self._end_index]:
             size = self.width, self.height
-            yield read_image(path, size=size, alpha=self.alpha, tonemap=self._tonemap, report=self._report)
+            yield read_image(path, size=size, alpha=self.alpha, tonemap=self._tonemap, tell=self._tell_once)
 
-    def _report(self, notice: str) -> None:
-        if not self.warnings:  # what the first of many frames lacks, most lack
-            self.warnings.append(notice)
+    def _tell_once(self, event: Progress) -> None:
+        if not self._warned:  # what the first of many frames lacks, most lack
+            self._warned = True
+            self._tell(event)
 
 
 class VideoReader(Reader):
@@ -145,8 +150,9 @@ class VideoReader(Reader):
         alpha: bool = False,
         tonemap: str | None = None,
         deinterlace: bool = False,
+        tell: Tell = ignore,
     ) -> None:
-        super().__init__(info, size, rate, span, alpha=alpha)
+        super().__init__(info, size, rate, span, alpha=alpha, tell=tell)
         self._rate = rate
         self._closed = False
         self._process: FFmpeg | None = None
@@ -166,12 +172,14 @@ class VideoReader(Reader):
                 "hable (or mobius, reinhard, clip)"
             )
         if info.lost_alpha:
-            self.notices.append(
-                f"{info.path}: its transparency is a separate HEVC layer, which this ffmpeg does not decode, so it is "
-                "left out; use ffmpeg 9 or newer, or convert it to ProRes 4444"
+            tell(
+                Notice(
+                    f"{info.path}: its transparency is a separate HEVC layer, which this ffmpeg does not decode, so it "
+                    "is left out; use ffmpeg 9 or newer, or convert it to ProRes 4444"
+                )
             )
         if info.interlaced and not deinterlace:
-            self.notices.append(f"{info.path}: is interlaced; use --deinterlace to remove combing artifacts")
+            tell(Notice(f"{info.path}: is interlaced; use --deinterlace to remove combing artifacts"))
 
     def _filters(self) -> tuple[list[str], Fraction | None]:
         """ffmpeg's filters, and the time to seek to, if any."""
@@ -259,9 +267,8 @@ class VideoReader(Reader):
             raise MediaError(f"{self.info.path}: no frame could be decoded ({reason}); copy or export it again")
         if code or process.complained or count != self.frame_count:
             because = f" ({reason})" if code or process.complained else ""
-            self.warnings.append(
-                f"{self.info.path}: damaged or truncated: {count} of {self.frame_count} frames decoded{because}"
-            )
+            damage = f"damaged or truncated: {count} of {self.frame_count} frames decoded{because}"
+            self._tell(Notice(f"{self.info.path}: {damage}"))
 
     def close(self) -> None:
         """Stop reading and end ffmpeg at once."""
@@ -284,6 +291,7 @@ def open_reader(
     tonemap: str | None = None,
     deinterlace: bool = False,
     info: ClipInfo | None = None,
+    tell: Tell = ignore,
 ) -> Reader:
     """Open a video file, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images.
 
@@ -302,8 +310,8 @@ def open_reader(
     (bwdif), its first; the rate stays. `info` is the result of an earlier reader of the same source, or of `probe`,
     so that the source is not scanned again.
 
-    Nothing runs until the reader is entered. A damaged file is read as far as possible, with a line in
-    `Reader.warnings` after the last frame. Raises MediaError if the source is missing or unreadable, if images
+    Nothing runs until the reader is entered. A damaged file is read as far as possible; `tell` hears of that after
+    the last frame, and of what is left out at once. Raises MediaError if the source is missing or unreadable, if images
     of a sequence are missing or differ in size, if it is HDR, or if there are no frames in the range.
     """
     path = Path(source)
@@ -314,20 +322,22 @@ def open_reader(
         span = _frame_range(path, len(paths), sequence_rate, first, last, frames)
         info = _sequence_info(path, paths, sequence_rate, info)
         work_size = fit_size(info.width, info.height, size, max_size)
-        return ImageReader(info, work_size, sequence_rate, span, alpha=alpha, tonemap=tonemap, paths=paths)
+        return ImageReader(info, work_size, sequence_rate, span, alpha=alpha, tonemap=tonemap, paths=paths, tell=tell)
     info = info or probe(path)
     work_size = fit_size(info.width, info.height, size, max_size)
     if info.rate is None or info.duration is None:
         if start is not None or end is not None:
             raise MediaError(f"{path}: a still image has no duration; leave out start and end")
-        return ImageReader(info, work_size, None, (0, 1), alpha=alpha, tonemap=tonemap, paths=[path])
+        return ImageReader(info, work_size, None, (0, 1), alpha=alpha, tonemap=tonemap, paths=[path], tell=tell)
     video_rate = rate or info.rate
     total = info.frame_count
     if video_rate != info.rate:
         total = max(1, int(info.duration * video_rate + Fraction(1, 2)))
     first, last = (_seconds_of(time, info.rate, path) for time in (start, end))
     span = _frame_range(path, total, video_rate, first, last, frames)
-    return VideoReader(info, work_size, video_rate, span, alpha=alpha, tonemap=tonemap, deinterlace=deinterlace)
+    return VideoReader(
+        info, work_size, video_rate, span, alpha=alpha, tonemap=tonemap, deinterlace=deinterlace, tell=tell
+    )
 
 
 def _seconds_of(time: Fraction | Timecode | None, rate: Fraction, path: Path) -> Fraction | None:

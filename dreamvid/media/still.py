@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from dreamvid.media.color import FloatImage
 from dreamvid.media.content import image_format
 from dreamvid.media.header import DAMAGED, ImageHeader, not_an_image, open_quietly, read_header
 from dreamvid.media.profile import apply_gray, to_rgb
+from dreamvid.notices import Notice, Tell, ignore
 
 # What is wrong with a file is said by an exception, in one line.
 # (Where the function is depends on the version; 0 is silence.)
@@ -27,14 +27,14 @@ def read_image(
     max_size: int | None = None,
     alpha: bool = False,
     tonemap: str | None = None,
-    report: Callable[[str], None] | None = None,
+    tell: Tell = ignore,
 ) -> FloatImage:
     """Read a still image as float32 RGB in [0, 1], shape (height, width, 3), C-contiguous.
 
     Its content says what it is, not its name. Gray, CMYK, Lab and palette images become RGB, by their color profile
     if it is of such a space; 16 bits are kept, EXIF orientation is applied. With `alpha` there is a fourth
     channel, 1 where the image has none; colors are not multiplied by it. Without it is dropped. The light of an EXR
-    becomes sRGB; what is brighter than display white is cut off, with a line to `report`, or brought into range by
+    becomes sRGB; what is brighter than display white is cut off, with a line to `tell`, or brought into range by
     the tone curve `tonemap`. `size` is the exact (width, height) to resample to; `max_size` limits the longer side in
     pixels and only shrinks. Raises MediaError if there is no such file or it cannot be decoded.
     """
@@ -45,16 +45,18 @@ def read_image(
         from dreamvid.media.exr import read_exr
 
         image, notice = read_exr(path, tonemap)
-        if notice is not None and report is not None:
-            report(notice)
+        if notice is not None:
+            tell(Notice(notice))
     elif kind == "tiff":
         from dreamvid.media.tiff import read_tiff
 
         image = read_tiff(path)
     else:
         image = _decode(path, header)
-        if header.hdr_transfer is not None and report is not None:
-            report(f"{path}: is an HDR image ({header.hdr_transfer}) and looks flat; export it as SDR, or as EXR")
+        if header.hdr_transfer is not None:
+            tell(
+                Notice(f"{path}: is an HDR image ({header.hdr_transfer}) and looks flat; export it as SDR, or as EXR")
+            )
     image = _oriented(image, header.orientation)
     height, width, channels = image.shape
     if not alpha:

@@ -19,6 +19,7 @@ from dreamvid.media.target import check_target, output_pattern
 from dreamvid.media.write_images import ImageWriter, SequenceWriter, StillWriter
 from dreamvid.media.write_video import VideoWriter
 from dreamvid.media.writer import Writer
+from dreamvid.notices import Notice, Tell, ignore, run_to_end
 
 
 def open_writer(
@@ -41,6 +42,7 @@ def open_writer(
     protected: Sequence[Path | str] = (),
     first_number: int = 1,
     resume: int | None = None,
+    tell: Tell = ignore,
 ) -> Writer:
     """Open a video, an image, or a numbered sequence (`out/%05d.png`) for writing; the name says which.
 
@@ -48,9 +50,9 @@ def open_writer(
     second, `color` (None: BT.709), `sound` and `sample_aspect` concern videos only, `quality` JPEG and WebP. A codec
     of pictures only says what the name says. `bit_depth` is of a component; None is the format's own. ffv1 keeps
     RGB exactly, the other codecs store limited range. Where chroma comes in pairs, an odd size grows by one pixel
-    that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold it, it is dropped,
-    with a line in `Writer.notices`. `sound` is stored as `plan_sound` finds it can be, and cut to the length of the
-    picture. `metadata` comes back from `read_metadata`. Of `original` its own tags, chapters
+    that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold it, it is dropped;
+    `tell` hears what of the source cannot be kept. `sound` is stored as `plan_sound` finds it can be, and cut to the
+    length of the picture. `metadata` comes back from `read_metadata`. Of `original` its own tags, chapters
     and subtitles are kept, in an image its EXIF and color profile.
 
     A sequence starts at `first_number`, and its folder is created if its parent exists. With `resume`, that many
@@ -83,7 +85,7 @@ def open_writer(
                 path, width, height, files=files, first_number=first_number, resume=resume, alpha=alpha,
                 bit_depth=bit_depth, quality=quality, metadata=metadata, tags=tags, overwrite=overwrite,
             )  # fmt: skip
-        writer.notices += lost
+        run_to_end(map(Notice, lost), tell)
     else:
         chosen = find_codec(codec, path, width, height, crf, bit_depth)
         if rate is None:
@@ -100,18 +102,20 @@ def open_writer(
         writer = VideoWriter(
             path, width, height, rate=rate, codec=chosen, encoding=encoding, crf=crf, alpha=alpha,
             color=color or BT709, sound=plan, original=original, metadata=metadata,
-            sample_aspect=sample_aspect, overwrite=overwrite,
+            sample_aspect=sample_aspect, overwrite=overwrite, tell=tell,
         )  # fmt: skip
-        writer.notices += [] if plan is None else plan.notices
+        run_to_end(map(Notice, () if plan is None else plan.notices), tell)
         if replaced:
-            writer.notices.append(f"{path}: {replaced}")
+            tell(Notice(f"{path}: {replaced}"))
         if original is not None and (lost := original.lost_subtitles(path)):
-            writer.notices.append(
-                f"{path}: bitmap subtitles ({', '.join(lost)}) cannot be stored in this format and are left out; use "
-                ".mkv to keep them"
+            tell(
+                Notice(
+                    f"{path}: bitmap subtitles ({', '.join(lost)}) cannot be stored in this format and are left out; "
+                    "use .mkv to keep them"
+                )
             )
     if alpha and not writer.keeps_alpha:
-        writer.notices.append(f"{path}: does not support transparency, which is left out; {_alpha_remedy(writer)}")
+        tell(Notice(f"{path}: does not support transparency, which is left out; {_alpha_remedy(writer)}"))
     return writer
 
 

@@ -20,6 +20,7 @@ from dreamvid.media.still import quantise
 from dreamvid.media.still_write import publish, temporary_beside
 from dreamvid.media.tags import tag_input, write_tags
 from dreamvid.media.writer import Writer
+from dreamvid.notices import Notice, Tell, run_to_end
 
 
 class VideoWriter(Writer):
@@ -42,8 +43,10 @@ class VideoWriter(Writer):
         metadata: Mapping[str, str],
         sample_aspect: Fraction,
         overwrite: bool,
+        tell: Tell,
     ) -> None:
         super().__init__(target, width, height, alpha=alpha, keeps_alpha=encoding.alpha)
+        self._tell = tell
         self.rate, self.codec, self.encoding = rate, codec, encoding
         self.deep = encoding.deep
         self.encoder = codec.name
@@ -118,11 +121,12 @@ class VideoWriter(Writer):
             raise self._failure()
         done = self._picture
         if self.sound is not None or self._original is not None:
-            self.notices += mux(
+            left_out = mux(
                 ["-protocol_whitelist", "file", "-i", file_url(self._picture)], self._joined,
                 seconds=self.frame_count / self.rate, sound=self.sound,
                 original=self._original, metadata=self._metadata,
             )  # fmt: skip
+            run_to_end(map(Notice, left_out), self._tell)
             done = self._joined
         try:
             publish(done, self.target, overwrite=self._overwrite)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from dreamvid.errors import MediaError
+from dreamvid.lifecycle import Lifecycle
 from dreamvid.media.color import FloatImage
 from dreamvid.media.sound import SoundPlan
 
 
-class Writer(ABC):
+class Writer(Lifecycle):
     """An output that takes frames in order: `start`, `write` each frame, then `finish` or `abort`.
 
     `finish` completes the file and gives it its name; `abort` leaves nothing under that name, and what stood there
-    before. As a context manager it starts, and finishes; or aborts where the block is left by an exception.
+    before.
     """
 
     def __init__(self, target: Path, width: int, height: int, *, alpha: bool, keeps_alpha: bool) -> None:
@@ -33,8 +32,6 @@ class Writer(ABC):
         """Whether more than 8 bits of a color are stored."""
         self.encoder = ""
         """The codec that is used in the end; pictures have none."""
-        self.notices: list[str] = []
-        """What of the source cannot be kept."""
         self.sound: SoundPlan | None = None
         """How the sound is stored in the end, for a video that gets some."""
         self.keeps_alpha = keeps_alpha
@@ -57,11 +54,8 @@ class Writer(ABC):
     def _finish(self) -> None:
         """Complete the output; called only if all went well."""
 
-    def _release(self) -> None:  # noqa: B027 - most have nothing to let go of
+    def _release(self) -> None:
         """Let go of processes and temporary files. May be called more than once."""
-
-    def start(self) -> None:  # noqa: B027 - pictures need no preparation
-        """Make ready for the first frame. Called once. Raises MediaError."""
 
     def finish(self) -> None:
         """Complete the output and give it its name. Raises MediaError, and then leaves what `abort` leaves."""
@@ -75,15 +69,3 @@ class Writer(ABC):
     def abort(self) -> None:
         """Stop without an output; pictures of a sequence that were finished stay."""
         self._release()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.finish()
-        else:
-            self.abort()

@@ -13,8 +13,9 @@ from dreamvid.models.network import (
     describe_classes,
     describe_layers,
     describe_models,
+    fetch_network,
+    load_fetched_network,
     load_network,
-    loading_network,
 )
 from dreamvid.models.spec import ModelSpec
 from dreamvid.models.zoo import find_model
@@ -34,7 +35,8 @@ __all__ = [
     "describe_classes",
     "describe_layers",
     "describe_models",
+    "fetch_network",
     "find_model",
+    "load_fetched_network",
     "load_network",
-    "loading_network",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -23,13 +23,15 @@ from dreamvid.models.weights import (
     adapt_checkpoint,
     build_module,
     build_skeleton,
+    fetch_published,
     is_at_hand,
+    is_fetched,
     published_checkpoint,
     random_checkpoint,
     read_checkpoint,
 )
 from dreamvid.models.zoo import find_model
-from dreamvid.notices import Notice, Said, outcome
+from dreamvid.notices import Notice, Progress, Tell, ignore, run_to_end
 from dreamvid.registers import MODELS
 
 AUTO = "auto"
@@ -222,7 +224,7 @@ def load_network(
     name: str = AUTO,
     *,
     weights: Path | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Tell = ignore,
     allow_download: bool = True,
     random_seed: int | None = None,
 ) -> Network:
@@ -234,7 +236,7 @@ def load_network(
             replaced by another one.
         weights: your own weights, `.safetensors` or a state dict; with `auto`, the file's metadata must name the
             architecture.
-        tell: called with notices for the user: downloads, and that `auto` fell back to another network.
+        tell: called with events for the user: downloads, and that `auto` fell back to another network.
         allow_download: whether to use the internet.
         random_seed: use random weights from this seed instead of real ones, for tests.
 
@@ -244,28 +246,41 @@ def load_network(
     if random_seed is not None:
         spec = MODELS[_PREFERRED] if name == AUTO else find_model(name)
         return Network(spec, random_checkpoint(spec, random_seed))
-    return outcome(loading_network(name, weights=weights, allow_download=allow_download), tell)
+    run_to_end(fetch_network(name, weights=weights, allow_download=allow_download), tell)
+    return load_fetched_network(name, weights=weights)
 
 
-def loading_network(
+def fetch_network(
     name: str = AUTO, *, weights: Path | None = None, allow_download: bool = True
-) -> Generator[Said, None, Network]:
-    """Load a network like `load_network`, yielding notices and download progress along the way."""
+) -> Iterator[Progress]:
+    """Download what `load_fetched_network` needs, yielding how far that is, and what `auto` falls back to.
+
+    Raises `ModelError`.
+    """
+    if weights is not None:
+        return
+    spec = MODELS[_PREFERRED] if name == AUTO else find_model(name)
+    try:
+        yield from fetch_published(spec, allow_download=allow_download)
+    except ModelError as error:
+        if name != AUTO:
+            raise
+        fallback = _fallback()
+        yield Notice(f"using {fallback.name}, which is available offline, because {error}")
+        yield from fetch_published(fallback)
+
+
+def load_fetched_network(name: str = AUTO, *, weights: Path | None = None) -> Network:
+    """Load a network like `load_network`, from files that are here: `fetch_network` comes first."""
     if weights is not None:
         checkpoint = read_checkpoint(weights)
         if name == AUTO and "architecture" not in checkpoint.metadata:
             raise ModelError(f"{weights} does not say which network it is for; specify it with --model NAME")
         return Network(find_model(checkpoint.metadata["architecture"] if name == AUTO else name), checkpoint)
     spec = MODELS[_PREFERRED] if name == AUTO else find_model(name)
-    try:
-        checkpoint = yield from published_checkpoint(spec, allow_download=allow_download)
-    except ModelError as error:
-        if name != AUTO:
-            raise
+    if name == AUTO and not is_fetched(spec):
         spec = _fallback()
-        yield Notice(f"using {spec.name}, which is available offline, because {error}")
-        checkpoint = yield from published_checkpoint(spec)
-    return Network(spec, checkpoint)
+    return Network(spec, published_checkpoint(spec))
 
 
 def _fallback() -> ModelSpec:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import zipfile
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -23,7 +23,7 @@ from dreamvid.documents import DocumentError, parse_json
 from dreamvid.downloads import DownloadError, cached_path, fetch, is_cached
 from dreamvid.errors import ModelError, shown
 from dreamvid.models.spec import ModelSpec, PackageFile, Triple
-from dreamvid.notices import Said
+from dreamvid.notices import Progress
 from dreamvid.process_wide import ignored_warnings
 
 
@@ -110,22 +110,17 @@ def _package_checkpoint(spec: ModelSpec, file: PackageFile) -> Checkpoint:
     return read_checkpoint(path)
 
 
-def published_checkpoint(spec: ModelSpec, *, allow_download: bool = True) -> Generator[Said, None, Checkpoint]:
-    """Return the weights published for `spec`: from this package, the cache, or downloaded into the cache.
+def fetch_published(spec: ModelSpec, *, allow_download: bool = True) -> Iterator[Progress]:
+    """Download the weights published for `spec` into the cache if need be, yielding how far that is.
 
-    A generator: it yields what there is to say about a download while it goes on. A cached file that is not the
-    published one (cut off, replaced) counts as missing.
+    A cached file that is not the published one (cut off, replaced) counts as missing; what comes with this package or
+    another one needs no download.
 
     Raises:
         ModelError: the weights are not here and cannot be downloaded or must not be.
     """
-    if spec.resource is not None:
-        with resources.as_file(resources.files("dreamvid.models") / "weights" / spec.resource) as embedded:
-            return read_checkpoint(embedded)
-    if spec.package is not None:
-        return _package_checkpoint(spec, spec.package)
-    if spec.url is None:
-        raise ModelError(f"{spec.name} has no published weights; provide your own with --weights FILE")
+    if spec.resource is not None or spec.package is not None or spec.url is None:
+        return
     path = cached_path(spec.url)
     remedy = f"use --model efficientnet_lite0, or put the file at {path}, or provide your own with --weights FILE"
     if not allow_download and not is_cached(spec.url):
@@ -137,7 +132,27 @@ def published_checkpoint(spec: ModelSpec, *, allow_download: bool = True) -> Gen
         raise ModelError(
             f"the {spec.name} weights could not be downloaded from {spec.url}: {error}; {remedy}"
         ) from error
-    return read_checkpoint(path)
+
+
+def is_fetched(spec: ModelSpec) -> bool:
+    """Whether `fetch_published` has nothing left to download."""
+    return spec.resource is not None or spec.package is not None or spec.url is None or is_cached(spec.url)
+
+
+def published_checkpoint(spec: ModelSpec) -> Checkpoint:
+    """Return the weights published for `spec`: from this package, another one, or the cache (see `fetch_published`).
+
+    Raises:
+        ModelError: they are not here, or not readable.
+    """
+    if spec.resource is not None:
+        with resources.as_file(resources.files("dreamvid.models") / "weights" / spec.resource) as embedded:
+            return read_checkpoint(embedded)
+    if spec.package is not None:
+        return _package_checkpoint(spec, spec.package)
+    if spec.url is None:
+        raise ModelError(f"{spec.name} has no published weights; provide your own with --weights FILE")
+    return read_checkpoint(cached_path(spec.url))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -10,14 +10,14 @@ The methods are in `methods`, a module each.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from dreamvid.notices import Said
+from dreamvid.notices import Progress
 from dreamvid.registers import FLOWS
 
 Frame = npt.NDArray[np.float32]
@@ -51,7 +51,7 @@ class FlowMethod(ABC):
         """Return the flow from `first` to `second`, both as `prepare` returned them."""
 
     @classmethod
-    def fetch(cls) -> Generator[Said, None, None]:
+    def fetch(cls) -> Iterator[Progress]:
         """Download what the method needs; yield how far that is. Called once, before the first frame."""
         yield from ()
 

@@ -27,7 +27,7 @@ from dreamvid.media.target import beside
 from dreamvid.recipe import write_recipe
 from dreamvid.render.events import FrameDone
 from dreamvid.render.frames import Dreams
-from dreamvid.render.journal import Journal
+from dreamvid.render.journal_folder import JournalFolder
 from dreamvid.render.preparation import Prepared
 from dreamvid.render.report import Report
 from dreamvid.render.snapshot import write_durably
@@ -37,8 +37,8 @@ _PACKAGES = ("torch", "torchvision", "numpy", "opencv-python-headless", "imageio
 _KEY = "dreamvid"
 
 
-class Account:
-    """The books of one render. What may not be replaced is found before it begins."""
+class RenderLog:
+    """What is noted of one render. What may not be replaced is found before it begins."""
 
     def __init__(self, target: Path, settings: DreamSettings, *, overwrite: bool) -> None:
         """Raises `MediaError` where a file that is not ours stands in the way."""
@@ -62,7 +62,7 @@ class Account:
         prepared: Prepared[Any],
         source: Path,
         identity: Mapping[str, str],
-        journal: Journal | None,
+        journal: JournalFolder | None,
     ) -> None:
         """The render begins, perhaps anew: `identity` is all that its frames depend on."""
         recipe = write_recipe(prepared.settings)
@@ -76,7 +76,7 @@ class Account:
             "recipe": recipe,
             "fingerprints": {key: value for key, value in identity.items() if recipe.get(key) != value},
         }
-        if self._report is not None and journal is not None:
+        if self._report is not None and journal is not None and journal.report_path is not None:
             self._report.keep(journal.report_path, journal.done)
 
     def watch(self, dreams: Dreams) -> Dreams:

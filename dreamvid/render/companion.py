@@ -9,7 +9,9 @@ from pathlib import Path
 
 from dreamvid.errors import SettingsError
 from dreamvid.media import AS_CODED, ClipInfo, Reader, open_reader, read_image
+from dreamvid.notices import Tell, ignore
 from dreamvid.render.frames import Frame
+from dreamvid.settings import DreamSettings
 
 _SHAPE_TOLERANCE = 0.02  # of the aspect ratio
 _NEARLY_BLACK = 3 / 255
@@ -30,6 +32,7 @@ class Companion:
         loop: bool = False,
         tonemap: str | None = None,
         deinterlace: bool = False,
+        tell: Tell = ignore,
     ) -> None:
         """Open `path` as `open_reader` does, at an exact (width, height) or shrunk to a longer side of `max_size`.
 
@@ -43,12 +46,12 @@ class Companion:
         self._tonemap = tonemap
         self._deinterlace = deinterlace
         self._info: ClipInfo | None = None
+        self._tell = tell
         self._reader = self._open(None)
+        self._tell = ignore  # it is opened again and again
         self.width, self.height = self._reader.width, self._reader.height
         self.rate = self._reader.rate
         self.info = self._info = self._reader.info
-        self.notices = self._reader.notices
-        """What there is to tell about how it is read."""
         self._length = self._reader.frame_count
         self._entered = False
         self._index: int | None = None  # of the frame that was given last
@@ -86,6 +89,7 @@ class Companion:
             tonemap=self._tonemap,
             deinterlace=self._deinterlace,
             info=self._info,
+            tell=self._tell,
         )
 
     def _reopen(self, index: int) -> None:
@@ -94,6 +98,15 @@ class Companion:
         self._reader.start()
         self._entered = True
         self._index = None
+
+
+def open_guide(settings: DreamSettings, closing: ExitStack) -> Companion | None:
+    """The guide, where there is one; it is closed by `closing`. Raises `MediaError`."""
+    if settings.guide is None:
+        return None
+    return closing.enter_context(
+        Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
+    )
 
 
 def open_mask(

@@ -11,8 +11,8 @@ from dreamvid.dream.objective import Score, make_objective
 from dreamvid.errors import SettingsError
 from dreamvid.machine import Machine
 from dreamvid.measured import MeasuredLooks
-from dreamvid.models import AUTO, LOGITS, MODELS, Ensemble, Extractor, Network, loading_network
-from dreamvid.notices import Notice, Said
+from dreamvid.models import AUTO, LOGITS, MODELS, Ensemble, Extractor, Network, fetch_network, load_fetched_network
+from dreamvid.notices import Notice, Progress, Tell, ignore, run_to_end
 from dreamvid.settings import DreamFrameSettings, DreamSettings
 from dreamvid.values import AUTO_OCTAVES, GB, LayerTarget
 
@@ -31,12 +31,20 @@ class Aim:
     """Which of the settings' layers it is; None: a class."""
 
 
-def load_networks(settings: DreamSettings, networks: Networks) -> Iterator[Said]:
-    """Load the networks that `settings` name and that are not among `networks` yet, and add them; yield what there is
-    to say meanwhile. Raises `ModelError`."""
-    for key in _keys(settings):
-        if key not in networks:
-            networks[key] = yield from loading_network(key[0], weights=key[1])
+def fetch_networks(settings: DreamSettings, networks: Networks) -> Iterator[Progress]:
+    """Download what the networks need that `settings` name and that are not among `networks` yet, yielding how far
+    that is. Raises `ModelError`."""
+    for name, weights in _keys(settings):
+        if (name, weights) not in networks:
+            yield from fetch_network(name, weights=weights)
+
+
+def load_networks(settings: DreamSettings, networks: Networks) -> None:
+    """Load the networks that `settings` name and that are not among `networks` yet, and add them, once
+    `fetch_networks` has been run through. Raises `ModelError`."""
+    for name, weights in _keys(settings):
+        if (name, weights) not in networks:
+            networks[name, weights] = load_fetched_network(name, weights=weights)
 
 
 def has_loaded(settings: DreamSettings, networks: Networks) -> bool:
@@ -53,12 +61,12 @@ def load_aims(settings: DreamSettings, networks: Networks | None = None) -> list
     """Find the layers, channels and classes that `settings` name in their networks.
 
     Aims of one network follow each other. `networks` are those that are loaded already, see `load_networks`; what is
-    loaded now, without a word, is added to them. Raises `ModelError` or `SettingsError` for a network, layer, channel
-    or class that is not there.
+    downloaded and loaded now, without a word, is added to them. Raises `ModelError` or `SettingsError` for a network,
+    layer, channel or class that is not there.
     """
     loaded = {} if networks is None else networks
-    for _ in load_networks(settings, loaded):
-        pass
+    run_to_end(fetch_networks(settings, loaded))
+    load_networks(settings, loaded)
 
     def network(name: str) -> Network:
         return loaded[_key(name, settings)]
@@ -78,8 +86,13 @@ def load_aims(settings: DreamSettings, networks: Networks | None = None) -> list
     return sorted(aims, key=lambda aim: order.index(aim.network))
 
 
-def make_dreamer(aims: Iterable[Aim], settings: DreamSettings, machine: Machine) -> Dreamer:
-    """The dream core for some aims; the look of `settings`, with what suits the first network where nobody chose."""
+def make_dreamer(
+    aims: Iterable[Aim], settings: DreamSettings, machine: Machine, tell: Tell = ignore
+) -> Dreamer:
+    """The dream core for some aims; the look of `settings`, with what suits the first network where nobody chose.
+
+    `tell` hears of memory and of the device while it dreams.
+    """
     aims = list(aims)
     networks = list(dict.fromkeys(aim.network for aim in aims))
     extractors = [
@@ -93,9 +106,9 @@ def make_dreamer(aims: Iterable[Aim], settings: DreamSettings, machine: Machine)
     ]
     extractor: Extractor | Ensemble = extractors[0][1] if len(extractors) == 1 else Ensemble(extractors)
     memory = None if settings.memory is None else int(settings.memory * GB)
-    budget = TileBudget(settings.tile, memory, machine.device)
+    budget = TileBudget(settings.tile, memory, machine.device, tell)
     look = make_look(settings.without_schedules(), [aim.target for aim in aims])
-    shared = Shared(machine.device, budget=budget, measured=MeasuredLooks(), threads=machine.threads_for)
+    shared = Shared(machine.device, budget=budget, measured=MeasuredLooks(), threads=machine.threads_for, tell=tell)
     return Dreamer(extractor, look, machine.device, shared)
 
 

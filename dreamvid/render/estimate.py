@@ -19,7 +19,7 @@ from dreamvid.errors import SettingsError
 from dreamvid.media import default_output
 from dreamvid.media.segments import packet_sizes
 from dreamvid.media.target import output_pattern
-from dreamvid.notices import Downloading, Notice
+from dreamvid.notices import Downloading, Notice, Tell, ignore
 from dreamvid.render.carry import SETTLING_PASSES
 from dreamvid.render.cutting import Cutting
 from dreamvid.render.dreamers import make_look
@@ -63,7 +63,7 @@ class Estimate:
     free: int
 
 
-def estimate_job(job: Job, tell: Callable[[str], None] = lambda _: None) -> Estimate:
+def estimate_job(job: Job, tell: Tell = ignore) -> Estimate:
     """Estimate a film, passing the trial's notices to `tell`. The trial uses a temporary folder, which is removed.
 
     Raises what `render_job` does, and `SettingsError` for a still picture.
@@ -97,7 +97,7 @@ def estimate_job(job: Job, tell: Callable[[str], None] = lambda _: None) -> Esti
     return trial.whole(target, reader.frame_count, cut_ratio=max(0.0, ratio + SETTLING_PASSES - 1))
 
 
-def estimate_zoom(job: ZoomJob, tell: Callable[[str], None] = lambda _: None) -> Estimate:
+def estimate_zoom(job: ZoomJob, tell: Tell = ignore) -> Estimate:
     """Estimate a zoom; see `estimate_job`."""
     settings = job.settings
     count, every = frame_count(settings), min(settings.every, _MOST_BETWEEN)
@@ -149,7 +149,7 @@ class _Trial:
 
 
 def _try(
-    render: Callable[[Path], Iterator[Event]], target: Path, every: int, tell: Callable[[str], None]
+    render: Callable[[Path], Iterator[Event]], target: Path, every: int, tell: Tell
 ) -> _Trial:
     begun = time.perf_counter()
     started: Started | None = None
@@ -160,7 +160,7 @@ def _try(
         trial = Path(folder, f"%05d{target.suffix}" if is_sequence else f"trial{target.suffix}")
         for event in render(trial):
             if isinstance(event, Notice):
-                tell(event.text)
+                tell(event)
             elif isinstance(event, Downloading):
                 begun = time.perf_counter()  # the next time it is there
             elif isinstance(event, Started):

@@ -25,14 +25,23 @@ from dreamvid.media.still import quantise
 from dreamvid.media.target import check_target, output_pattern
 from dreamvid.models import AUTO, LayerInfo, Network
 from dreamvid.models.layers import LayerTable
-from dreamvid.notices import Notice
-from dreamvid.render.dreamers import Aim, Networks, auto_layers, load_aims, load_networks, make_dreamer, make_look
+from dreamvid.notices import Notice, Outbox, Tell
+from dreamvid.render.dreamers import (
+    Aim,
+    Networks,
+    auto_layers,
+    fetch_networks,
+    load_aims,
+    load_networks,
+    make_dreamer,
+    make_look,
+)
 from dreamvid.render.events import Event, Finished, FrameDone, Started
 from dreamvid.render.frames import Frame, to_frame, to_tensor
 from dreamvid.render.identity import files_of
 from dreamvid.render.plan import FramePlan
 from dreamvid.render.sheet import Cell, Pixels, Section, Sheet, write_sheet
-from dreamvid.render.still import dream_residual, finish
+from dreamvid.render.still import dream_still
 from dreamvid.render.still_frame import Still, find_still
 from dreamvid.render.still_plan import Sounds, plan_still
 from dreamvid.settings import FrameSettings, Settings, key_of, make_settings
@@ -132,14 +141,14 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
     protected = [path for one in inputs for path in files_of(one)]
     for path in (picture, page):
         check_target(path, None, overwrite=job.overwrite, protected=[job.source, *protected])
-    still = find_still(job.source, settings, job.at, job.cell)
-    # Once each: the source has been read many times.
-    yield from map(Notice, dict.fromkeys([*still.reader.notices, *still.reader.warnings]))
-    notices: list[str] = []
+    outbox = Outbox()
+    still = find_still(job.source, settings, job.at, job.cell, outbox.tell)
+    yield from outbox.take()
     machine = choose_machine(settings.device, settings.precision, settings.threads)
-    studio = _Studio(still, machine, notices)
+    studio = _Studio(still, machine, outbox.tell)
     for one in inputs:
-        yield from load_networks(one, studio.networks)
+        yield from fetch_networks(one, studio.networks)
+        load_networks(one, studio.networks)
     if job.rank:
         rankings = [studio.rank(layer, job) for layer in settings.layers or (None,)]
         yield from (ranked for ranked, _ in rankings)
@@ -150,7 +159,7 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
     trials = [trial for part in parts for trial in part.trials]
     studio.check(trials)
     aims = [aim for trial in trials for aim in studio.aims(trial.settings)]
-    yield from map(Notice, notices)
+    yield from outbox.take()
     model = " + ".join(dict.fromkeys(aim.network.spec.name for aim in aims))
     yield Started(
         source=job.source,
@@ -166,11 +175,9 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
     )
     dreams: dict[_Trial, Pixels] = {}
     clock = time.perf_counter()
-    notices.clear()
     for count, (trial, dream, energy) in enumerate(studio.dream(trials)):
         dreams[trial] = dream
-        yield from map(Notice, notices)
-        notices.clear()
+        yield from outbox.take()
         now = time.perf_counter()
         yield FrameDone(count, 0, energy, 1.0, now - clock)
         clock = now
@@ -239,10 +246,10 @@ def _words(option: str, text: str, settings: Settings) -> tuple[str, ...]:
 class _Studio:
     """The networks of a sheet, each loaded once, and the frame that is dreamed on."""
 
-    def __init__(self, still: Still, machine: Machine, notices: list[str]) -> None:
+    def __init__(self, still: Still, machine: Machine, tell: Tell) -> None:
         self.still = still
         self.machine = machine
-        self._notices = notices
+        self._tell = tell
         self.networks: Networks = {}
         self._sounds: Sounds = {}
 
@@ -265,8 +272,7 @@ class _Studio:
         """Each trial's dream, (H, W, 3) with 8 bits, and the RMS of what was added, in [0, 1]; in any order."""
         raw = to_tensor(self.still.frame, self.machine.device)
         for trial, plan in self._plans(trials):
-            shown = finish(raw, plan.gain * dream_residual(raw, plan), plan)
-            self._notices += plan.dreamer.shared.budget.take_notices()
+            shown = dream_still(raw, plan)
             yield trial, _pixels(to_frame(shown)), float((shown - raw).square().mean().sqrt())
 
     def rank(self, layer: LayerTarget | None, job: Exploration) -> tuple[Ranked, list[_Part]]:
@@ -306,7 +312,7 @@ class _Studio:
             for trial in group:
                 settings = trial.settings.for_model(aims[trial][0].network.spec.look)
                 if dreamer is None:
-                    dreamer = make_dreamer(aims[trial], settings, self.machine)
+                    dreamer = make_dreamer(aims[trial], settings, self.machine, self._tell)
                 look = make_look(settings.without_schedules(), [aim.target for aim in aims[trial]])
                 layers = [aim.layer for aim in aims[trial]]
                 yield trial, plan_still(self.still, dreamer.with_look(look), settings, layers, self._sounds)

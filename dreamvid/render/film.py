@@ -12,12 +12,12 @@ from dreamvid.media import Reader
 from dreamvid.render.ahead import ReadAhead, depth_within, map_ahead
 from dreamvid.render.carry import Carry
 from dreamvid.render.events import FrameDone, ShotStarted
-from dreamvid.render.following import Follower, follower_count, pair_up
+from dreamvid.render.following import MotionStage, follower_count, pair_up
 from dreamvid.render.frames import Dreams, Track, join_alpha, to_frame
 from dreamvid.render.inspection import Inspector
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.snapshot import Snapshot
-from dreamvid.render.still import energy_of, finish
+from dreamvid.render.still import compose_frame, energy_of
 from dreamvid.settings import FrameSettings, Settings
 
 _FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
@@ -74,24 +74,23 @@ class Film:
             followers = follower_count(method, self._device, torch.get_num_threads())
             depth = depth_within(2 * frame_bytes, _MOTIONS_AHEAD + followers - 1)  # a frame and its motion
             pairs = pair_up(frames, cuts, skip)
-            with map_ahead(Follower(method, self._device), pairs, depth, followers) as steps:
-                for step in steps:
+            with map_ahead(MotionStage(method, self._device), pairs, depth, followers) as moving:
+                for frame in moving:
                     index = self.done
-                    raw = step.raw.contiguous()
+                    raw = frame.raw.contiguous()
                     plan = self._planner.at(first + index)
-                    if step.track is None:
+                    if frame.track is None:
                         self._shot += 1
                         yield None, ShotStarted(self._shot, index)
-                    shown = finish(raw, plan.gain * self._next_residual(raw, step.track, plan), plan)
+                    shown = compose_frame(raw, plan.gain * self._next_residual(raw, frame.track, plan), plan)
                     figures = None
                     if self._inspector is not None:
-                        figures = self._inspector.measure(raw, shown, step.track, plan.dreamer)
-                    yield from self._planner.notices()
+                        figures = self._inspector.measure(raw, shown, frame.track, plan.dreamer)
                     self.done += 1
                     energy = energy_of(shown - raw)
                     now = time.perf_counter()
                     done = FrameDone(index, self._shot, energy, self._carry.fresh, now - clock, figures)
-                    yield join_alpha(to_frame(shown), step.alpha), done
+                    yield join_alpha(to_frame(shown), frame.alpha), done
                     clock = now
 
     def _next_residual(self, raw: Tensor, track: Track | None, plan: FramePlan[FrameSettings]) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import (
     ClipInfo,
     Original,
@@ -21,23 +21,24 @@ from dreamvid.media import (
     open_reader,
     open_writer,
 )
-from dreamvid.notices import Notice, Said
+from dreamvid.notices import Outbox, Tell, ignore
 from dreamvid.recipe import recipe_tags
-from dreamvid.registers import FLOWS
-from dreamvid.render.account import Account
-from dreamvid.render.companion import open_mask
+from dreamvid.render.account import RenderLog
+from dreamvid.render.companion import Companion, open_guide, open_mask
 from dreamvid.render.cutting import Cutting
 from dreamvid.render.dreamers import Networks
-from dreamvid.render.events import Event, Finished, Started
+from dreamvid.render.events import Event
 from dreamvid.render.film import Film
-from dreamvid.render.identity import files_of, identify, job_tag, network_fingerprint, picture_fingerprints
-from dreamvid.render.journal import Journal, has_journal, was_published
+from dreamvid.render.frames import Dreams
+from dreamvid.render.identity import files_of, identify, job_tag, picture_fingerprints
+from dreamvid.render.journal import Journal, path_of_journal
 from dreamvid.render.plan import STILL, Clock
-from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
-from dreamvid.render.recording import Ending, choose_recorder, complete, record
-from dreamvid.render.room import check_room
+from dreamvid.render.preparation import Prepared, choose_sound, fetch_missing, listen, prepare
+from dreamvid.render.recording import Ending
+from dreamvid.render.runner import Destination, JobLoop, OpenedJob, RecordedLoop, claim_target, machine_facts, run_job
+from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.sources import Sources
-from dreamvid.render.still import dream_still
+from dreamvid.render.still import dream_pictures
 from dreamvid.settings import Settings
 
 
@@ -67,131 +68,186 @@ def render_job(job: Job) -> Iterator[Event]:
     error, by closing the generator or by a power failure, no partial output is left under the target's name, and a file
     that was there before is untouched; a journal may stay next to it, from which the same job can be resumed.
 
+    Events come in this order: what there is to say of the files, once all are open; each download, while it goes on;
+    what there is to say of the networks, once they are loaded; `Started`; and then what belongs to each frame.
+
     Raises `MediaError`, `ModelError` or `SettingsError` for anything that a user can fix: files are checked before the
     network is loaded, and everything else before the first frame is dreamed. If it is interrupted, raises
     `KeyboardInterrupt` with a line that says what is kept.
     """
-    began = time.perf_counter()
-    settings = job.settings
-    target = job.target or default_output(job.source, settings.codec)
-    finished = not job.fresh and was_published(target)
-    account = Account(target, settings, overwrite=job.overwrite or finished)
+    outbox = Outbox()
+    target = job.target or default_output(job.source, job.settings.codec)
+    place = claim_target(job, target, path_of_journal(target))
     with contextlib.ExitStack() as closing:
-        opened = yield from open_job(job, closing, finished=finished)
-        reader, prepared = opened.reader, opened.prepared
-        journal = None
-        facts = _facts(prepared, reader, opened.writer.encoder)
-        identity = identify(prepared.settings, job.source, facts, by_picture=True)
-        if reader.rate is not None:
-            pictures, first = picture_fingerprints(job.source), reader.first_index
-            journal = Journal(target, identity, pictures=pictures, first=first, fresh=job.fresh)
-            closing.enter_context(journal)
-            room = check_room(target, settings.codec, reader.frame_count - journal.done, reader.width, reader.height)
-            yield from map(Notice, [room] if room else [])
-        account.open(prepared, job.source, identity, journal)
-        yield Started(
-            source=job.source,
-            target=target,
-            frames=reader.frame_count,
-            width=reader.width,
-            height=reader.height,
-            rate=reader.rate,
-            model=prepared.models,
-            layers=prepared.layers,
-            device=str(prepared.machine.device),
-            precision=prepared.machine.precision,
-            resumed=0 if journal is None else journal.done,
-        )
-        if journal is None:
-            count = yield from _render_still(opened, account)
-        else:
-            published = journal.published
-            count = published or (yield from _render_with_journal(job, opened, journal, account))
-        account.finish(count)
-        if journal is not None:
-            journal.remove()
-    yield Finished(target, count, time.perf_counter() - began)
+        clip = open_clip(job, place, closing, outbox.tell)
+        yield from outbox.take()
+        yield from fetch_missing(job.settings, flow=clip.flow)
+        prepared = prepare_clip(clip, job.settings, outbox.tell)
+        yield from outbox.take()
+        yield from run_job(*_open_loop(job, place, clip, prepared, outbox.tell), outbox)
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A job whose files are open and whose networks are loaded: nothing that can be known before is left to go wrong.
+class OpenedClip:
+    """What a job reads and writes: open and checked, but without its networks.
 
     Attributes:
-        reader: of the wanted part, not entered yet.
-        writer: of the target, not entered yet.
+        reader: of the wanted part, not started yet.
+        writer: of the target, not started yet.
         original: what is kept of the source beside its picture.
         sources: what is still needed when the last frame is done.
-        tags: metadata of what is made.
         clock: of the whole source.
+        flow: how motion is measured; None: it is a still, or nothing is.
     """
 
-    target: Path
     cutting: Cutting
     reader: Reader
     writer: Writer
     original: Original
     sources: Sources
-    tags: Mapping[str, str]
     clock: Clock
-    prepared: Prepared[Settings]
+    machine: Machine
+    flow: str | None
+    guide: Companion | None
+    mask: Companion | None
 
 
-def open_job(
-    job: Job, closing: contextlib.ExitStack, networks: Networks | None = None, *, finished: bool = False
-) -> Generator[Said, None, Opened]:
-    """Open and check all that a job needs; raises what `render_job` raises. What is opened is closed by `closing`.
+def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> OpenedClip:
+    """Open and check the files of a job, and choose what it runs on. What is opened is closed by `closing`.
 
-    A generator: it yields what there is to say about it, while it goes on. `networks` are those that are loaded
-    already; what is loaded now is added. `finished`: what stands at the target is this job's own film.
+    Raises `MediaError` or `SettingsError`.
     """
     settings = job.settings
-    target = job.target or default_output(job.source, settings.codec)
     cutting = Cutting(job.source, settings)
-    reader = open_source(job, *cutting.chosen_range(), info=cutting.info)
+    reader = open_source(job, *cutting.chosen_range(), info=cutting.info, tell=tell)
     is_film = reader.rate is not None
     own_sound = job.source if is_film and reader.info.audio_codec is not None else None
     start = reader.first_index / reader.rate if reader.rate else Fraction(0)
     sound = choose_sound(settings, own_sound, start) if is_film else None
-    going_on = is_film and not job.fresh and has_journal(target)
     original = Original.read(reader.info, start)
     sources = Sources([job.source, *([] if sound is None else [sound.path])] if is_film else [])
     writer = open_target(
-        target,
+        place.target,
         job,
         reader,
         original,
         sound,
-        overwrite=job.overwrite or finished,
-        resume=0 if going_on else None,
+        overwrite=place.may_replace,
+        resume=0 if is_film and place.is_resumed else None,
         tags={} if is_film else None,  # a film's go to the recorder
+        tell=tell,
     )
     clock = STILL
     if reader.rate is not None:
         # Of the whole source: a part is to look as it does there.
         whole = round((reader.info.duration or 0) * reader.rate)
         clock = Clock(reader.rate, max(whole, reader.first_index + reader.frame_count), listen(settings, own_sound))
-    yield from map(Notice, [*reader.notices, *writer.notices])
-    prepared = yield from prepare(
+    mask = open_mask(settings.mask, (reader.width, reader.height), (reader.info.width, reader.info.height), closing)
+    guide = open_guide(settings, closing)
+    machine = choose_machine(settings.device, settings.precision, settings.threads)
+    flow = settings.flow if is_film else None
+    return OpenedClip(cutting, reader, writer, original, sources, clock, machine, flow, guide, mask)
+
+
+def prepare_clip(
+    clip: OpenedClip, settings: Settings, tell: Tell, networks: Networks | None = None
+) -> Prepared[Settings]:
+    """Load what dreams a clip, and check all that is left to check; see `prepare`."""
+    reader = clip.reader
+    return prepare(
         settings,
-        clock,
+        clip.clock,
         (reader.height, reader.width),
-        closing,
-        governed=is_film,
+        clip.machine,
+        governed=reader.rate is not None,
         frames=range(reader.first_index, reader.first_index + reader.frame_count),
-        mask=open_mask(
-            settings.mask, (reader.width, reader.height), (reader.info.width, reader.info.height), closing
-        ),
+        guide=clip.guide,
+        mask=clip.mask,
         networks=networks,
+        tell=tell,
     )
-    if is_film:
-        yield from FLOWS.find(settings.flow).fetch()
-    tags = render_tags(job, prepared.settings)
-    return Opened(target, cutting, reader, writer, original, sources, tags, clock, prepared)
+
+
+def _open_loop(
+    job: Job, place: Destination, clip: OpenedClip, prepared: Prepared[Settings], tell: Tell
+) -> tuple[OpenedJob, JobLoop]:
+    reader = clip.reader
+    facts = {
+        "range of frames": f"{reader.first_index} + {reader.frame_count}",
+        "frame size": f"{reader.width}x{reader.height}",
+        **machine_facts(prepared, clip.writer.encoder),
+    }
+    identity = identify(prepared.settings, job.source, facts, by_picture=True)
+    open_with = partial(
+        OpenedJob, place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity
+    )
+    if reader.rate is None:
+        return open_with(journal=None), _StillLoop(clip, prepared, place.log)
+    pictures = picture_fingerprints(job.source)
+    journal = Journal(place.target, identity, pictures=pictures, first=reader.first_index, fresh=job.fresh)
+    loop = RecordedLoop(
+        journal,
+        partial(_begin_film, job, clip, prepared, tell),
+        partial(open_target, job=job, reader=reader, original=clip.original),
+        Ending(
+            reader.rate,
+            clip.writer.sound,
+            render_tags(job, prepared.settings),
+            job.overwrite,
+            clip.original,
+            clip.sources,
+        ),
+        job.settings.save_every,
+        place.log,
+        tell,
+    )
+    return open_with(journal=journal), loop
+
+
+def _begin_film(
+    job: Job, clip: OpenedClip, prepared: Prepared[Settings], tell: Tell, snapshot: Snapshot | None
+) -> tuple[Film, Dreams]:
+    film = Film(prepared.planner, prepared.machine.device, snapshot)
+    return film, _film_frames(job, clip, film, tell)
+
+
+def _film_frames(job: Job, clip: OpenedClip, film: Film, tell: Tell) -> Dreams:
+    """The frames that are left to dream."""
+    reader = clip.reader
+    if reader.rate is None:
+        raise ValueError("a film has a frame rate")
+    left = reader.frame_count - film.done
+    if left > 0:
+        start = (reader.first_index + film.done - film.lead) / reader.rate
+        with open_source(job, start, left + film.lead, info=reader.info, tell=tell) as rest:
+            yield from film.dream(rest, clip.cutting.marks(rest))
+
+
+@dataclass(frozen=True)
+class _StillLoop(JobLoop):
+    """A picture that is no film: it is dreamed and written at once, and there is nothing to resume."""
+
+    clip: OpenedClip
+    prepared: Prepared[Settings]
+    log: RenderLog
+
+    def render(self) -> Iterator[Event]:
+        reader, writer = self.clip.reader, self.clip.writer
+        dreams = dream_pictures(reader, self.prepared.planner, self.prepared.machine.device)
+        with reader, writer, contextlib.closing(self.log.watch(dreams)) as watched:
+            for frame, event in watched:
+                if frame is not None:
+                    writer.write(frame)
+                yield event
 
 
 def open_source(
-    job: Job, start: Fraction | None = None, frames: int | None = None, *, info: ClipInfo | None = None
+    job: Job,
+    start: Fraction | None = None,
+    frames: int | None = None,
+    *,
+    info: ClipInfo | None = None,
+    tell: Tell = ignore,
 ) -> Reader:
     """The reader of what `job` renders, or of `frames` of it from `start` seconds on; `info` is what is known of it."""
     settings = job.settings
@@ -207,6 +263,7 @@ def open_source(
         tonemap=settings.tonemap,
         deinterlace=settings.deinterlace,
         info=info,
+        tell=tell,
     )
 
 
@@ -222,6 +279,7 @@ def open_target(
     resume: int | None = None,
     tags: Mapping[str, str] | None = None,
     first_number: int | None = None,
+    tell: Tell = ignore,
 ) -> Writer:
     """The writer of the target, or of a part of it, or of a sequence of which so many frames are there already.
 
@@ -249,6 +307,7 @@ def open_target(
         protected=[path for path in protected if path],
         first_number=first_number_of(reader) if first_number is None else first_number,
         resume=resume,
+        tell=tell,
     )
 
 
@@ -260,51 +319,3 @@ def first_number_of(reader: Reader) -> int:
 def render_tags(job: Job, settings: Settings) -> dict[str, str]:
     """The metadata of what is made of a job with these settings."""
     return recipe_tags(settings) | {"dreamvid-job": job_tag(job.settings, job.source)}
-
-
-def _facts(prepared: Prepared[Settings], reader: Reader, encoder: str) -> dict[str, object]:
-    """What the frames depend on beside the settings."""
-    return {
-        "range of frames": f"{reader.first_index} + {reader.frame_count}",
-        "frame size": f"{reader.width}x{reader.height}",
-        "device": prepared.machine.device.type,
-        "precision": prepared.machine.precision,
-        "encoder": encoder,
-        "network": f"{prepared.models} {network_fingerprint(prepared.planner.extractor)}",
-    }
-
-
-def _render_still(opened: Opened, account: Account) -> Generator[Event, None, int]:
-    """Dream a still; return the number of frames, 1."""
-    reader, writer, prepared = opened.reader, opened.writer, opened.prepared
-    frames = dream_still(reader, prepared.planner, prepared.machine.device)
-    with reader, writer, contextlib.closing(account.watch(frames)) as watched:
-        for frame, event in watched:
-            if frame is not None:
-                writer.write(frame)
-            yield event
-    yield from map(Notice, reader.warnings)
-    return writer.frame_count
-
-
-def _render_with_journal(
-    job: Job, opened: Opened, journal: Journal, account: Account
-) -> Generator[Event, None, int]:
-    """Dream a film, from where the journal has come to; return the number of frames."""
-    reader, prepared = opened.reader, opened.prepared
-    rate = reader.rate
-    if rate is None:
-        raise ValueError("a film has a frame rate")
-    film = Film(prepared.planner, prepared.machine.device, journal.snapshot)
-    recorder = choose_recorder(journal, partial(open_target, job=job, reader=reader, original=opened.original))
-    if film.done < reader.frame_count:
-        start = (reader.first_index + film.done - film.lead) / rate
-        with open_source(job, start, reader.frame_count - film.done + film.lead, info=reader.info) as rest:
-            frames = account.watch(film.dream(rest, opened.cutting.marks(rest)))
-            yield from record(film, frames, recorder, job.settings.save_every)
-        yield from map(Notice, rest.warnings)
-    else:
-        recorder.resume()
-    ending = Ending(rate, opened.writer.sound, opened.tags, job.overwrite, opened.original, opened.sources)
-    yield from complete(recorder, ending)
-    return recorder.frame_count

@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dreamvid.media.target import beside
+from dreamvid.media.target import beside, output_pattern
 from dreamvid.render import journal_folder
 from dreamvid.render.journal_folder import REPORT, JournalFolder
 from dreamvid.render.snapshot import Snapshot, read_snapshot, write_snapshot
@@ -67,6 +67,10 @@ class Journal(JournalFolder):
     def report_path(self) -> Path:
         """Where what is to be reported on the frames so far is kept."""
         return self.folder / REPORT
+
+    @property
+    def kept_in(self) -> Path:
+        return self.folder if output_pattern(self.target) is None else self.target.parent
 
     def segment_path(self, number: int) -> Path:
         """Where a segment goes, counted from 0."""

@@ -136,6 +136,31 @@ class JournalFolder:
         None: it has not."""
         return self._film["frames"] if self._film is not None and _looks_like(self.target, self._film) else None
 
+    @property
+    def done(self) -> int:
+        """How many frames need not be dreamed again."""
+        raise NotImplementedError
+
+    @property
+    def report_path(self) -> Path | None:
+        """Where what is to be reported on the frames so far is kept; None: in files of its own."""
+        return None
+
+    @property
+    def kept_in(self) -> Path:
+        """Where the frames are that are done."""
+        return self.folder
+
+    @property
+    def interrupted(self) -> str:
+        """What is kept if the render ends here, for people."""
+        if not self.done:
+            return "interrupted; nothing was finished yet"
+        return (
+            f"interrupted; {self.done} frames are kept in {self.kept_in}: run the same command again to resume, or "
+            "with --fresh to start over"
+        )
+
     def publish(self, frames: int, *, overwrite: bool) -> None:
         """Give the finished film of so many frames, at `film_path`, its name. Raises `MediaError`."""
         with self._room_wanted():
@@ -207,24 +232,38 @@ class JournalFolder:
                 self._compare(index["identity"])
                 names = self._take(index)
                 self._compare_pictures(index["pictures"])
-                self._believe(names, index["digests"])
                 self._film = index["film"]
+                names = self._believe(names, index["digests"])
                 self._drop_all_but((*names, REPORT))
             else:
                 self._drop_all_but(())
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise MediaError(f"{self.folder}: is damaged ({error}); start over with --fresh") from error
 
-    def _believe(self, names: Collection[str], digests: Mapping[str, str]) -> None:
-        """Raise `ValueError` unless these files are here and what they were."""
+    def _believe(self, names: Collection[str], digests: Mapping[str, str]) -> Collection[str]:
+        """Return those of these files that count on: all must be here and what they were, see `_without`."""
         if sorted(names) != sorted(digests):
             raise ValueError("its index lists digests of other files")
+        faults: dict[str, str] = {}
         for name in names:
             if not _OURS.fullmatch(name):
                 raise ValueError(f"{name!r} is not a journal file")
-            if _digest(self.folder / name) != digests[name]:
-                raise ValueError(f"{name} was changed")
+            path = self.folder / name
+            if not path.is_file():
+                faults[name] = f"{name} is missing"
+            elif _digest(path) != digests[name]:
+                faults[name] = f"{name} was changed"
+        if faults:
+            names = self._without(faults)
         self._digests = {name: digests[name] for name in names}
+        return names
+
+    def _without(self, faults: Mapping[str, str]) -> Collection[str]:
+        """Do without damaged files, given with what is wrong with each; return the names of those that still count.
+
+        Raises `ValueError` where all is needed.
+        """
+        raise ValueError(next(iter(faults.values())))
 
     def _drop_all_but(self, names: Collection[str]) -> None:
         """Delete what an interruption has left lying about: our files but these, the lock and the index."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
@@ -13,7 +13,6 @@ from torch import Tensor
 
 from dreamvid.dream import Dreamer, Extractor, Look, Target
 from dreamvid.dream.color import luma
-from dreamvid.notices import Notice
 from dreamvid.render.companion import Companion
 from dreamvid.render.dreamers import make_look
 from dreamvid.render.frames import to_tensor
@@ -116,10 +115,6 @@ class Planner(Generic[S]):
     def extractor(self) -> Extractor:
         """The networks that dream."""
         return self._dreamer.extractor
-
-    def notices(self) -> Iterator[tuple[None, Notice]]:
-        """What the dreamer has to say since the last time, as events of a loop."""
-        return ((None, Notice(text)) for text in self._dreamer.take_notices())
 
     @overload
     def at(self: Planner[Settings], index: int) -> FramePlan[FrameSettings]: ...

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,11 +10,20 @@ from typing import TYPE_CHECKING, Generic
 
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.machine import Machine, choose_machine
+from dreamvid.machine import Machine
 from dreamvid.media import SoundTrack
-from dreamvid.notices import Said
+from dreamvid.notices import Progress, Tell, ignore, run_to_end
+from dreamvid.registers import FLOWS
 from dreamvid.render.companion import Companion
-from dreamvid.render.dreamers import Networks, auto_layers, load_aims, load_networks, make_dreamer, make_look
+from dreamvid.render.dreamers import (
+    Networks,
+    auto_layers,
+    fetch_networks,
+    load_aims,
+    load_networks,
+    make_dreamer,
+    make_look,
+)
 from dreamvid.render.plan import Clock, Planner, S
 from dreamvid.settings import DreamFrameSettings, DreamSettings, key_of
 
@@ -36,35 +44,44 @@ class Prepared(Generic[S]):
     """The networks' files, by their names. The networks themselves are not kept: they are larger than what dreams."""
 
 
+def fetch_missing(
+    settings: DreamSettings, networks: Networks | None = None, *, flow: str | None = None
+) -> Iterator[Progress]:
+    """Download what a render needs and this machine lacks, yielding how far that is: all of it here, and nowhere else.
+
+    It comes after a job's files are open and before `prepare`. `networks` are those that are loaded already; `flow` is
+    how motion is measured, if it is. Raises `ModelError`.
+    """
+    yield from fetch_networks(settings, networks or {})
+    if flow is not None:
+        yield from FLOWS.find(flow).fetch()
+
+
 def prepare(
     settings: S,
     clock: Clock,
     size: Size,
-    closing: contextlib.ExitStack,
+    machine: Machine,
     *,
     governed: bool,
     frames: range | None = None,
+    guide: Companion | None = None,
     mask: Companion | None = None,
     networks: Networks | None = None,
-) -> Generator[Said, None, Prepared[S]]:
+    tell: Tell = ignore,
+) -> Prepared[S]:
     """Load the networks and make the planner for frames of `size`, (height, width); `frames` are those to be dreamed
     (None: all).
 
-    A generator: it yields what there is to say meanwhile. `networks` are those that are loaded already; what is loaded
-    now is added. What is opened is closed by `closing`. Raises `MediaError`, `ModelError` or `SettingsError`.
+    `networks` are those that are loaded already; what is loaded now is added. `tell` hears of the layers now, and of
+    memory and the device while it is dreamed. Raises `MediaError`, `ModelError` or `SettingsError`.
     """
-    guide = None
-    if settings.guide is not None:
-        guide = closing.enter_context(
-            Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
-        )
-    machine = choose_machine(settings.device, settings.precision, settings.threads)
     networks = {} if networks is None else networks
-    yield from load_networks(settings, networks)
+    load_networks(settings, networks)
     aims = load_aims(settings, networks)
-    yield from auto_layers(aims, settings)
+    run_to_end(auto_layers(aims, settings), tell)
     settings = settings.for_model(aims[0].network.spec.look)
-    dreamer = make_dreamer(aims, settings, machine)
+    dreamer = make_dreamer(aims, settings, machine, tell)
     targets = [aim.target for aim in aims]
     whole = range(clock.frames or 1)
     check_over_time(settings, clock, whole)

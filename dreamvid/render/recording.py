@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from dreamvid.lifecycle import Lifecycle
 from dreamvid.media import FloatImage, Original, SoundPlan, Writer
 from dreamvid.media.segments import join_segments
 from dreamvid.media.target import output_pattern
-from dreamvid.notices import Notice
+from dreamvid.notices import Notice, Tell, ignore, run_to_end
 from dreamvid.render.ahead import WriteBehind, depth_within
 from dreamvid.render.events import Event, ShotStarted
 from dreamvid.render.frame_store import load_frame, store_frame
@@ -32,7 +33,7 @@ OPEN_SEGMENT_BYTES = 256 * 2**20
 _MOST_FRAMES, _LEAST_FRAMES = 240, 24
 
 
-class Loop(Protocol):
+class DreamLoop(Protocol):
     """What dreams frame after frame and can say how far it is."""
 
     @property
@@ -41,14 +42,14 @@ class Loop(Protocol):
     def snapshot(self) -> Snapshot: ...
 
 
-def record(loop: Loop, dreams: Dreams, recorder: Recorder, save_seconds: float) -> Generator[Event, None, None]:
-    """Run through `dreams`, which `loop` makes; take the frames down, and save the state now and then.
+def record(loop: DreamLoop, dreams: Dreams, recorder: Recorder, save_seconds: float) -> Iterator[Event]:
+    """Run through `dreams`, which `loop` makes; record the frames, save the state now and then, and complete the
+    output.
 
-    Raises `KeyboardInterrupt` with a line that says what is kept.
+    Raises `MediaError`.
     """
     saved = time.monotonic()
-    try:
-        recorder.resume()
+    with recorder:
         in_segment = recorder.frame_count - recorder.first_open
         with contextlib.closing(dreams), WriteBehind(recorder.write, recorder.most_behind) as output:
             for frame, event in dreams:
@@ -65,20 +66,6 @@ def record(loop: Loop, dreams: Dreams, recorder: Recorder, save_seconds: float) 
                 yield event
         if loop.done:
             recorder.settle(loop.snapshot())
-    except KeyboardInterrupt:
-        recorder.abandon()
-        raise KeyboardInterrupt(recorder.kept) from None
-    except BaseException:
-        recorder.abandon()
-        raise
-
-
-def complete(recorder: Recorder, ending: Ending) -> Iterator[Notice]:
-    """Complete the output after the last frame. Raises `MediaError`, and `KeyboardInterrupt` as `record` does."""
-    try:
-        yield from map(Notice, recorder.finish(ending))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(recorder.kept) from None
 
 
 def segment_length(width: int, height: int, *, deep: bool) -> int:
@@ -101,10 +88,11 @@ class Ending:
     """What sound and tags are read from, as it was when the render began."""
 
 
-class Recorder(ABC):
+class Recorder(Lifecycle):
     """Takes frames and snapshots in order, in a thread of its own perhaps; `finish` completes the output.
 
-    Frames count once a snapshot comes after them: then they are on disk.
+    Frames count once a snapshot comes after them: then they are on disk. `abort` leaves the journal as it was saved
+    last.
     """
 
     frame_count = 0
@@ -118,23 +106,9 @@ class Recorder(ABC):
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    @property
-    def kept(self) -> str:
-        """What is kept if it ends here, for people."""
-        if not self._journal.done:
-            return "interrupted; nothing was finished yet"
-        return (
-            f"interrupted; {self._journal.done} frames are kept in {self._kept_in}: run the same command again to "
-            "resume, or with --fresh to start over"
-        )
-
-    @property
-    def _kept_in(self) -> Path:
-        return self._journal.folder
-
     @abstractmethod
-    def resume(self) -> None:
-        """Make ready for the first frame that was not kept. Called once, before all else."""
+    def start(self) -> None:
+        """Make ready for the first frame that was not kept."""
 
     @abstractmethod
     def write(self, item: FloatImage | Snapshot | ShotStarted) -> None:
@@ -144,25 +118,19 @@ class Recorder(ABC):
     def settle(self, snapshot: Snapshot) -> None:
         """Save the state after the last frame: what is left then is to `finish`. Raises `MediaError`."""
 
-    @abstractmethod
-    def finish(self, ending: Ending) -> list[str]:
-        """Complete the output and give it its name; return lines about what had to be left out. Raises `MediaError`."""
-
-    @abstractmethod
-    def abandon(self) -> None:
-        """Stop; the journal stays as it was saved last."""
-
 
 def _most_behind(writer: Writer) -> int:
     return depth_within(writer.width * writer.height * 3 * 4, FRAMES_BEHIND)
 
 
-def choose_recorder(journal: Journal, open_target: Callable[..., Writer]) -> Recorder:
+def choose_recorder(
+    journal: Journal, open_target: Callable[..., Writer], ending: Ending, tell: Tell = ignore
+) -> Recorder:
     """The recorder for the journal's target; `open_target` opens a writer at a path, of a `part` of the film or with
-    `resume`, so many frames of a sequence being there already."""
+    `resume`, so many frames of a sequence being there already. `tell` hears what of `ending` had to be left out."""
     if output_pattern(journal.target) is not None:
-        return SequenceRecorder(journal, open_target)
-    return FilmRecorder(journal, partial(open_target, part=True))
+        return SequenceRecorder(journal, open_target)  # pictures have no sound and no tags of their own
+    return FilmRecorder(journal, partial(open_target, part=True), ending, tell)
 
 
 class SequenceRecorder(Recorder):
@@ -175,11 +143,7 @@ class SequenceRecorder(Recorder):
         self._unsaved: list[Path] = []
         self.frame_count = journal.done
 
-    @property
-    def _kept_in(self) -> Path:
-        return self._journal.target.parent
-
-    def resume(self) -> None:
+    def start(self) -> None:
         self._writer.start()
 
     def write(self, item: FloatImage | Snapshot | ShotStarted) -> None:
@@ -198,12 +162,11 @@ class SequenceRecorder(Recorder):
     def settle(self, snapshot: Snapshot) -> None:
         self.write(snapshot)
 
-    def finish(self, ending: Ending) -> list[str]:  # noqa: ARG002 - pictures have none
+    def finish(self) -> None:
         self._writer.finish()
         self._journal.begin_placing(self.frame_count)  # from here on they are the finished ones
-        return []
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         self._writer.abort()
 
 
@@ -214,10 +177,18 @@ class FilmRecorder(Recorder):
     is the same, byte for byte of its picture, when its shots were rendered apart.
     """
 
-    def __init__(self, journal: Journal, open_segment: Callable[[Path], Writer], length: int | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        open_segment: Callable[[Path], Writer],
+        ending: Ending,
+        tell: Tell = ignore,
+        *,
+        length: int | None = None,
+    ) -> None:
         """`open_segment` opens a writer without sound at a path. `length` is of a segment, in frames."""
         super().__init__(journal)
-        self._open_segment = open_segment
+        self._open_segment, self._ending, self._tell = open_segment, ending, tell
         first = open_segment(journal.segment_path(0))
         self._deep = first.deep
         self.most_behind = _most_behind(first)
@@ -227,7 +198,7 @@ class FilmRecorder(Recorder):
         self._unsaved: list[tuple[int, FloatImage]] = []
         self.first_open = self.frame_count = journal.first_open
 
-    def resume(self) -> None:  # the open segment's encoder gets the frames that it had before
+    def start(self) -> None:  # the open segment's encoder gets the frames that it had before
         for index in range(self.frame_count, self._journal.done):
             self._encode(load_frame(self._journal.frame_path(index)))
 
@@ -244,7 +215,8 @@ class FilmRecorder(Recorder):
         self._close_segment()
         self._save(snapshot)
 
-    def finish(self, ending: Ending) -> list[str]:
+    def finish(self) -> None:
+        ending = self._ending
         self._close_segment()
         ending.sources.check()
         left_out = join_segments(
@@ -256,9 +228,9 @@ class FilmRecorder(Recorder):
             metadata=ending.metadata,
         )
         self._journal.publish(self.frame_count, overwrite=ending.overwrite)
-        return left_out
+        run_to_end(map(Notice, left_out), self._tell)
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         if self._writer is not None:
             self._writer.abort()
             self._writer = None

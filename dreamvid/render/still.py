@@ -19,34 +19,37 @@ from dreamvid.settings import Settings
 _MOST = 2.0  # that a still's residual is multiplied by
 
 
-def dream_residual(raw: Tensor, plan: FramePlan[Any]) -> Tensor:
-    """What a dream adds to a picture, (1, 3, H, W) in [0, 1], that nothing is carried to, at its nominal contrast."""
-    return level_still(plan.dreamer.dream(raw), raw, plan)
+def dream_still(raw: Tensor, plan: FramePlan[Any]) -> Tensor:
+    """The dream of a picture, (1, 3, H, W) in [0, 1], that nothing is carried to, ready to be shown."""
+    return compose_still(raw, plan.dreamer.dream(raw), plan)
 
 
-def level_still(dream: Tensor, raw: Tensor, plan: FramePlan[Any]) -> Tensor:
-    """What a dream of `raw` has added, at its nominal contrast."""
-    return level(dream - raw, raw, plan.contrast, most=_MOST)
+def compose_still(raw: Tensor, dream: Tensor, plan: FramePlan[Any]) -> Tensor:
+    """The finished picture of a `raw` one and the `dream` of it, perhaps of an octave that is not the last.
+
+    What was added is brought to its nominal contrast, multiplied by the strength, and shown where the mask allows.
+    """
+    residual = level(dream - raw, raw, plan.contrast, most=_MOST)
+    return compose_frame(raw, plan.gain * residual, plan)
 
 
-def dream_still(reader: Reader, planner: Planner[Settings], device: torch.device) -> Dreams:
-    """Dream a single picture; nothing is carried and nothing governed, what was added is multiplied by the strength."""
+def compose_frame(raw: Tensor, residual: Tensor, plan: FramePlan[Any]) -> Tensor:
+    """The finished frame of a raw one and what its dream adds."""
+    return compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
+
+
+def dream_pictures(reader: Reader, planner: Planner[Settings], device: torch.device) -> Dreams:
+    """Dream what is no film: nothing is carried and nothing governed, what was added is multiplied by the strength."""
     clock = time.perf_counter()
     for index, raw_frame in enumerate(reader):
-        colours, alpha = split_alpha(raw_frame)
-        raw = to_tensor(colours, device)
+        colors, alpha = split_alpha(raw_frame)
+        raw = to_tensor(colors, device)
         plan = planner.at(0)
         yield None, ShotStarted(index, index)
-        shown = finish(raw, plan.gain * dream_residual(raw, plan), plan)
-        yield from planner.notices()
+        shown = dream_still(raw, plan)
         figures = Inspector().measure(raw, shown, None, plan.dreamer) if plan.settings.report else None
         done = FrameDone(index, index, energy_of(shown - raw), 1.0, time.perf_counter() - clock, figures)
         yield join_alpha(to_frame(shown), alpha), done
-
-
-def finish(raw: Tensor, residual: Tensor, plan: FramePlan[Any]) -> Tensor:
-    """The finished frame."""
-    return compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
 
 
 def energy_of(residual: Tensor) -> float:

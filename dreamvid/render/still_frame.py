@@ -13,6 +13,7 @@ from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import Reader, list_sequence, open_reader, read_image
 from dreamvid.media.header import holds_image
 from dreamvid.media.still import fit_size
+from dreamvid.notices import Tell, ignore
 from dreamvid.render.frames import Frame
 from dreamvid.settings import Settings
 from dreamvid.timecode import Timecode
@@ -37,11 +38,13 @@ class Still:
         return self.frame.shape[0], self.frame.shape[1]
 
 
-def find_still(source: Path, settings: Settings, at: Fraction | Timecode | None, side: int) -> Still:
+def find_still(
+    source: Path, settings: Settings, at: Fraction | Timecode | None, side: int, tell: Tell = ignore
+) -> Still:
     """Read the frame at a time, or the one that `find_frame` chooses, at the size that it is dreamed at.
 
-    `at` is in seconds, or a timecode. The longer side of the size is `settings.max_size`, or else `side`. Raises
-    `MediaError` or `SettingsError`.
+    `at` is in seconds, or a timecode. The longer side of the size is `settings.max_size`, or else `side`. `tell` hears
+    how the source is read. Raises `MediaError` or `SettingsError`.
     """
     if at is None:
         start, end, frames = settings.start, settings.end, settings.frames
@@ -57,14 +60,15 @@ def find_still(source: Path, settings: Settings, at: Fraction | Timecode | None,
         rate=settings.rate,
         tonemap=settings.tonemap,
         deinterlace=settings.deinterlace,
+        tell=tell,
     )
-    index = find_frame(source, reader, settings)
+    index = find_frame(source, reader, settings, tell)
     shown = settings.size or (reader.info.width, reader.info.height)
-    frame = _read(source, reader, index, fit_size(*shown, None, settings.max_size or side), settings)
+    frame = _read(source, reader, index, fit_size(*shown, None, settings.max_size or side), settings, tell)
     return Still(source, frame, index, reader)
 
 
-def find_frame(source: Path, reader: Reader, settings: Settings) -> int:
+def find_frame(source: Path, reader: Reader, settings: Settings, tell: Tell = ignore) -> int:
     """The number of a frame that shows what a clip is like; `settings` say how it is read.
 
     Nine frames evenly over the clip are looked at, small; the one with the largest detail · (1 + colourfulness) wins,
@@ -80,7 +84,7 @@ def find_frame(source: Path, reader: Reader, settings: Settings) -> int:
     for sample in range(count):
         index = reader.first_index + (2 * sample + 1) * reader.frame_count // (2 * count)
         try:
-            interests[index] = interest(_read(source, reader, index, glance, settings))
+            interests[index] = interest(_read(source, reader, index, glance, settings, tell))
         except MediaError:
             if not interests and sample == count - 1:
                 raise
@@ -96,11 +100,13 @@ def interest(frame: Frame) -> float:
     return float(np.hypot(dx, dy).mean() * (1 + colour))
 
 
-def _read(source: Path, reader: Reader, index: int, size: tuple[int, int], settings: Settings) -> Frame:
-    """One frame of the source of `reader`, at (width, height) `size`; warnings go to those of `reader`."""
+def _read(
+    source: Path, reader: Reader, index: int, size: tuple[int, int], settings: Settings, tell: Tell
+) -> Frame:
+    """One frame of the source of `reader`, at (width, height) `size`."""
     if reader.rate is None or reader.info.kind != "video":
         path = (list_sequence(source) or [source])[index]
-        return read_image(path, size=size, tonemap=settings.tonemap, report=reader.warnings.append)
+        return read_image(path, size=size, tonemap=settings.tonemap, tell=tell)
     with open_reader(
         source,
         start=index / reader.rate,
@@ -110,7 +116,6 @@ def _read(source: Path, reader: Reader, index: int, size: tuple[int, int], setti
         tonemap=settings.tonemap,
         deinterlace=settings.deinterlace,
         info=reader.info,
+        tell=tell,
     ) as one:
-        frame = next(one)
-    reader.warnings += one.warnings
-    return frame
+        return next(one)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dreamvid.dream import Dreamer
-from dreamvid.render.companion import Companion, open_mask
+from dreamvid.render.companion import open_guide, open_mask
 from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
 from dreamvid.render.preparation import listen
 from dreamvid.render.still_frame import Still
@@ -29,15 +29,12 @@ def plan_still(
     `SettingsError` for a guide, mask or sound that cannot be used.
     """
     reader = still.reader
-    clock, guide = STILL, None
+    clock = STILL
     if reader.rate is not None:
         hear_still(still, settings, sounds)
         clock = Clock(reader.rate, reader.info.frame_count, sounds[settings.needs_sound])
     with contextlib.ExitStack() as closing:
-        if settings.guide is not None:
-            guide = closing.enter_context(
-                Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
-            )
+        guide = open_guide(settings, closing)
         mask = open_mask(settings.mask, still.size[::-1], (reader.info.width, reader.info.height), closing)
         planner = Planner(dreamer, settings, clock, layer_of_target=layers, governed=False, guide=guide, mask=mask)
         return planner.at(still.index)

@@ -19,8 +19,8 @@ from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import FloatImage, write_image
 from dreamvid.media.still import quantise
 from dreamvid.models import Network
-from dreamvid.notices import Said
-from dreamvid.render.dreamers import Aim, Networks, load_aims, load_networks, make_dreamer
+from dreamvid.notices import Progress
+from dreamvid.render.dreamers import Aim, Networks, fetch_networks, load_aims, load_networks, make_dreamer
 from dreamvid.render.frames import to_frame
 from dreamvid.render.subjects import Subject, list_subjects, picture_targets, sheet_target
 from dreamvid.settings import Settings
@@ -99,7 +99,7 @@ class DrawingFinished:
     seconds: float
 
 
-DrawingEvent = Said | DrawingStarted | StepDone | PictureDone | DrawingFinished
+DrawingEvent = Progress | DrawingStarted | StepDone | PictureDone | DrawingFinished
 
 
 def visualise(job: VisualisationJob) -> Iterator[DrawingEvent]:
@@ -116,7 +116,8 @@ def visualise(job: VisualisationJob) -> Iterator[DrawingEvent]:
     method = make_method(job.method)
     machine = choose_machine(job.settings.device, job.settings.precision, job.settings.threads)
     networks: Networks = {}
-    yield from load_networks(job.settings, networks)
+    yield from fetch_networks(job.settings, networks)
+    load_networks(job.settings, networks)
     aims = load_aims(job.settings, networks)
     subjects = list_subjects(aims, together=job.method.together, neuron=job.method.neuron)
     targets = _choose_targets(job, subjects)

@@ -88,7 +88,6 @@ class Zoom:
             index = self.next_index
             picture = self._looped(index) if self._planner.settings.loop else self.show(index)
             self.next_index += 1
-            yield from self._planner.notices()
             if index < 0:
                 continue
             change = 0.0 if before is None else float((picture - before).square().mean().sqrt())

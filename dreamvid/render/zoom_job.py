@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -11,23 +10,23 @@ from functools import partial
 from pathlib import Path
 
 from dreamvid.dream.noise import pink_noise
+from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import SoundTrack, Writer, default_output, open_writer, video_codec
 from dreamvid.media.target import output_pattern
-from dreamvid.notices import Notice
+from dreamvid.notices import Notice, Outbox, Tell, ignore
 from dreamvid.recipe import recipe_tags
-from dreamvid.render.account import Account
-from dreamvid.render.companion import Companion, open_mask
-from dreamvid.render.events import Event, Finished, Started
-from dreamvid.render.frames import to_tensor
-from dreamvid.render.identity import files_of, identify, network_fingerprint
-from dreamvid.render.journal import Journal, has_journal, was_published
+from dreamvid.render.companion import Companion, open_guide, open_mask
+from dreamvid.render.events import Event
+from dreamvid.render.frames import Dreams, to_tensor
+from dreamvid.render.identity import files_of, identify
+from dreamvid.render.journal import Journal, path_of_journal
 from dreamvid.render.plan import Clock
-from dreamvid.render.preparation import Prepared, choose_sound, listen, prepare
-from dreamvid.render.recording import Ending, choose_recorder, complete, record
-from dreamvid.render.room import check_room
+from dreamvid.render.preparation import Prepared, choose_sound, fetch_missing, listen, prepare
+from dreamvid.render.recording import Ending
+from dreamvid.render.runner import Destination, OpenedJob, RecordedLoop, claim_target, machine_facts, run_job
 from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.sources import Sources
-from dreamvid.render.still import dream_residual, finish
+from dreamvid.render.still import dream_still
 from dreamvid.render.toning import Tone
 from dreamvid.render.zoom import Zoom, check_camera, frame_count
 from dreamvid.settings import ZoomSettings
@@ -51,69 +50,86 @@ class ZoomJob:
 
 def render_zoom(job: ZoomJob) -> Iterator[Event]:
     """Render `job`, yielding events as it goes, as `render_job` does, with the same promises and errors."""
-    began = time.perf_counter()
-    settings = job.settings
-    target = job.target or zoom_output(job.source, settings.codec)
-    finished = not job.fresh and was_published(target)
-    account = Account(target, settings, overwrite=job.overwrite or finished)
+    outbox = Outbox()
+    target = job.target or zoom_output(job.source, job.settings.codec)
+    place = claim_target(job, target, path_of_journal(target))
     with contextlib.ExitStack() as closing:
-        source = _open_source(job.source, settings, closing)
-        width, height = settings.size or _NOISE_SIZE if source is None else (source.width, source.height)
-        own_sound = job.source if source is not None and source.info.audio_codec is not None else None
-        sound = choose_sound(settings, own_sound)
-        sources = Sources([] if sound is None else [sound.path])
-        open_target = partial(
-            _open_target, job=job, size=(width, height), source=source, overwrite=job.overwrite or finished
-        )
-        going_on = not job.fresh and has_journal(target)
-        # Opened now to find what would go wrong at the end.
-        writer = open_target(target, sound=sound, resume=0 if going_on else None)
-        clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound))
-        mask = open_mask(settings.mask, (width, height), (width, height), closing)
-        notices = [*([] if source is None else source.notices), *writer.notices]
-        if source is not None and source.info.has_alpha:
-            notices.append(f"{job.source}: its transparency is left out, because a zoom fills the whole picture")
-        yield from map(Notice, notices)
-        check_camera(settings, clock)
-        prepared = yield from prepare(
-            settings,
-            clock,
-            (height, width),
-            closing,
+        flight = _open_flight(job, place, closing, outbox.tell)
+        yield from outbox.take()
+        yield from fetch_missing(job.settings)
+        prepared = prepare(
+            job.settings,
+            flight.clock,
+            (flight.height, flight.width),
+            flight.machine,
             governed=False,
-            frames=range(frame_count(settings)),
-            mask=mask,
+            frames=range(frame_count(job.settings)),
+            guide=flight.guide,
+            mask=flight.mask,
+            tell=outbox.tell,
         )
-        facts = _facts(prepared, width, height, writer.encoder)
-        identity = identify(prepared.settings, None if source is None else source.path, facts)
-        journal = closing.enter_context(Journal(target, identity, fresh=job.fresh))
-        room = check_room(target, settings.codec, frame_count(settings) - journal.done, width, height)
-        yield from map(Notice, [room] if room else [])
-        account.open(prepared, job.source, identity, journal)
-        yield Started(
-            source=job.source,
-            target=target,
-            frames=frame_count(settings),
-            width=width,
-            height=height,
-            rate=settings.fps,
-            model=prepared.models,
-            layers=prepared.layers,
-            device=str(prepared.machine.device),
-            precision=prepared.machine.precision,
-            resumed=journal.done,
-        )
-        count = journal.published
-        if count is None:
-            zoom = _begin(source, (height, width), prepared, journal.snapshot)
-            recorder = choose_recorder(journal, open_target)
-            yield from record(zoom, account.watch(zoom.dream()), recorder, settings.save_every)
-            tags = recipe_tags(prepared.settings)
-            yield from complete(recorder, Ending(settings.fps, writer.sound, tags, job.overwrite, sources=sources))
-            count = recorder.frame_count
-        account.finish(count)
-        journal.remove()
-    yield Finished(target, count, time.perf_counter() - began)
+        yield from outbox.take()
+        yield from run_job(*_open_loop(job, place, flight, prepared, outbox.tell), outbox)
+
+
+@dataclass(frozen=True)
+class _OpenedFlight:
+    """What a zoom reads and writes: open and checked, but without its networks."""
+
+    source: Companion | None
+    width: int
+    height: int
+    writer: Writer
+    sources: Sources
+    clock: Clock
+    machine: Machine
+    guide: Companion | None
+    mask: Companion | None
+
+
+def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> _OpenedFlight:
+    settings = job.settings
+    source = _open_source(job.source, settings, closing, tell)
+    width, height = settings.size or _NOISE_SIZE if source is None else (source.width, source.height)
+    own_sound = job.source if source is not None and source.info.audio_codec is not None else None
+    sound = choose_sound(settings, own_sound)
+    sources = Sources([] if sound is None else [sound.path])
+    # Opened now to find what would go wrong at the end.
+    resume = 0 if place.is_resumed else None
+    writer = _open_target(
+        place.target, job, (width, height), source, overwrite=place.may_replace, sound=sound, resume=resume, tell=tell
+    )
+    clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound))
+    mask = open_mask(settings.mask, (width, height), (width, height), closing)
+    if source is not None and source.info.has_alpha:
+        tell(Notice(f"{job.source}: its transparency is left out, because a zoom fills the whole picture"))
+    check_camera(settings, clock)
+    guide = open_guide(settings, closing)
+    machine = choose_machine(settings.device, settings.precision, settings.threads)
+    return _OpenedFlight(source, width, height, writer, sources, clock, machine, guide, mask)
+
+
+def _open_loop(
+    job: ZoomJob, place: Destination, flight: _OpenedFlight, prepared: Prepared[ZoomSettings], tell: Tell
+) -> tuple[OpenedJob, RecordedLoop]:
+    settings, source, size = job.settings, flight.source, (flight.width, flight.height)
+    facts = {"frame size": f"{flight.width}x{flight.height}", **machine_facts(prepared, flight.writer.encoder)}
+    identity = identify(prepared.settings, None if source is None else source.path, facts)
+    journal = Journal(place.target, identity, fresh=job.fresh)
+    frames = frame_count(settings)
+    opened = OpenedJob(place, job.source, frames, *size, settings.fps, prepared, identity, journal)
+    loop = RecordedLoop(
+        journal,
+        partial(_begin, flight, prepared),
+        partial(_open_target, job=job, size=size, source=source, overwrite=place.may_replace),
+        Ending(
+            settings.fps, flight.writer.sound, recipe_tags(prepared.settings), job.overwrite, sources=flight.sources
+        ),
+        settings.save_every,
+        place.log,
+        tell,
+    )
+    return opened, loop
 
 
 def zoom_output(source: Path, codec: str = "h264") -> Path:
@@ -129,7 +145,9 @@ def zoom_output(source: Path, codec: str = "h264") -> Path:
     return dream.with_name(f"{dream.name.rsplit('.dream', 1)[0]}.zoom{suffix}")
 
 
-def _open_source(path: Path, settings: ZoomSettings, closing: contextlib.ExitStack) -> Companion | None:
+def _open_source(
+    path: Path, settings: ZoomSettings, closing: contextlib.ExitStack, tell: Tell
+) -> Companion | None:
     if path == NOISE:
         return None
     max_size = None if settings.size else settings.max_size
@@ -141,6 +159,7 @@ def _open_source(path: Path, settings: ZoomSettings, closing: contextlib.ExitSta
             loop=True,
             tonemap=settings.tonemap,
             deinterlace=settings.deinterlace,
+            tell=tell,
         )
     )
 
@@ -155,6 +174,7 @@ def _open_target(
     sound: SoundTrack | None = None,
     part: bool = False,
     resume: int | None = None,
+    tell: Tell = ignore,
 ) -> Writer:
     """The writer of the target, or of a part of it, or of a sequence of which so many frames are there already."""
     settings = job.settings
@@ -172,27 +192,17 @@ def _open_target(
         overwrite=overwrite or part,
         protected=[path for path in protected if path],
         resume=resume,
+        tell=tell,
     )
 
 
-def _facts(prepared: Prepared[ZoomSettings], width: int, height: int, encoder: str) -> dict[str, object]:
-    """What the frames depend on beside the settings."""
-    return {
-        "frame size": f"{width}x{height}",
-        "device": prepared.machine.device.type,
-        "precision": prepared.machine.precision,
-        "encoder": encoder,
-        "network": f"{prepared.models} {network_fingerprint(prepared.planner.extractor)}",
-    }
-
-
 def _begin(
-    source: Companion | None, size: tuple[int, int], prepared: Prepared[ZoomSettings], snapshot: Snapshot | None
-) -> Zoom:
+    flight: _OpenedFlight, prepared: Prepared[ZoomSettings], snapshot: Snapshot | None
+) -> tuple[Zoom, Dreams]:
     """The zoom at its first picture, the source's or noise that has been dreamed from nothing; or as it was left."""
-    planner, device = prepared.planner, prepared.machine.device
+    planner, device, source = prepared.planner, prepared.machine.device, flight.source
     if source is None:
-        picture = pink_noise(size, prepared.settings.seed).to(device)
+        picture = pink_noise((flight.height, flight.width), prepared.settings.seed).to(device)
     else:
         frame = source.at(Fraction(0))
         if frame is None:
@@ -200,9 +210,8 @@ def _begin(
         picture = to_tensor(frame, device)
     tone = Tone.of(picture)
     if snapshot is None:  # it begins with the dream of a still, not with the plain picture
-        plan = planner.at(0)
-        picture = finish(picture, plan.gain * dream_residual(picture, plan), plan)
+        picture = dream_still(picture, planner.at(0))
     zoom = Zoom(picture, planner, tone, source=source if source is not None and source.rate is not None else None)
     if snapshot is not None:
         zoom.restore(snapshot)
-    return zoom
+    return zoom, zoom.dream()

@@ -19,12 +19,21 @@ from dreamvid.machine import Machine, choose_machine
 from dreamvid.media import resize_image
 from dreamvid.media.still import quantise
 from dreamvid.models import LayerInfo
-from dreamvid.notices import Said
-from dreamvid.render.dreamers import Aim, Networks, has_loaded, load_aims, load_networks, make_dreamer, make_look
+from dreamvid.notices import Progress, run_to_end
+from dreamvid.render.dreamers import (
+    Aim,
+    Networks,
+    fetch_networks,
+    has_loaded,
+    load_aims,
+    load_networks,
+    make_dreamer,
+    make_look,
+)
 from dreamvid.render.explore import respond, which_layers
 from dreamvid.render.frames import Frame, to_frame, to_tensor
 from dreamvid.render.plan import FramePlan
-from dreamvid.render.still import finish, level_still
+from dreamvid.render.still import compose_still
 from dreamvid.render.still_frame import Still, find_still
 from dreamvid.render.still_plan import Sounds, hear_still, plan_still
 from dreamvid.settings import FrameSettings, Settings
@@ -67,12 +76,13 @@ class Previewer:
         self._loading = threading.Lock()
         self._books = threading.Lock()
 
-    def load(self, settings: Settings) -> Iterator[Said]:
+    def load(self, settings: Settings) -> Iterator[Progress]:
         """Load the networks that `settings` name, and tell of what is downloaded. Raises `ModelError`."""
         if has_loaded(settings, self._networks):  # nobody waits for what somebody else downloads
             return
         with self._loading:
-            yield from load_networks(settings, self._networks)
+            yield from fetch_networks(settings, self._networks)
+            load_networks(settings, self._networks)
             _keep_latest(self._networks, _NETWORKS_KEPT)
 
     def look_at(self, source: Path, settings: Settings, index: int, rate: Fraction | None, side: int) -> Still:
@@ -173,8 +183,7 @@ class Previewer:
         return load_aims(settings, networks=self._networks)
 
     def _load(self, settings: Settings) -> None:
-        for _ in self.load(settings):
-            pass
+        run_to_end(self.load(settings))
 
     def _hear(self, still: Still, settings: Settings) -> None:
         """Listen to what the settings react to, once; nobody who hears nothing waits for somebody who does."""
@@ -202,7 +211,7 @@ class Previewer:
         dreamer = _fit(plan.dreamer, still.size)
         iterations = tuple(-(-count // haste) for count in dreamer.look.iterations)
         for dream in dreamer.dream_by_octaves(raw, iterations=iterations):
-            yield to_frame(finish(raw, plan.gain * level_still(dream, raw, plan), plan))
+            yield to_frame(compose_still(raw, dream, plan))
 
     def _plan(self, still: Still, settings: Settings, turn: Turn) -> FramePlan[FrameSettings]:
         machine = self._on()

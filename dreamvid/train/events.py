@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreamvid.notices import Said
+from dreamvid.notices import Progress
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingStarted:
     """The pictures are found and the network is built.
 
     `resumed` is the step that the run goes on from, 0 if new; `skipped` counts unreadable pictures, as far as known;
@@ -59,7 +59,7 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
-class Finished:
+class TrainingFinished:
     """The weights are written."""
 
     output: Path
@@ -67,4 +67,4 @@ class Finished:
     skipped: int
 
 
-Event = Said | Prepared | StepDone | EpochDone | Finished
+Event = Progress | TrainingStarted | StepDone | EpochDone | TrainingFinished

@@ -21,8 +21,8 @@ from dreamvid.train.augment import random_colors, random_crops
 from dreamvid.train.checkpoint import RunFolder, export_weights
 from dreamvid.train.curve import write_curve
 from dreamvid.train.data import PictureStore, stored_side
-from dreamvid.train.events import EpochDone, Event, Finished, Prepared, StepDone
-from dreamvid.train.networks import Interface, Normalised, load_start, new_network
+from dreamvid.train.events import EpochDone, Event, StepDone, TrainingFinished, TrainingStarted
+from dreamvid.train.networks import Interface, Normalised, fetch_start, load_start, new_network
 from dreamvid.train.pictures import PictureSet, choose_pictures
 from dreamvid.train.plan import Plan, Step, generator_for
 from dreamvid.train.settings import TrainSettings
@@ -31,7 +31,7 @@ _EVAL_BATCH = 256
 _SECONDS_PER_MINUTE = 60
 
 
-def train(settings: TrainSettings, report: Callable[[Event], None] = lambda _: None) -> Finished:
+def train(settings: TrainSettings, report: Callable[[Event], None] = lambda _: None) -> TrainingFinished:
     """Train a network and write its weights to `settings.output`; `report` gets each event.
 
     A run that was killed goes on from its last checkpoint in the folder beside the output, and ends with the
@@ -44,9 +44,9 @@ def train(settings: TrainSettings, report: Callable[[Event], None] = lambda _: N
     """
     for event in training_events(settings):
         report(event)
-        if isinstance(event, Finished):
+        if isinstance(event, TrainingFinished):
             return event
-    raise AssertionError("a training run ends with Finished")
+    raise AssertionError("a training run ends with TrainingFinished")
 
 
 def training_events(settings: TrainSettings) -> Generator[Event, None, None]:
@@ -60,15 +60,15 @@ def training_events(settings: TrainSettings) -> Generator[Event, None, None]:
         val_list=settings.val_list,
         seed=settings.seed,
     )
-    start = yield from load_start(settings)
-    run = _Run(settings, pictures, start)
-    yield run.prepared()
+    yield from fetch_start(settings)
+    run = _Run(settings, pictures, load_start(settings))
+    yield run.started()
     try:
         yield from run.steps()
     except GeneratorExit:  # only here, between two steps, is the state whole
         run.save()
         raise
-    yield Finished(settings.output, run.val_top1, run.skipped)
+    yield TrainingFinished(settings.output, run.val_top1, run.skipped)
 
 
 class _Run:
@@ -143,8 +143,8 @@ class _Run:
     def skipped(self) -> int:
         return len(self.data.skipped | self.val.skipped)
 
-    def prepared(self) -> Prepared:
-        return Prepared(
+    def started(self) -> TrainingStarted:
+        return TrainingStarted(
             len(self.classes),
             len(self.data),
             len(self.val),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from dreamvid.errors import ModelError, SettingsError, did_you_mean
-from dreamvid.models import Network, loading_network
+from dreamvid.models import Network, fetch_network, load_fetched_network
 from dreamvid.models.dreamnet import DreamNet
 from dreamvid.models.efficientnet_lite import SIZES, EfficientNetLite
 from dreamvid.models.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
-from dreamvid.notices import Said
+from dreamvid.notices import Progress
 from dreamvid.train.settings import PRETRAINED, TrainSettings
 
 
@@ -26,15 +26,21 @@ class Interface(NamedTuple):
     std: Triple = IMAGENET_STD
 
 
-def load_start(settings: TrainSettings) -> Generator[Said, None, Network | None]:
-    """The network to begin from, if that is not one with random weights; yields what there is to say of a download.
+def fetch_start(settings: TrainSettings) -> Iterator[Progress]:
+    """Download what `load_start` needs, yielding how far that is. Raises `ModelError`."""
+    if settings.finetune == PRETRAINED:
+        yield from fetch_network(settings.model)
+
+
+def load_start(settings: TrainSettings) -> Network | None:
+    """The network to begin from, if that is not one with random weights; `fetch_start` comes first.
 
     Raises `ModelError` where there is none, `SettingsError` where the settings ask for one of another size.
     """
     if settings.finetune is None:
         return None
     weights = None if settings.finetune == PRETRAINED else settings.finetune
-    start = yield from loading_network(settings.model, weights=weights)
+    start = load_fetched_network(settings.model, weights=weights)
     if isinstance(start.module, DreamNet):
         for name in ("width", "middle"):
             wanted, given = getattr(settings, name), getattr(start.module, name)

@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from dreamvid.cli import progress
-from dreamvid.notices import Downloading, Notice, Said
-from dreamvid.render import Event, Finished, Job, Started, dreamers, render_job
+from dreamvid.notices import Downloading, Notice, Progress
+from dreamvid.render import Event, Finished, FrameDone, Job, ShotStarted, Started, dreamers, render_job
 from dreamvid.settings import make_settings
 
 PICTURE = Path(__file__).parents[2] / "samples" / "sky.jpg"
@@ -79,14 +79,23 @@ def test_a_download_is_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_render_tells_of_a_download_while_it_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     heard: list[Event] = []
 
-    def loading(*_: Any, **__: Any) -> Iterator[Said]:
+    def fetching(*_: Any, **__: Any) -> Iterator[Progress]:
         yield Downloading("the weights", 1, 2)
         assert heard == [Downloading("the weights", 1, 2)], "it was kept back until the end"
         raise InterruptedError
 
-    monkeypatch.setattr(dreamers, "loading_network", loading)
+    monkeypatch.setattr(dreamers, "fetch_network", fetching)
     job = Job(PICTURE, target=tmp_path / "out.png", settings=make_settings({"max_size": 64}))
     with pytest.raises(InterruptedError):
         for event in render_job(job):
             heard.append(event)  # noqa: PERF402 - looked at while it grows
     assert heard
+
+
+def test_what_is_told_of_a_frame_comes_before_it(tmp_path: Path) -> None:
+    values = {"model": "dreamnet", "layer": "conv1", "octaves": 1, "iterations": 1, "memory": 0.001, "max_size": 200}
+    events = list(render_job(Job(PICTURE, target=tmp_path / "out.png", settings=make_settings(values))))
+    kinds = [type(event) for event in events if not isinstance(event, ShotStarted)]
+    assert kinds == [Started, Notice, FrameDone, Finished]
+    (notice,) = [event for event in events if isinstance(event, Notice)]
+    assert "does not fit in memory" in notice.text

@@ -13,7 +13,7 @@ import pytest
 from dreamvid.cli.main import run
 from dreamvid.cli.progress import StoppedByUserError
 from dreamvid.cli.training_progress import show
-from dreamvid.train.events import Event, Finished, Prepared, StepDone
+from dreamvid.train.events import Event, StepDone, TrainingFinished, TrainingStarted
 
 QUICK = ["--width", "0.125", "--resolution", "32", "--epochs", "1", "--batch-size", "4", "--threads", "1"]
 
@@ -78,7 +78,7 @@ def test_ctrl_c_lets_the_step_be_finished_and_says_what_is_kept() -> None:
     done: list[str] = []
 
     def events() -> Generator[Event, None, None]:
-        yield Prepared(2, 8, 2, 1000, 1, 4, 0, 0, Path("mine.train"))
+        yield TrainingStarted(2, 8, 2, 1000, 1, 4, 0, 0, Path("mine.train"))
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.05)  # Python takes signals between two instructions
         done.append("the step")
@@ -100,7 +100,7 @@ def test_ctrl_c_lets_the_step_be_finished_and_says_what_is_kept() -> None:
 @pytest.mark.usefixtures("_heeded")
 def test_ctrl_c_twice_waits_for_nothing() -> None:
     def events() -> Generator[Event, None, None]:
-        yield Prepared(2, 8, 2, 1000, 1, 4, 0, 0, Path("mine.train"))
+        yield TrainingStarted(2, 8, 2, 1000, 1, 4, 0, 0, Path("mine.train"))
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.05)
@@ -125,11 +125,11 @@ def test_while_pictures_are_read_ctrl_c_waits_for_nothing() -> None:
 
 def test_what_runs_in_the_background_goes_on_at_ctrl_c() -> None:
     def events() -> Generator[Event, None, None]:
-        yield Prepared(2, 8, 2, 1000, 1, 4, 0, 0, Path("mine.train"))
+        yield TrainingStarted(2, 8, 2, 1000, 1, 4, 0, 0, Path("mine.train"))
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.05)
         yield StepDone(1, 4, 1, 1.0, 0.5, 0.1, 10.0, 5.0)
-        yield Finished(Path("mine.safetensors"), 0.5, 0)
+        yield TrainingFinished(Path("mine.safetensors"), 0.5, 0)
 
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -13,7 +13,9 @@ from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget, budget
 from dreamvid.dream.budget import until_it_fits
 from dreamvid.dream.tiles import Grain
 from dreamvid.errors import ResourceError
+from dreamvid.notices import Tell, ignore
 from tests.tiny import TinyExtractor, noise
+from tests.told import Told
 
 LOOK = Look(octaves=2, iterations=(2,), jitter=4, spread=1.0)
 PICTURE = noise(180, 250)
@@ -104,28 +106,29 @@ def test_the_memory_of_an_attempt_is_free_before_the_next_begins() -> None:
     "error", [None, RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory")]
 )
 def test_a_dream_that_runs_out_of_memory_is_finished_in_tiles(error: Exception | None) -> None:
-    extractor = Cramped(16_000, error)
-    dreamer = Dreamer(extractor, LOOK, shared=Shared(budget=TileBudget("auto")))
+    extractor, told = Cramped(16_000, error), Told()
+    dreamer = Dreamer(extractor, LOOK, shared=Shared(budget=TileBudget("auto", tell=told)))
     parts = dreamer.dream(PICTURE)
     whole = Dreamer(TinyExtractor(("second",)), LOOK).dream(PICTURE)
     assert float((parts - whole).abs().mean()) < 0.01 / 255
     # The coarse octave, 179x129, fails whole; what was learnt there serves the fine one.
     assert extractor.failures == 1
-    (notice,) = dreamer.shared.budget.take_notices()
+    (notice,) = told
     assert notice.startswith(
         "out of memory while dreaming 179x129 whole: continuing in 4 tiles of at most 0.0063 million"
     )
     dreamer.with_look(Look(octaves=1)).dream(PICTURE)  # the next frame
     assert extractor.failures == 1
-    assert dreamer.shared.budget.take_notices() == []
+    assert told == [notice]
 
 
 def test_tiles_are_halved_as_often_as_it_takes() -> None:
-    extractor = Cramped(30_000)
-    dreamer = Dreamer(extractor, Look(octaves=1, iterations=(1,)), shared=Shared(budget=TileBudget("auto")))
+    extractor, told = Cramped(30_000), Told()
+    shared = Shared(budget=TileBudget("auto", tell=told))
+    dreamer = Dreamer(extractor, Look(octaves=1, iterations=(1,)), shared=shared)
     assert torch.isfinite(dreamer.dream(noise(400, 500))).all()
     assert extractor.failures == 2  # 200,000 pixels, at most 100,000
-    assert len(dreamer.shared.budget.take_notices()) == 1
+    assert len(told) == 1
 
 
 def test_every_smaller_tile_has_half_the_pixels_down_to_the_smallest() -> None:
@@ -158,11 +161,13 @@ def test_a_tile_asked_for_is_halved_too_and_none_is_never() -> None:
         Dreamer(Cramped(12_000), LOOK, shared=Shared(budget=TileBudget("none"))).dream(PICTURE)
 
 
-def planned(free: int | None, monkeypatch: pytest.MonkeyPatch, memory: int | None = None) -> tuple[int, TileBudget]:
+def planned(
+    free: int | None, monkeypatch: pytest.MonkeyPatch, memory: int | None = None, tell: Tell = ignore
+) -> tuple[int, TileBudget]:
     """The tiles of a 4K frame of 1000 bytes a pixel, and who planned them."""
     monkeypatch.setattr(budget, "available_bytes", lambda _: free)
     monkeypatch.setattr(budget, "used_bytes", lambda _: 10**9)
-    made = TileBudget("auto", memory)
+    made = TileBudget("auto", memory, tell=tell)
     return len(made.tiling((2160, 3840), (2160, 3840), GRAIN, lambda: 1000.0)), made
 
 
@@ -175,11 +180,13 @@ def test_the_plan_follows_the_memory_there_is(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_does_not_fit_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    count, made = planned(8 * 10**9, monkeypatch)
+    told = Told()
+    count, made = planned(8 * 10**9, monkeypatch, tell=told)
     made.tiling((2160, 3840), (2160, 3840), GRAIN, lambda: pytest.fail("it is planned already"))
-    (notice,) = made.take_notices()
+    (notice,) = told
     assert notice.startswith(f"3840x2160 does not fit in memory as a whole: dreaming in {count} tiles of at most ")
-    assert planned(10**11, monkeypatch)[1].take_notices() == []
+    planned(10**11, monkeypatch, tell=told)
+    assert told == [notice]
 
 
 def test_memory_asked_for_counts_what_the_process_has_already(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,9 @@ from dreamvid.dream.ascent import Ascent, IndexedRoll, Roll
 from dreamvid.dream.graphs import Move, Record, StepGraphs
 from dreamvid.dream.objectives.strongest import Strongest
 from dreamvid.models import load_network
+from dreamvid.notices import Tell, ignore
 from tests.tiny import TinyExtractor, noise
+from tests.told import Told
 
 PICTURE = noise(40, 56)
 LOOK = Look(octaves=2, iterations=(3, 2), jitter=9, spectrum=0.7, spread=1.5, l2=0.01)
@@ -46,9 +48,9 @@ def plainly(steps: Ascent, image: Tensor) -> Tensor:
     return image
 
 
-def recorded(record: Record | None) -> Dreamer:
+def recorded(record: Record | None, tell: Tell = ignore) -> Dreamer:
     dreamer = Dreamer(TinyExtractor(), LOOK)
-    dreamer.shared.graphs = StepGraphs(record)
+    dreamer.shared.graphs = StepGraphs(record, tell)
     return dreamer
 
 
@@ -60,7 +62,8 @@ def test_a_shift_read_from_tensors_is_the_same_shift(shift: tuple[int, int]) -> 
 
 
 def test_replayed_steps_are_the_plain_ones() -> None:
-    graphs = StepGraphs(Recorder())
+    told = Told()
+    graphs = StepGraphs(Recorder(), told)
     gain = 1 + torch.rand(1, 1, 40, 56, generator=torch.Generator().manual_seed(3))
     assert graphs.run(ascent(gain=gain), PICTURE, MOVES) is None
     pairs = []
@@ -71,7 +74,7 @@ def test_replayed_steps_are_the_plain_ones() -> None:
     for replayed, plain in pairs:  # and leaves alone what it gave before
         assert replayed is not None
         assert torch.allclose(replayed, plain, atol=1e-6)
-    assert graphs.notices == []
+    assert told == []
 
 
 def test_a_step_is_recorded_when_it_comes_again_and_only_then() -> None:
@@ -117,7 +120,8 @@ def test_what_is_written_into_a_record_asks_for_another(look: Look) -> None:
 
 
 def test_a_step_without_a_gain_is_another() -> None:
-    graphs = StepGraphs(Recorder())
+    told = Told()
+    graphs = StepGraphs(Recorder(), told)
     gain = torch.full((1, 1, 40, 56), 2.0)
     for with_gain in (gain, gain, None, None):
         steps = ascent(gain=with_gain)
@@ -176,14 +180,12 @@ def run_out(_: Callable[[], None]) -> None:
 def test_where_nothing_can_be_recorded_the_dream_goes_on_and_a_line_says_so(
     fault: Callable[[Callable[[], None]], None], line: str
 ) -> None:
-    record = Recorder(fault=fault)
-    dreamer = recorded(record)
+    record, told = Recorder(fault=fault), Told()
+    dreamer = recorded(record, told)
     plain = recorded(None).dream(PICTURE)
     for _ in range(4):
         assert torch.equal(dreamer.dream(PICTURE), plain)
-    said = dreamer.take_notices()
-    assert said == [f"CUDA graphs are not used: a step {line}; the result is the same, but rendering is slower"]
-    assert dreamer.take_notices() == []
+    assert told == [f"CUDA graphs are not used: a step {line}; the result is the same, but rendering is slower"]
     assert record.recorded == 1
 
 
@@ -192,11 +194,12 @@ def test_a_record_that_does_something_else_is_not_used() -> None:
         function()
         return lambda: None
 
-    dreamer = recorded(forgetful)
+    told = Told()
+    dreamer = recorded(forgetful, told)
     plain = recorded(None).dream(PICTURE)
     for _ in range(3):
         assert torch.equal(dreamer.dream(PICTURE), plain)
-    (line,) = dreamer.take_notices()
+    (line,) = told
     assert "came out differently" in line
 
 
@@ -227,9 +230,10 @@ def test_a_gpu_replays_what_it_does_plainly(look: Look, dtype: torch.dtype) -> N
     device = torch.device("cuda")
     picture = PICTURE.to(device)
     extractor = load_network("dreamnet").extractor(["inception4a"], device=device, dtype=dtype)
-    dreamer = Dreamer(extractor, look, device)
+    told = Told()
+    dreamer = Dreamer(extractor, look, device, tell=told)
     plain = dreamer.dream(picture)
     for _ in range(3):
         assert float((dreamer.dream(picture) - plain).abs().mean()) < 1e-3
     assert dreamer.shared.graphs._graphs
-    assert dreamer.take_notices() == []
+    assert told == []

@@ -23,16 +23,18 @@ from dreamvid.farm.cluster import FarmError
 from dreamvid.farm.crew import Crew
 from dreamvid.farm.driver import render_on_farm
 from dreamvid.farm.files import cache_folder, read_piece
+from dreamvid.farm.journal import path_of_journal
 from dreamvid.farm.messages import SharedFile, Task
 from dreamvid.farm.plan import Unit
 from dreamvid.media import open_reader, probe, read_metadata
 from dreamvid.media.still_write import publish
-from dreamvid.notices import outcome
+from dreamvid.notices import ignore
 from dreamvid.render import Event, FrameDone, Job, Notice, render_job
 from dreamvid.render.batch import is_done
 from dreamvid.render.dreamers import Networks
-from dreamvid.render.events import FarmProgress, FramesLost
-from dreamvid.render.job import open_job
+from dreamvid.render.events import FarmProgress, FramesLost, Started
+from dreamvid.render.job import open_clip, prepare_clip
+from dreamvid.render.runner import claim_target
 from dreamvid.settings import make_settings
 from dreamvid.settings_farm import FarmSettings
 from tests.farm.conftest import LENGTHS, write_clip
@@ -146,13 +148,41 @@ def test_a_driver_that_stops_goes_on_from_the_journal(job: Job, alone: Path, cre
     assert np.array_equal(frames_of(target), frames_of(alone))
 
 
+@pytest.mark.parametrize("damage", ["changed", "missing"])
+def test_a_unit_whose_files_are_damaged_is_rendered_again_and_the_others_are_not(
+    damage: str, job: Job, alone: Path, crew: Crew, tmp_path: Path
+) -> None:
+    target = tmp_path / "film.mp4"
+    events = render_on_farm(replace(job, target=target), WHOLE, crew)
+    for event in events:
+        if isinstance(event, FarmProgress) and event.done == 4:
+            break
+    events.close()  # type: ignore[attr-defined]
+    segment = min((tmp_path / "film.mp4.farm").glob("segment-*.mp4"))
+    first = int(segment.stem.removeprefix("segment-"))
+    if damage == "changed":
+        segment.write_bytes(segment.read_bytes()[:-1])
+    else:
+        segment.unlink()
+    again = farm(replace(job, target=target), crew)
+    (line,) = [notice.text for notice in of(Notice, again)]
+    assert f"({segment.name} " in line
+    assert line.endswith(" and is rendered again")
+    (started,) = of(Started, again)
+    dreamed = [event.frame for event in of(FrameDone, again)]
+    assert first in dreamed
+    assert len(dreamed) == sum(LENGTHS) - started.resumed
+    assert started.resumed > 0  # the other units count
+    assert np.array_equal(frames_of(target), frames_of(alone))
+
+
 @pytest.mark.slow
 def test_an_interruption_says_what_is_kept(job: Job, crew: Crew, tmp_path: Path) -> None:
     events = render_on_farm(replace(job, target=tmp_path / "film.mp4"), WHOLE, crew)
     for event in events:
         if isinstance(event, FarmProgress) and event.done == 3:
             break
-    with pytest.raises(KeyboardInterrupt, match=r"interrupted; \d+ frames are kept in .*film.mp4.farm: give the same"):
+    with pytest.raises(KeyboardInterrupt, match=r"interrupted; \d+ frames are kept in .*film.mp4.farm: run the same"):
         events.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
     with pytest.raises(SettingsError, match=r"unfinished render that differs in step .*--fresh"):
         farm(replace(job, target=tmp_path / "film.mp4", settings=make_settings(VALUES, {"step": 3})), crew)
@@ -206,12 +236,12 @@ def test_one_take_in_chunks_has_joints_that_do_not_show(crew: Crew, tmp_path: Pa
 
 
 def test_other_weights_are_refused(job: Job, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = driver._make_task
+    original = driver.make_task
 
     def changed(*arguments: Any) -> Task:
         return replace(original(*arguments), networks="other 123")
 
-    monkeypatch.setattr(driver, "_make_task", changed)
+    monkeypatch.setattr(driver, "make_task", changed)
     with pytest.raises(
         FarmError, match=r"^there are no workers left: .* different weights \(dreamnet [0-9a-f]{16}, here other"
     ):
@@ -261,8 +291,10 @@ def test_a_source_that_the_node_does_not_see_is_brought(job: Job, alone: Path, c
 
     with contextlib.ExitStack() as closing:
         networks: Networks = {}
-        opened = outcome(open_job(job, closing, networks))
-        task = driver._make_task(job, opened, networks)
+        target = tmp_path / "film.mp4"
+        clip = open_clip(job, claim_target(job, target, path_of_journal(target)), closing, ignore)
+        prepare_clip(clip, job.settings, ignore, networks)
+        task = driver.make_task(job, clip, networks, target)
     source = SharedFile(told, task.files["source"].fingerprint)
     shutil.rmtree(cache_folder() / source.fingerprint, ignore_errors=True)  # of an earlier run
     depot = ray.remote(Depot).options(num_cpus=0).remote()

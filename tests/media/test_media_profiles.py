@@ -17,6 +17,8 @@ from dreamvid.media import default_output, open_reader, open_writer, probe, read
 from dreamvid.media.header import ImageTags, holds_image, read_image_tags
 from dreamvid.media.mux import Original
 from dreamvid.media.still_write import encode
+from tests.told import Told
+from tests.told import Told
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -163,9 +165,10 @@ def test_what_of_a_picture_does_not_fit_is_told_before_the_first_frame(
     profile = (len(SRGB) + 17_000_000).to_bytes(4, "big") + SRGB[4:] + bytes(17_000_000)
     Image.new("RGB", (16, 16)).save(tmp_path / "x.webp", icc_profile=profile, exif=exif)
     original = Original.read(probe(tmp_path / "x.webp"))
-    writer = open_writer(tmp_path / name, width=16, height=16, rate=None, original=original)
-    assert len(writer.notices) == len(lost)
-    assert all(line in notice for line, notice in zip(lost, writer.notices, strict=True))
+    told = Told()
+    writer = open_writer(tmp_path / name, width=16, height=16, rate=None, original=original, tell=told)
+    assert len(told) == len(lost)
+    assert all(line in notice for line, notice in zip(lost, told, strict=True))
     with writer:
         writer.write(np.zeros((16, 16, 3), np.float32))
 
@@ -175,7 +178,9 @@ def test_an_orientation_alone_is_no_loss(tmp_path: Path) -> None:
     exif[0x0112] = 6
     Image.new("RGB", (16, 16)).save(tmp_path / "x.png", exif=exif)
     original = Original.read(probe(tmp_path / "x.png"))
-    assert open_writer(tmp_path / "y.bmp", width=16, height=16, rate=None, original=original).notices == []
+    told = Told()
+    open_writer(tmp_path / "y.bmp", width=16, height=16, rate=None, original=original, tell=told)
+    assert told == []
 
 
 def test_what_cannot_be_encoded_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,9 +226,10 @@ def test_content_decides_and_not_the_name(tmp_path: Path, name: str, form: str) 
     image = read_image(path)
     assert np.abs(image[24, 8] * 255 - SHOWN[0]).max() < 16
     assert np.abs(image[24, 56] * 255 - SHOWN[1]).max() < 16
-    with open_reader(path) as reader:
+    told = Told()
+    with open_reader(path, tell=told) as reader:
         assert len(list(reader)) == 1
-    assert reader.notices == []
+    assert told == []
 
 
 @pytest.mark.parametrize("name", ["film.png", "film.jpg", "film.heic", "film"])
@@ -270,9 +276,10 @@ def test_a_photograph_keeps_its_turn_profile_and_alpha(tmp_path: Path, form: str
 @pytest.mark.parametrize("form", ["WEBP", "AVIF", "TIFF", "HEIF"])
 def test_several_pictures_in_a_file_are_told(tmp_path: Path, form: str) -> None:
     path = saved(tmp_path / "x.tif", form, save_all=True, append_images=[picture().rotate(90), picture().rotate(180)])
-    with open_reader(path) as reader:
+    told = Told()
+    with open_reader(path, tell=told) as reader:
         assert len(list(reader)) == 1
-    (notice,) = reader.notices
+    (notice,) = told
     assert "3 pictures" in notice
 
 
@@ -281,8 +288,9 @@ def test_a_preview_is_not_another_picture(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "x.tif") as file:
         file.write(pixels, photometric="rgb")
         file.write(pixels[::4, ::4], photometric="rgb", subfiletype=1)
-    with open_reader(tmp_path / "x.tif") as reader:
-        assert reader.notices == []
+    told = Told()
+    open_reader(tmp_path / "x.tif", tell=told)
+    assert told == []
 
 
 def test_a_png_that_moves_is_a_film(tmp_path: Path) -> None:
@@ -330,8 +338,8 @@ def test_a_deep_photograph_stays_deep(tmp_path: Path) -> None:
     assert len(np.unique(found[32, :, 1])) > 60
     assert np.abs(found - ramp / np.float32(65535)).max() < 0.01
     assert found.max() > 0.99
-    notices: list[str] = []
+    told = Told()
     made.save(tmp_path / "pq.heic", quality=-1, color_primaries=9, transfer_characteristics=16, matrix_coefficients=9)
-    read_image(tmp_path / "pq.heic", report=notices.append)
-    assert len(notices) == 1
-    assert "PQ" in notices[0]
+    read_image(tmp_path / "pq.heic", tell=told)
+    (line,) = told
+    assert "PQ" in line

@@ -15,6 +15,7 @@ from media_clips import COUNT, grey_frames, index_of, indexed, indices, make
 
 from dreamvid.errors import MediaError
 from dreamvid.media import open_reader, probe, write_image
+from tests.told import Told
 
 VARIABLE_TRUTH = [*range(9), 8, 9, 9, 10, 10, 11]
 CONSTANT = [
@@ -25,11 +26,12 @@ CONSTANT = [
 
 @pytest.mark.parametrize("name", CONSTANT)
 def test_every_frame_arrives_once_in_order(clips: dict[str, Path], name: str) -> None:
-    with open_reader(clips[name]) as reader:
+    told = Told()
+    with open_reader(clips[name], tell=told) as reader:
         frames = list(reader)
     assert [index_of(frame) for frame in frames] == list(range(COUNT))
     assert reader.frame_count == COUNT
-    assert not reader.warnings
+    assert told == []
     for frame in frames:
         assert frame.shape == (reader.height, reader.width, 3)
         assert frame.dtype == np.float32
@@ -233,12 +235,13 @@ def test_a_damaged_tail_ends_with_a_warning(tmp_path: Path) -> None:
     clip = indexed(tmp_path / "clip.mp4", "-movflags", "+faststart", size="320x240", filters="noise=alls=40")
     data = clip.read_bytes()
     clip.write_bytes(data[: len(data) * 6 // 10])
-    with open_reader(clip) as reader:
+    told = Told()
+    with open_reader(clip, tell=told) as reader:
         found = sum(1 for _ in reader)
     assert 2 <= found < COUNT
-    assert len(reader.warnings) == 1
-    assert "\n" not in reader.warnings[0]
-    assert f"{found} of" in reader.warnings[0]
+    (line,) = told
+    assert "\n" not in line
+    assert f"{found} of" in line
 
 
 def test_nothing_that_decodes_is_an_error(tmp_path: Path) -> None:
@@ -263,7 +266,8 @@ def test_closing_early_ends_ffmpeg(clips: dict[str, Path]) -> None:
 
 
 def test_another_thread_may_close_a_reader_that_waits(clips: dict[str, Path]) -> None:
-    with open_reader(clips["plain"], size=(1000, 750)) as reader:
+    told = Told()
+    with open_reader(clips["plain"], size=(1000, 750), tell=told) as reader:
         started = threading.Event()
         seen: list[int] = []
 
@@ -280,7 +284,7 @@ def test_another_thread_may_close_a_reader_that_waits(clips: dict[str, Path]) ->
         reader.close()
         worker.join(10)
         assert not worker.is_alive()
-    assert reader.warnings == []
+    assert told == []
     assert seen == list(range(len(seen)))
 
 

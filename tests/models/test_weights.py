@@ -25,12 +25,13 @@ from dreamvid.models import (
     MODELS,
     ModelSpec,
     describe_models,
+    fetch_network,
     find_model,
     load_network,
-    loading_network,
 )
 from dreamvid.models.weights import build_skeleton, cache_path, is_at_hand, random_checkpoint
 from dreamvid.notices import Downloading
+from tests.told import Told
 
 SMALL = "squeezenet1_1"
 
@@ -124,8 +125,8 @@ def test_a_download_lands_in_torchs_cache_and_is_used_again(
     publish: Callable[..., ModelSpec], publisher: Publisher, state: dict[str, Tensor], tmp_path: Path
 ) -> None:
     spec = publish("good")
-    lines: list[str] = []
-    loaded = load_network(SMALL, tell=lines.append)
+    lines = Told()
+    loaded = load_network(SMALL, tell=lines)
     assert torch.equal(loaded.module.state_dict()["features.0.weight"], state["features.0.weight"])
     path = tmp_path / "torch" / "hub" / "checkpoints" / Path(str(spec.url)).name
     assert leftovers(spec) == [path]
@@ -142,7 +143,7 @@ def test_progress_is_reported_while_it_downloads(
     monkeypatch.setattr(downloads, "TELL_EVERY_S", 0.0)
     spec = publish("slow")
     arrived = []
-    for said in loading_network(SMALL):
+    for said in fetch_network(SMALL):
         if isinstance(said, Downloading):
             arrived.append(said.done)
             assert said.total == len(content)
@@ -159,7 +160,7 @@ def test_a_download_that_is_broken_off_leaves_nothing(
     publish: Callable[..., ModelSpec], publisher: Publisher
 ) -> None:
     spec = publish("slow")
-    loading = loading_network(SMALL)
+    loading = fetch_network(SMALL)
     while not isinstance(next(loading), Downloading):
         pass
     assert leftovers(spec)
@@ -227,17 +228,27 @@ def test_auto_falls_back_with_one_line_and_a_named_model_does_not(
     manner: str, publish: Callable[..., ModelSpec]
 ) -> None:
     publish(manner, name="googlenet")
-    lines: list[str] = []
-    assert load_network("auto", tell=lines.append).spec.name == "efficientnet_lite0"
+    lines = Told()
+    assert load_network("auto", tell=lines).spec.name == "efficientnet_lite0"
     assert len([line for line in lines if "efficientnet_lite0, which is available offline" in line]) == 1
     with pytest.raises(ModelError, match="could not be downloaded"):
         load_network("googlenet")
 
 
+def test_auto_never_loads_a_damaged_file_that_cannot_be_replaced(
+    publish: Callable[..., ModelSpec], content: bytes
+) -> None:
+    path = cache_path(publish("missing", name="googlenet"))
+    assert path is not None
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content[:-1])
+    assert load_network("auto").spec.name == "efficientnet_lite0"
+
+
 def test_auto_without_the_internet(publish: Callable[..., ModelSpec], publisher: Publisher) -> None:
     publish("good", name="googlenet")
-    lines: list[str] = []
-    assert load_network(allow_download=False, tell=lines.append).spec.name == "efficientnet_lite0"
+    lines = Told()
+    assert load_network(allow_download=False, tell=lines).spec.name == "efficientnet_lite0"
     assert (len(lines), publisher.requests) == (1, [])
     with pytest.raises(ModelError, match="weights are missing"):
         load_network("googlenet", allow_download=False)

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import contextlib
 import gc
 import weakref
-from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from dreamvid.dream.objectives.energy import Energy
 from dreamvid.errors import ModelError, SettingsError
 from dreamvid.machine import Machine
 from dreamvid.models import Network, load_network
-from dreamvid.notices import Notice, Said, outcome
 from dreamvid.render import dreamers
 from dreamvid.render.dreamers import auto_layers, load_aims, make_dreamer, make_look
 from dreamvid.render.plan import STILL
@@ -74,11 +71,11 @@ def test_what_is_not_there_is_one_clear_line(values: dict[str, Any], error: type
 
 
 def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(name: str, **_: Any) -> Generator[Said, None, Network]:
-        yield Notice(f"here comes {name}")
+    def offline(name: str, **_: Any) -> Network:
         return load_network(name, random_seed=None if name == "dreamnet" else 5)
 
-    monkeypatch.setattr(dreamers, "loading_network", offline)
+    monkeypatch.setattr(dreamers, "fetch_network", lambda *_, **__: iter(()))
+    monkeypatch.setattr(dreamers, "load_fetched_network", offline)
     settings = make_settings(
         {
             "model": "vgg16",  # not among the layers, so it is not loaded
@@ -130,15 +127,13 @@ def test_tile_and_memory_reach_the_dream_core() -> None:
 def test_what_does_not_dream_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[weakref.ref[torch.nn.Module]] = []
 
-    def watched(*_: Any, **__: Any) -> Generator[Said, None, Network]:
-        yield Notice("half a gigabyte of VGG, of which a tenth dreams")
+    def watched(*_: Any, **__: Any) -> Network:
         found = load_network("dreamnet")
         loaded.append(weakref.ref(found.module))
         return found
 
-    monkeypatch.setattr(dreamers, "loading_network", watched)
-    with contextlib.ExitStack() as closing:
-        prepared = outcome(prepare(make_settings({"layer": "conv2"}), STILL, (64, 64), closing, governed=False))
+    monkeypatch.setattr(dreamers, "load_fetched_network", watched)
+    prepared = prepare(make_settings({"layer": "conv2"}), STILL, (64, 64), CPU, governed=False)
     gc.collect()
     (network,) = loaded
     assert network() is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ import pytest
 from dreamvid.cli.main import run
 from dreamvid.errors import SettingsError
 from dreamvid.media.segments import packet_sizes
-from dreamvid.models import Network, load_network
-from dreamvid.notices import Downloading, Notice, Said
+from dreamvid.notices import Downloading, Notice, Progress
 from dreamvid.render import Finished, Job, dreamers, render_job
 from dreamvid.render.carry import SETTLING_PASSES
 from dreamvid.render.estimate import Estimate, estimate_job, estimate_zoom
 from dreamvid.render.zoom_job import NOISE, ZoomJob
 from dreamvid.settings import ZoomSettings, build_settings, make_settings
 from tests.render.test_journal import VALUES
+from tests.told import Told
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -60,17 +60,16 @@ def test_parts_sequences_and_every(tmp_path: Path) -> None:
 def test_a_download_is_told_of_and_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     patience = 2.0
 
-    def loading(*_: Any, **__: Any) -> Generator[Said, None, Network]:
+    def fetching(*_: Any, **__: Any) -> Iterator[Progress]:
         yield Notice("downloading")
         yield Downloading("weights", 0, 1)
         time.sleep(patience)
         yield Downloading("weights", 1, 1)
-        return load_network("dreamnet")
 
-    monkeypatch.setattr(dreamers, "loading_network", loading)
-    told: list[str] = []
+    monkeypatch.setattr(dreamers, "fetch_network", fetching)
+    told = Told()
     began = time.perf_counter()
-    estimate = estimate_job(job(tmp_path / "out.mp4"), told.append)
+    estimate = estimate_job(job(tmp_path / "out.mp4"), told)
     assert told == ["downloading"]
     assert estimate.begin < time.perf_counter() - began - patience
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import copy
 import shlex
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from dreamvid.errors import DreamvidError, MediaError, ModelError, SettingsError
 from dreamvid.media import open_reader, read_image, write_image
 from dreamvid.media.still import quantise
 from dreamvid.models import Network, describe_layers, load_network
-from dreamvid.notices import Said
 from dreamvid.render import Finished, FrameDone, Job, Notice, Started, dreamers, render_job
 from dreamvid.render import explore as module
 from dreamvid.render.explore import (
@@ -248,10 +247,14 @@ def test_the_events_and_the_files(still: Path, sheets: list[Sheet]) -> None:
 
 
 def test_what_is_wrong_with_the_source_is_said_once(still: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_reader(still) as reader:
-        reader.warnings += ["it is HDR", "it is damaged", "it is HDR"]
-    chosen = module.Still(still, read_image(still), 0, reader)
-    monkeypatch.setattr(module, "find_still", lambda *_: chosen)
+    chosen = module.Still(still, read_image(still), 0, open_reader(still))
+
+    def find_still(*given: Any) -> module.Still:
+        for line in ("it is HDR", "it is damaged", "it is HDR"):
+            given[-1](Notice(line))
+        return chosen
+
+    monkeypatch.setattr(module, "find_still", find_still)
     events = made(Exploration(still, values=QUICK, axes=(LAYERS,)))
     assert [event.text for event in events if isinstance(event, Notice)][:2] == ["it is HDR", "it is damaged"]
     assert sum(isinstance(event, Notice) for event in events) == 3
@@ -283,11 +286,10 @@ def test_options_that_a_cell_replaces_are_not_in_its_command(still: Path, sheets
 def test_a_network_left_to_chance_is_named_in_the_command(
     still: Path, sheets: list[Sheet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def offline(_: str, **options: Any) -> Generator[Said, None, Network]:
-        yield Notice("dreaming with the embedded dreamnet")
-        return load_network("dreamnet")
-
-    monkeypatch.setattr(dreamers, "loading_network", offline)
+    monkeypatch.setattr(
+        dreamers, "fetch_network", lambda *_, **__: iter([Notice("dreaming with the embedded dreamnet")])
+    )
+    monkeypatch.setattr(dreamers, "load_fetched_network", lambda *_, **__: load_network("dreamnet"))
     events = made(Exploration(still, values=QUICK | {"model": "auto"}, axes=(LAYERS,)))
     assert "--model dreamnet" in sheets[0].sections[0].cells[0].command
     assert next(event.text for event in events if isinstance(event, Notice)) == "dreaming with the embedded dreamnet"
@@ -298,9 +300,9 @@ def test_one_network_is_loaded_once_and_cut_once_for_each_layer(
 ) -> None:
     loaded: list[str] = []
     cut: list[str] = []
-    load, extractor = dreamers.loading_network, Network.extractor
+    load, extractor = dreamers.load_fetched_network, Network.extractor
 
-    def count_load(name: str, **options: Any) -> Generator[Said, None, Network]:
+    def count_load(name: str, **options: Any) -> Network:
         loaded.append(name)
         return load(name, **options)
 
@@ -308,7 +310,7 @@ def test_one_network_is_loaded_once_and_cut_once_for_each_layer(
         cut.extend(taps)
         return extractor(self, taps, **options)
 
-    monkeypatch.setattr(dreamers, "loading_network", count_load)
+    monkeypatch.setattr(dreamers, "load_fetched_network", count_load)
     monkeypatch.setattr(Network, "extractor", count_cut)
     made(Exploration(still, values=QUICK, axes=(LAYERS, Axis("step", ("1", "2", "3")))))
     assert loaded == ["dreamnet"]

@@ -12,14 +12,15 @@ import torch
 
 from dreamvid.dream import Dreamer, Look, Shared, TileBudget
 from dreamvid.motion import Motion, mark_cuts
-from dreamvid.render import FrameDone, Notice, ShotStarted
+from dreamvid.render import FrameDone, ShotStarted
 from dreamvid.render.carry import SETTLING_PASSES, Carry, step_gain
 from dreamvid.render.film import Film
 from dreamvid.render.frames import Track, to_frame, to_tensor
 from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
-from dreamvid.render.still import dream_still
+from dreamvid.render.still import dream_pictures
 from dreamvid.settings import Settings, make_settings
 from tests.tiny import TinyExtractor, noise
+from tests.told import Told
 
 LOOK = Look(octaves=2, iterations=(6,), jitter=4)
 CLOCK = Clock(Fraction(24))
@@ -227,7 +228,7 @@ def test_a_still_is_the_plain_dream() -> None:
     expected = to_frame(dreamer.dream(to_tensor(frame, dreamer.device)))
     for strength, wanted in ((1.0, expected), (0.5, (frame + expected) / 2)):
         planner = Planner(dreamer, make_settings({"strength": strength}), STILL, governed=False)
-        pairs = dream_still(Frames([frame]), planner, dreamer.device)
+        pairs = dream_pictures(Frames([frame]), planner, dreamer.device)
         (dreamed,) = [dream for dream, _ in pairs if dream is not None]
         assert np.allclose(dreamed, wanted, atol=1e-6)
 
@@ -250,8 +251,12 @@ def test_a_film_says_once_that_memory_ran_out_and_goes_on() -> None:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return super().maps(image)
 
-    planner = Planner(Dreamer(Cramped(), LOOK, shared=Shared(budget=TileBudget("auto"))), Settings(flow="none"), CLOCK)
+    told = Told()
+    budget = TileBudget("auto", tell=told)
+    planner = Planner(Dreamer(Cramped(), LOOK, shared=Shared(budget=budget)), Settings(flow="none"), CLOCK)
     frames = [to_frame(noise(280, 360, seed)) for seed in range(3)]
-    events = [event for _, event in Film(planner, torch.device("cpu")).dream(Frames(frames), [False] * 3)]
-    assert [type(event) for event in events] == [ShotStarted, Notice, FrameDone, FrameDone, FrameDone]
-    assert events[1].text.startswith("out of memory while dreaming 360x280 whole: continuing in ")
+    dreams = Film(planner, torch.device("cpu")).dream(Frames(frames), [False] * 3)
+    assert [(type(event), len(told)) for _, event in dreams] == [
+        (ShotStarted, 0), (FrameDone, 1), (FrameDone, 1), (FrameDone, 1)
+    ]  # fmt: skip
+    assert told[0].startswith("out of memory while dreaming 360x280 whole: continuing in ")

@@ -6,7 +6,7 @@ import torch
 
 from dreamvid.motion import MotionEstimator
 from dreamvid.render.ahead import map_ahead
-from dreamvid.render.following import Follower, follower_count, pair_up
+from dreamvid.render.following import MotionStage, follower_count, pair_up
 from dreamvid.render.frames import send, to_frame, to_tensor
 from tests.tiny import noise
 
@@ -32,7 +32,7 @@ def test_any_number_of_followers_finds_the_same_way(followers: int) -> None:
     frames = drifting(8)
     cuts = [False] * 4 + [True] + [False] * 3
     estimator = MotionEstimator("dis")
-    with map_ahead(Follower("dis", CPU), pair_up(frames, cuts, 0), 4, followers) as steps:
+    with map_ahead(MotionStage("dis", CPU), pair_up(frames, cuts, 0), 4, followers) as steps:
         for index, step in enumerate(steps):
             assert torch.equal(step.raw, to_tensor(frames[index], CPU))
             if index in (0, 4):

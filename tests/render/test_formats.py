@@ -38,7 +38,8 @@ def _load_the_network_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(preparation, "load_aims", load_once)
-        patch.setattr(preparation, "load_networks", lambda *_: iter(()))
+        patch.setattr(preparation, "fetch_networks", lambda *_: iter(()))
+        patch.setattr(preparation, "load_networks", lambda *_: None)
         yield
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +12,8 @@ import torch
 
 from dreamvid.dream import Dreamer, Look
 from dreamvid.dream.objective import Target
-from dreamvid.models import Network, load_network
-from dreamvid.notices import Notice, Said
+from dreamvid.models import load_network
+from dreamvid.notices import Notice
 from dreamvid.render import dreamers
 from dreamvid.settings import make_settings
 from dreamvid.studio import preview
@@ -47,11 +45,8 @@ def test_octaves_end_in_the_dream() -> None:
 
 
 def test_loading_tells_what_it_does_and_happens_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def loading(*_: Any, **__: Any) -> Generator[Said, None, Network]:
-        yield Notice("a moment")
-        return load_network("dreamnet")
-
-    monkeypatch.setattr(dreamers, "loading_network", loading)
+    monkeypatch.setattr(dreamers, "fetch_network", lambda *_, **__: iter([Notice("a moment")]))
+    monkeypatch.setattr(dreamers, "load_fetched_network", lambda *_, **__: load_network("dreamnet"))
     fresh, settings = Previewer("cpu"), make_settings(QUICK)
     assert list(fresh.load(settings)) == [Notice("a moment")]
     assert list(fresh.load(settings)) == []

@@ -16,7 +16,7 @@ from train_textures import write_textures, zip_folder
 from dreamvid.errors import MediaError, ModelError, SettingsError
 from dreamvid.models import load_network
 from dreamvid.models.dreamnet import DreamNet
-from dreamvid.train.events import EpochDone, Event, Prepared, StepDone
+from dreamvid.train.events import EpochDone, Event, StepDone, TrainingStarted
 from dreamvid.train.loop import train, training_events
 from dreamvid.train.networks import Interface, Normalised, new_network
 from dreamvid.train.settings import TrainSettings
@@ -49,7 +49,7 @@ def test_it_learns(tiny: TrainSettings) -> None:
 def test_events_tell_the_whole_run(tiny: TrainSettings) -> None:
     events = events_of(tiny)
     first = events[0]
-    assert isinstance(first, Prepared)
+    assert isinstance(first, TrainingStarted)
     assert (first.classes, first.train_pictures, first.val_pictures) == (3, 24, 6)
     assert (first.steps, first.epochs, first.resumed, first.skipped) == (6, 2, 0, 0)
     assert [event.step for event in events if isinstance(event, StepDone)] == [1, 2, 3, 4, 5, 6]
@@ -66,7 +66,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
     run = training_events(settings)
     stop_after(run, killed_after)
     events = events_of(settings)
-    assert isinstance(events[0], Prepared)
+    assert isinstance(events[0], TrainingStarted)
     assert events[0].resumed == killed_after
     weights, reference = load_file(settings.output), load_file(unbroken.output)
     assert all(torch.equal(weights[name], reference[name]) for name in reference)
@@ -99,7 +99,7 @@ def test_a_crash_between_checkpoints_costs_only_the_time_since(tiny: TrainSettin
     run.close()
     checkpoint.write_bytes(as_it_was)
     first = next(iter(training_events(tiny)))
-    assert isinstance(first, Prepared)
+    assert isinstance(first, TrainingStarted)
     assert first.resumed == 3
 
 
@@ -108,7 +108,7 @@ def test_other_settings_do_not_resume(tiny: TrainSettings) -> None:
     with pytest.raises(SettingsError, match=r"lr = 0\.1, not 0\.2.*--fresh"):
         train(changed(tiny, lr=0.2))
     first = next(iter(training_events(changed(tiny, lr=0.2, fresh=True))))
-    assert isinstance(first, Prepared)
+    assert isinstance(first, TrainingStarted)
     assert first.resumed == 0
 
 

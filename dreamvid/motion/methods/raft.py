@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from dreamvid.downloads import DownloadError, cached_path, fetch
 from dreamvid.errors import ModelError
 from dreamvid.motion.flow import FlowField, FlowMethod, Frame, pad_edge
-from dreamvid.notices import Said, outcome
+from dreamvid.notices import Progress, run_to_end
 from dreamvid.registers import FLOWS
 
 _MIN_SIDE_PX = 128
@@ -34,7 +33,8 @@ class RaftFlow(FlowMethod):
         super().__init__(device)
         net = _raft(small)[0](weights=None, progress=False)
         if weights:
-            path = outcome(_fetch(small=small))
+            run_to_end(_fetch(small=small))
+            path = cached_path(_raft(small)[1].url)
             net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         self._net = net.eval().requires_grad_(False).to(device)
 
@@ -50,16 +50,16 @@ class RaftFlow(FlowMethod):
         return np.ascontiguousarray(flow.permute(1, 2, 0).cpu().numpy()[:height, :width])
 
     @classmethod
-    def fetch(cls) -> Generator[Said, None, None]:
+    def fetch(cls) -> Iterator[Progress]:
         """Download the weights if need be; yield how far that is. Raises `ModelError`."""
         yield from _fetch()
 
 
-def _fetch(*, small: bool = False) -> Generator[Said, None, Path]:
-    """Return the file of RAFT's weights, downloaded if need be; yield how far that is. Raises `ModelError`."""
+def _fetch(*, small: bool = False) -> Iterator[Progress]:
+    """Download RAFT's weights if they are not cached, yielding how far that is. Raises `ModelError`."""
     url = _raft(small)[1].url
     try:
-        return (yield from fetch(url, "RAFT's weights"))
+        yield from fetch(url, "RAFT's weights")
     except DownloadError as error:
         raise ModelError(
             f"RAFT's weights could not be downloaded from {url}: {error}; use --flow dis, or put the file at "

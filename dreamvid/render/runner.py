@@ -1,0 +1,194 @@
+"""The course of every render: journal, disk space, sidecar, events, and what is kept when it is interrupted.
+
+Kinds of jobs differ in how they are opened, which is theirs, and in the loop that makes their frames, a `JobLoop`.
+`claim_target` comes before a job is opened, `run_job` after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+from dreamvid.media import Writer
+from dreamvid.notices import Notice, Outbox, Tell
+from dreamvid.render.account import RenderLog
+from dreamvid.render.events import Event, Finished, Started
+from dreamvid.render.frames import Dreams
+from dreamvid.render.identity import network_fingerprint
+from dreamvid.render.journal import Journal
+from dreamvid.render.journal_folder import JournalFolder, has_journal, was_published
+from dreamvid.render.preparation import Prepared
+from dreamvid.render.recording import DreamLoop, Ending, choose_recorder, record
+from dreamvid.render.room import check_room
+from dreamvid.render.snapshot import Snapshot
+from dreamvid.settings import DreamSettings
+
+
+class AnyJob(Protocol):
+    """What jobs of all kinds have."""
+
+    @property
+    def settings(self) -> DreamSettings: ...
+    @property
+    def overwrite(self) -> bool: ...
+    @property
+    def fresh(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the output of a job goes, before anything else is known of it.
+
+    Attributes:
+        may_replace: whether what stands at the target may go: it was said, or it is this very job's finished output.
+        is_resumed: whether an earlier render has begun it.
+        log: of what is written beside the output.
+        began: when, by `time.perf_counter`.
+    """
+
+    target: Path
+    may_replace: bool
+    is_resumed: bool
+    log: RenderLog
+    began: float
+
+
+def claim_target(job: AnyJob, target: Path, journal: Path) -> Destination:
+    """See what stands where the output of `job` goes, and its journal. Raises `MediaError` where that is in the way."""
+    began = time.perf_counter()
+    may_replace = job.overwrite or (not job.fresh and was_published(journal, target))
+    is_resumed = not job.fresh and has_journal(journal)
+    return Destination(target, may_replace, is_resumed, RenderLog(target, job.settings, overwrite=may_replace), began)
+
+
+@dataclass(frozen=True)
+class OpenedJob:
+    """A job whose files are open and whose networks are loaded: nothing that can be known before is left to go wrong.
+
+    Attributes:
+        source: as it was given.
+        frames: of the whole output.
+        rate: in frames per second; None: it is a still.
+        identity: all that the frames depend on.
+        journal: not entered yet; a still has none.
+    """
+
+    destination: Destination
+    source: Path
+    frames: int
+    width: int
+    height: int
+    rate: Fraction | None
+    prepared: Prepared[Any]
+    identity: Mapping[str, Any]
+    journal: JournalFolder | None
+
+
+class JobLoop(ABC):
+    """Makes the frames of one job."""
+
+    def begin(self) -> Iterator[Event]:
+        """Do what comes before the first frame, once the journal is there."""
+        return iter(())
+
+    def announce(self, started: Started) -> Started:
+        """What is said at the first frame, where more is known than when the job was opened."""
+        return started
+
+    @abstractmethod
+    def render(self) -> Iterator[Event]:
+        """Make the frames that are missing, and complete the output. Events of a frame come once it is made."""
+
+
+def run_job(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Iterator[Event]:
+    """Render what is open, yielding events; what is told to `outbox` comes between them.
+
+    Raises `MediaError` or `SettingsError`, and `KeyboardInterrupt` with a line that says what is kept.
+    """
+    place, journal = opened.destination, opened.journal
+    with journal or contextlib.nullcontext():
+        try:
+            with contextlib.closing(_render(opened, loop, outbox)) as events:
+                for event in events:
+                    yield from outbox.take()
+                    yield event
+            yield from outbox.take()
+            frames = opened.frames if journal is None else journal.done
+            place.log.finish(frames)
+        except KeyboardInterrupt:
+            if journal is None:
+                raise
+            raise KeyboardInterrupt(journal.interrupted) from None
+        if journal is not None:
+            journal.remove()
+    yield Finished(place.target, frames, time.perf_counter() - place.began)
+
+
+def _render(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Generator[Event, None, None]:
+    place, journal, prepared = opened.destination, opened.journal, opened.prepared
+    done = 0
+    if journal is not None:
+        done = journal.done
+        room = check_room(place.target, prepared.settings.codec, opened.frames - done, opened.width, opened.height)
+        if room:
+            outbox.tell(Notice(room))
+    place.log.open(prepared, opened.source, opened.identity, journal)
+    yield from loop.begin()
+    yield loop.announce(
+        Started(
+            source=opened.source,
+            target=place.target,
+            frames=opened.frames,
+            width=opened.width,
+            height=opened.height,
+            rate=opened.rate,
+            model=prepared.models,
+            layers=prepared.layers,
+            device=str(prepared.machine.device),
+            precision=prepared.machine.precision,
+            resumed=done,
+        )
+    )
+    yield from loop.render()
+
+
+@dataclass(frozen=True)
+class RecordedLoop(JobLoop):
+    """Frames that are made on this machine one after the other, and recorded.
+
+    Attributes:
+        begin_at: what dreams, from a state or from the beginning, and its frames from there on.
+        open_target: see `choose_recorder`.
+        ending: what goes into the output beside the frames.
+    """
+
+    journal: Journal
+    begin_at: Callable[[Snapshot | None], tuple[DreamLoop, Dreams]]
+    open_target: Callable[..., Writer]
+    ending: Ending
+    save_seconds: float
+    log: RenderLog
+    tell: Tell
+
+    def render(self) -> Iterator[Event]:
+        if self.journal.published is not None:
+            return
+        recorder = choose_recorder(self.journal, self.open_target, self.ending, self.tell)
+        loop, dreams = self.begin_at(self.journal.snapshot)
+        yield from record(loop, self.log.watch(dreams), recorder, self.save_seconds)
+
+
+def machine_facts(prepared: Prepared[Any], encoder: str) -> dict[str, object]:
+    """What the frames depend on beside the settings, of every job on one machine."""
+    return {
+        "device": prepared.machine.device.type,
+        "precision": prepared.machine.precision,
+        "encoder": encoder,
+        "network": f"{prepared.models} {network_fingerprint(prepared.planner.extractor)}",
+    }
