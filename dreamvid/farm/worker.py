@@ -149,4 +149,4 @@ def _localise(task: Task, depot: Any) -> tuple[Any, Path]:
         else:
             paths[name] = bring(file, lambda path: ray.get(depot.files_of.remote(path)), fetch)
     source = paths.pop("source")
-    return task.settings.model_copy(update=paths), source
+    return task.settings.replace(**paths), source
