@@ -5,11 +5,13 @@ Exit codes: 0 done, 1 a dreamvid error, 2 usage, 130 interrupted.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import sys
+import threading
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,6 +23,7 @@ from dreamvid.errors import DreamvidError, ResourceError, printable
 
 _MENDABLE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS, errno.ENOSPC, errno.EIO)
 """What a system says of files that a person can do something about, wherever it turns up first."""
+_INTERRUPTED = 130
 _NO_ROOM = ("failed to map segment", "cannot allocate memory", "can't start new thread", "could not create thread")
 
 
@@ -61,7 +64,7 @@ app.command("train", cls=Command)(train.train)
 app.command("studio", cls=Command)(studio.studio)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
     settle_streams()
     take_signals()
@@ -71,6 +74,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     failure = getattr(sys.stdout, "failure", None)
     if failure is not None:
         code = _complain(f"standard output: cannot be written ({failure.strerror})", code or DreamvidError.exit_code)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Leave with an exit code, even if an interrupted command has left threads in the middle of a computation.
+
+    Python ends such threads when they come back to it, and C++ code that is between answers by aborting the process.
+    """
+    if code == _INTERRUPTED and any(thread.daemon for thread in threading.enumerate()):
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 
@@ -107,8 +123,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return int(error.exit_code)
         return _complain(f"{error.format_message()} (see dreamvid --help)", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    if code == 130:  # typer reports Ctrl-C so
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:  # typer reports Ctrl-C so
         return _complain("interrupted", code)
     return code if isinstance(code, int) else 0
 

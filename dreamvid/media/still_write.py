@@ -8,6 +8,7 @@ import os
 import secrets
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ _QUALITY = 95
 _JPEG = frozenset({".jpg", ".jpeg"})
 _LONGEST_EXIF = 65_533 - len(_EXIF_HEAD)  # of a JPEG's
 _ICC_PIECE = 65_519
+_WITHOUT_PROFILE = frozenset({".bmp", ".exr"})
+_WITHOUT_EXIF = _WITHOUT_PROFILE | _TIFF
 _PNG_HEAD = 33  # signature and IHDR
 
 
@@ -59,7 +62,8 @@ def write_image(
     suffix = path.suffix.lower()
     if image.ndim != 3 or image.shape[2] not in ((3, 4) if suffix in ALPHA_SUFFIXES else (3,)):
         raise ValueError(f"an image must have the shape (height, width, 3), not {image.shape}")
-    metadata, tags = dict(metadata or {}), tags or ImageTags()
+    metadata = dict(metadata or {})
+    tags, _ = tags_that_fit(path, tags or ImageTags(), metadata)
     temporary = temporary_beside(path)
     try:
         if suffix == ".exr":
@@ -96,8 +100,6 @@ def _encode(
     stored = cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR)
     exif, profile = _kept_exif(tags.exif, metadata), tags.icc_profile
     if suffix in _JPEG:
-        if len(exif or b"") > _LONGEST_EXIF:  # what a JPEG has no room for: another program's, as a rule
-            exif = _kept_exif(None, metadata)
         # OpenCV writes a profile in one piece, which may have no more than 64 kB.
         return _with_profile(encode(suffix, stored, options, exif=exif), profile)
     if suffix == ".png":  # libpng refuses profiles that everybody else reads
@@ -134,8 +136,6 @@ def _with_profile(jpeg: bytes, profile: bytes | None) -> bytes:
     if not profile:
         return jpeg
     pieces = [profile[at : at + _ICC_PIECE] for at in range(0, len(profile), _ICC_PIECE)]
-    if len(pieces) > 255:
-        raise OSError(errno.EINVAL, f"its color profile of {len(profile) / 1e6:.0f} MB is too large for a JPEG")
     segments = b"".join(
         b"\xff\xe2" + (16 + len(piece)).to_bytes(2, "big") + b"ICC_PROFILE\0" + bytes([number, len(pieces)]) + piece
         for number, piece in enumerate(pieces, 1)
@@ -166,6 +166,28 @@ def _kept_exif(raw: bytes | None, metadata: Mapping[str, str]) -> bytes | None:
         return exif.tobytes().removeprefix(_EXIF_HEAD) if len(exif) else None
     except DAMAGED:  # a damaged date is no reason to lose a picture
         return _kept_exif(None, metadata) if raw else None
+
+
+def tags_that_fit(path: Path, tags: ImageTags, metadata: Mapping[str, str]) -> tuple[ImageTags, list[str]]:
+    """What an image of this format keeps of another picture's `tags`, beside `metadata`; and a line for each loss."""
+    suffix = path.suffix.lower()
+    lost = []
+    if tags.exif is not None:
+        room = _LONGEST_EXIF if suffix in _JPEG else 0 if suffix in _WITHOUT_EXIF else None
+        if room is not None and len(_kept_exif(tags.exif, metadata if room else {}) or b"") > room:
+            tags = replace(tags, exif=None)
+            lost.append(f"the EXIF data of the source {_too_much(room)}")
+    if tags.icc_profile is not None:
+        room = 255 * _ICC_PIECE if suffix in _JPEG else 0 if suffix in _WITHOUT_PROFILE else None
+        if room is not None and len(tags.icc_profile) > room:
+            tags = replace(tags, icc_profile=None)
+            lost.append(f"the color profile of the source {_too_much(room)}, so colors may look different")
+    return tags, [f"{path}: {line}; use .png to keep it" for line in lost]
+
+
+def _too_much(room: int) -> str:
+    reason = f"does not fit in {room / 1000:.0f} kB" if room else "cannot be stored in this format"
+    return f"{reason} and is left out"
 
 
 def check_image_target(path: Path, bit_depth: int | None = None) -> int:

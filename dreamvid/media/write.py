@@ -14,7 +14,7 @@ from dreamvid.media.mux import Original
 from dreamvid.media.probe import ClipInfo
 from dreamvid.media.sequence import NumberedFiles, list_sequence
 from dreamvid.media.sound import SoundTrack, plan_sound
-from dreamvid.media.still_write import ALPHA_SUFFIXES, IMAGE_DEPTHS, check_image_target
+from dreamvid.media.still_write import ALPHA_SUFFIXES, IMAGE_DEPTHS, check_image_target, tags_that_fit
 from dreamvid.media.target import check_target, output_pattern
 from dreamvid.media.write_images import ImageWriter, SequenceWriter, StillWriter
 from dreamvid.media.write_video import VideoWriter
@@ -73,7 +73,7 @@ def open_writer(
         check_image_target(path, bit_depth)
         _check_image_codec(path, codec)
         check_target(path, files, overwrite=overwrite or resume is not None, protected=guarded)
-        tags = _kept_tags(original)
+        tags, lost = tags_that_fit(path, _kept_tags(original), metadata)
         if files is None:
             writer = StillWriter(
                 path, width, height, alpha=alpha, bit_depth=bit_depth, quality=quality,
@@ -85,6 +85,7 @@ def open_writer(
                 path, width, height, files=files, first_number=first_number, resume=resume, alpha=alpha,
                 bit_depth=bit_depth, quality=quality, metadata=metadata, tags=tags, overwrite=overwrite,
             )  # fmt: skip
+        run_to_end(map(Notice, lost), tell)
     else:
         chosen = find_codec(codec, path, width, height, crf, bit_depth)
         if rate is None:

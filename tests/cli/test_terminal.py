@@ -126,3 +126,36 @@ def test_a_lasting_stream_is_the_stream_in_all_else() -> None:
     assert stream.buffer.getvalue() == b"\\xe9"
     assert stream.encoding == "ascii"
     assert stream.failure is None
+
+
+_INTERRUPTED_WHILE_A_THREAD_COMPUTES = """
+import atexit, threading, time
+import torch
+from dreamvid.cli import main
+
+torch.set_num_threads(1)
+matrix = torch.randn(64, 64, requires_grad=True)
+
+def compute():
+    while True:
+        result = matrix
+        for _ in range(20):
+            result = torch.tanh(result @ matrix)
+        result.sum().backward()
+
+def interrupt(arguments):
+    time.sleep(0.3)
+    return 130
+
+for _ in range(3):
+    threading.Thread(target=compute, daemon=True).start()
+atexit.register(print, "cleaned up")
+main.run = interrupt
+main.main([])
+"""
+
+
+def test_a_command_that_is_interrupted_in_the_middle_of_a_computation_leaves_in_peace() -> None:
+    words = [sys.executable, "-c", _INTERRUPTED_WHILE_A_THREAD_COMPUTES]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (130, "cleaned up", "")

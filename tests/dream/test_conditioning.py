@@ -15,7 +15,7 @@ GRADIENT = torch.randn(1, 3, 60, 80, generator=torch.Generator().manual_seed(1))
 
 def wave(cycles: int) -> torch.Tensor:
     x = torch.arange(80) / 80
-    return torch.sin(2 * math.pi * cycles * x).expand(1, 3, 60, 80)
+    return torch.sin(2 * math.pi * cycles * x).repeat(1, 3, 60, 1)
 
 
 def test_octaves_run_from_coarse_to_the_full_size() -> None:

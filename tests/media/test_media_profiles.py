@@ -144,6 +144,44 @@ def test_exif_that_does_not_fit_leaves_ours(tmp_path: Path) -> None:
         assert image.info["icc_profile"] == SRGB
 
 
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("y.jpg", ["EXIF data of the source does not fit in 66 kB", "color profile of the source does not fit in 167"]),
+        ("y.bmp", ["EXIF data of the source cannot be stored", "color profile of the source cannot be stored"]),
+        ("y.exr", ["EXIF data of the source cannot be stored", "color profile of the source cannot be stored"]),
+        ("y.tif", ["EXIF data of the source cannot be stored"]),
+        ("y%03d.jpg", ["EXIF data of the source does not fit", "color profile of the source does not fit"]),
+        ("y.png", []),
+        ("y.webp", []),
+    ],
+)
+def test_what_of_a_picture_does_not_fit_is_told_before_the_first_frame(
+    tmp_path: Path, name: str, lost: list[str]
+) -> None:
+    exif = Image.Exif()
+    exif[0x010F], exif[0x9286] = "a camera", b"x" * 80_000
+    profile = (len(SRGB) + 17_000_000).to_bytes(4, "big") + SRGB[4:] + bytes(17_000_000)
+    Image.new("RGB", (16, 16)).save(tmp_path / "x.webp", icc_profile=profile, exif=exif)
+    original = Original.read(probe(tmp_path / "x.webp"))
+    told = Told()
+    writer = open_writer(tmp_path / name, width=16, height=16, rate=None, original=original, tell=told)
+    assert len(told) == len(lost)
+    assert all(line in notice for line, notice in zip(lost, told, strict=True))
+    with writer:
+        writer.write(np.zeros((16, 16, 3), np.float32))
+
+
+def test_an_orientation_alone_is_no_loss(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (16, 16)).save(tmp_path / "x.png", exif=exif)
+    original = Original.read(probe(tmp_path / "x.png"))
+    told = Told()
+    open_writer(tmp_path / "y.bmp", width=16, height=16, rate=None, original=original, tell=told)
+    assert told == []
+
+
 def test_what_cannot_be_encoded_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OSError, match="cannot be encoded as jpg"):
         encode(".jpg", np.zeros((4, 4, 3), np.uint8), exif=bytes(70_000))
