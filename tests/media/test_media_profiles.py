@@ -18,7 +18,6 @@ from dreamvid.media.header import ImageTags, holds_image, read_image_tags
 from dreamvid.media.mux import Original
 from dreamvid.media.still_write import encode
 from tests.told import Told
-from tests.told import Told
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
