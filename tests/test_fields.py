@@ -151,8 +151,7 @@ NO_TABLES = {
     "dreamvid/cli/shots.py": "headings of a printed table",
     "dreamvid/dream/graphs.py": "fields of `Look`, which a replayed step takes no notice of",
     "dreamvid/render/account.py": "keys of the sidecar",
-    "dreamvid/render/job.py": "keys of the journal's facts: what became of `auto`",
-    "dreamvid/render/zoom_job.py": "keys of the journal's facts: what became of `auto`",
+    "dreamvid/render/runner.py": "keys of the journal's facts: what became of `auto`",
 }
 
 

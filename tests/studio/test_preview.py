@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dreamvid.dream import Dreamer, Look
-from dreamvid.dream.objective import Target
+from dreamvid.dream.target import Target
 from dreamvid.models import load_network
 from dreamvid.notices import Notice
 from dreamvid.render import dreamers
