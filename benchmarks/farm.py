@@ -20,14 +20,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dreamvid.config.settings import Settings, make_settings
 from dreamvid.farm.cluster import Share, connected
-from dreamvid.farm.crew import Crew
 from dreamvid.farm.driver import render_on_farm
+from dreamvid.farm.settings import FarmSettings
+from dreamvid.farm.worker_pool import Crew
 from dreamvid.media import open_writer
 from dreamvid.render import Job
-from dreamvid.render.events import FarmProgress
-from dreamvid.settings import Settings, make_settings
-from dreamvid.settings_farm import FarmSettings
+from dreamvid.runtime.events import FarmProgress
 
 
 def write_clip(path: Path, shots: int, frames: int, width: int) -> None:

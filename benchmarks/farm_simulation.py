@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dreamvid.farm.plan import Unit, longest_first, plan_units
-from dreamvid.render.shots import Shot, shots_between
+from dreamvid.shots.shots import Shot, shots_between
 
 FPS = 24
 SPREAD = 1.2  # standard deviation of shot lengths over their mean

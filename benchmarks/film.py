@@ -20,18 +20,19 @@ from textbook import Textbook
 from timing import describe_machine
 from torch import Tensor
 
+from dreamvid.config.settings import Settings, make_settings
 from dreamvid.dream import Dreamer
 from dreamvid.errors import ModelError
-from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader
 from dreamvid.models import Network, load_network
 from dreamvid.motion import MotionEstimator
-from dreamvid.render.dreamers import load_aims, make_dreamer
+from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.render.film import Film
-from dreamvid.render.frames import Track, to_frame, to_tensor
-from dreamvid.render.inspection import warped_error
+from dreamvid.render.metrics import warped_error
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.settings import Settings, make_settings
+from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.runtime.device import choose_machine
+from dreamvid.runtime.frames import to_frame, to_tensor
 
 CLIP = Path(__file__).parents[1] / "samples" / "journey.mp4"
 SHOT = 40  # frames of the clip before its cut
@@ -107,7 +108,7 @@ def main() -> None:
     error = float("nan")
     if len(raws) > 2:
         motion = MotionEstimator("dis", device=str(device)).measure(to_frame(raws[1]), to_frame(raws[2]))
-        error = warped_error(dreams[0] - raws[1], dreams[1] - raws[2], Track.of(motion, device))
+        error = warped_error(dreams[0] - raws[1], dreams[1] - raws[2], FrameMotion.of(motion, device))
     print(f"\ntextbook: {1 / each:.4f} frames/s, step {step:.2f} levels; energy {255 * energy:.1f}, "
           f"warped error {error:.3f}")  # fmt: skip
     print(f"\ndreamvid makes {each / per_frame:.1f} times as many frames a second")

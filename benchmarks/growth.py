@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from timing import describe_machine
 
-from dreamvid.machine import Machine, choose_machine
+from dreamvid.config.settings import make_settings
 from dreamvid.media import open_reader
-from dreamvid.render.dreamers import load_aims, make_dreamer
-from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.settings import make_settings
+from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.runtime.device import Machine, choose_machine
+from dreamvid.runtime.events import FrameDone
 
 CLIP = Path(__file__).parents[1] / "samples" / "journey.mp4"
 SIZES = ("160x90", "240x135", "320x180", "480x270", "640x360", "960x540")

@@ -28,10 +28,10 @@ from torch import Tensor
 
 from dreamvid.dream.noise import pink_noise
 from dreamvid.errors import DreamvidError, MediaError, ModelError
-from dreamvid.machine import choose_machine
 from dreamvid.media import read_image, write_image
 from dreamvid.models import class_label, load_network
-from dreamvid.render.frames import to_frame, to_tensor
+from dreamvid.runtime.device import choose_machine
+from dreamvid.runtime.frames import to_frame, to_tensor
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 PICTURES = ("sky.jpg", "landscape.jpg", "portrait.jpg")

@@ -18,12 +18,12 @@ import torch
 from timing import describe_machine
 from torch import Tensor
 
+from dreamvid.config.settings import Settings, make_settings
 from dreamvid.dream import Dreamer
-from dreamvid.machine import choose_machine
 from dreamvid.media import read_image
-from dreamvid.render.dreamers import load_aims, make_dreamer
-from dreamvid.render.frames import to_tensor
-from dreamvid.settings import Settings, make_settings
+from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.runtime.device import choose_machine
+from dreamvid.runtime.frames import to_tensor
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 PICTURES = ("sky.jpg", "landscape.jpg", "portrait.jpg")

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from timing import describe_machine
 
-from dreamvid.machine import choose_machine
+from dreamvid.config.settings import Settings, make_settings
 from dreamvid.media import open_reader
-from dreamvid.render.dreamers import load_aims, make_dreamer
-from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.settings import Settings, make_settings
+from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.runtime.device import choose_machine
+from dreamvid.runtime.events import FrameDone
 
 CLIP = Path(__file__).parents[1] / "samples" / "known_flow.mp4"
 SETTLED = 4  # frames of a shot that are left out of the means
@@ -66,7 +66,7 @@ class FromNothing(Film):
 
 def passes(settings: Settings, counts: tuple[int, ...], size: tuple[int, int]) -> float:
     """Steps of one frame in passes over the whole frame."""
-    from dreamvid.render.dreamers import make_look
+    from dreamvid.render.targets import make_look
 
     look = make_look(settings.without_schedules(), [])
     sizes = look.sizes(size)

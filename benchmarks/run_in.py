@@ -19,12 +19,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from dreamvid.machine import choose_machine
+from dreamvid.config.settings import make_settings
 from dreamvid.media import open_reader
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import prepare
-from dreamvid.settings import make_settings
+from dreamvid.runtime.device import choose_machine
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 RATE = Fraction(24)

@@ -18,11 +18,11 @@ from timing import Timing, describe_machine, median_ratio, time_in_turns
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from dreamvid.config.settings import make_settings
 from dreamvid.dream import Dreamer, Shared, Target
-from dreamvid.machine import choose_machine
 from dreamvid.models import load_network
-from dreamvid.render.dreamers import make_look
-from dreamvid.settings import make_settings
+from dreamvid.render.targets import make_look
+from dreamvid.runtime.device import choose_machine
 
 
 def our_step(model: str, layer: str, size: tuple[int, int], precision: str, device: str) -> Callable[[], object]:

@@ -15,13 +15,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dreamvid.cli.main import app
-from dreamvid.fields import takes_schedule
+from dreamvid.config.fields import takes_schedule
+from dreamvid.config.settings import GROUPS, ZOOM_GROUPS, SoundSettings, key_of
+from dreamvid.farm.settings import FarmSettings
 from dreamvid.models import MODELS
 from dreamvid.models.spec import ModelSpec
-from dreamvid.settings import GROUPS, ZOOM_GROUPS, SoundSettings, key_of
-from dreamvid.settings_farm import FarmSettings
-from dreamvid.settings_visualise import VISUALISE_GROUPS
 from dreamvid.train.settings import TrainSettings
+from dreamvid.visualize.settings import VISUALISE_GROUPS
 
 PAGE = Path(__file__).with_name("reference.md")
 

@@ -14,9 +14,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dreamvid.config.settings import Settings
     from dreamvid.errors import DreamvidError, MediaError, ModelError, SettingsError
     from dreamvid.render import Downloading, Event, Finished, FrameDone, Job, Notice, ShotStarted, Started, render_job
-    from dreamvid.settings import Settings
 
     __version__: str
 
@@ -40,7 +40,7 @@ __all__ = [
 
 _HOMES = {
     "dreamvid.errors": ("DreamvidError", "MediaError", "ModelError", "SettingsError"),
-    "dreamvid.settings": ("Settings",),
+    "dreamvid.config.settings": ("Settings",),
 }
 
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from dreamvid import DreamvidError, FrameDone
-from dreamvid.render.zoom_job import ZoomJob, render_zoom
-from dreamvid.settings import ZoomSettings
+from dreamvid.config.settings import ZoomSettings
+from dreamvid.zoom.job import ZoomJob, render_zoom
 
 
 def fly(source: Path, target: Path, **settings: str) -> None:

@@ -20,23 +20,22 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from dreamvid.config.settings import Settings, ZoomSettings, build_settings, make_settings
 from dreamvid.dream.noise import pink_noise
-from dreamvid.machine import choose_machine
 from dreamvid.media import open_reader, read_image, resize_image
 from dreamvid.models import MODELS
-from dreamvid.notices import outcome
 from dreamvid.render import Job, render_job
-from dreamvid.render.dreamers import load_aims, make_dreamer
-from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
-from dreamvid.render.frames import to_frame, to_tensor
 from dreamvid.render.plan import STILL, Clock, Planner
 from dreamvid.render.preparation import prepare
-from dreamvid.render.shots import watch_cuts
 from dreamvid.render.still import dream_residual, finish
-from dreamvid.render.toning import Tone
-from dreamvid.render.zoom import Zoom, frame_count
-from dreamvid.settings import Settings, ZoomSettings, build_settings, make_settings
+from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.runtime.device import choose_machine
+from dreamvid.runtime.events import FrameDone, outcome
+from dreamvid.runtime.frames import to_frame, to_tensor
+from dreamvid.shots.shots import watch_cuts
+from dreamvid.zoom.tone import Tone
+from dreamvid.zoom.zoom import Zoom, frame_count
 
 HERE = Path(__file__).parent
 PICTURES = ("sky", "landscape", "portrait")

@@ -14,32 +14,32 @@ from typing import Any
 import yaml
 from typer.testing import CliRunner
 
-from dreamvid import settings_groups
-from dreamvid.fields import setting
-from dreamvid.varying import Varies
+from dreamvid.config import groups
+from dreamvid.config.fields import setting
+from dreamvid.config.scheduled import Varies
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
 
-class LookSettings(settings_groups.LookSettings):
+class LookSettings(groups.LookSettings):
     shade: Varies[float] = setting(0.0, "Darken the dream", "X", ge=0, le=10, slider=(0, 2))
     hues: tuple[str, ...] | None = setting(None, "Dream in these hues", "HUE", repeatable=True)
     grain: Path | None = setting(None, "Take the grain of this picture", "FILE", is_input_file=True)
 
 
-class RunSettings(settings_groups.RunSettings):
+class RunSettings(groups.RunSettings):
     nice: int = setting(0, "Priority of the process", "N", ge=0, le=19)
 
 
 def main(folder: Path) -> dict[str, Any]:
-    settings_groups.LookSettings, settings_groups.RunSettings = LookSettings, RunSettings  # type: ignore[misc]
+    groups.LookSettings, groups.RunSettings = LookSettings, RunSettings  # type: ignore[misc]
     import typer.main
 
     from dreamvid.cli.main import app
-    from dreamvid.fields import input_files
-    from dreamvid.recipe import read_look, write_recipe
+    from dreamvid.config.fields import input_files
+    from dreamvid.config.settings import Settings, ZoomSettings, make_settings, read_settings_file
+    from dreamvid.output.recipe import read_look, write_recipe
     from dreamvid.schedule import Moment
-    from dreamvid.settings import Settings, ZoomSettings, make_settings, read_settings_file
     from dreamvid.studio.command import command_words
     from dreamvid.studio.controls import list_controls
 
@@ -72,12 +72,13 @@ def main(folder: Path) -> dict[str, Any]:
 
 def resume(folder: Path) -> dict[str, Any]:
     """What becomes of an interrupted render with another value."""
+    from dreamvid.config.settings import make_settings
     from dreamvid.errors import SettingsError
-    from dreamvid.render import Job, Started, recording, render_job
-    from dreamvid.settings import make_settings
+    from dreamvid.output import recorder
+    from dreamvid.render import Job, Started, render_job
     from tests.render.stopping import stop_after
 
-    recording.segment_length = lambda *_, **__: 2
+    recorder.segment_length = lambda *_, **__: 2
     target = folder / "out.mp4"
     look = {"model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 1, "warm_iterations": 1}
     part = {"max_size": 64, "frames": 8, "save_every": 0, "threads": 1, "precision": "fp32", "audio": "none"}

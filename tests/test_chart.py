@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from dreamvid.chart import Panel, draw_chart
+from dreamvid.graphics.chart import Panel, draw_chart
 
 LINE = (92, 200, 250)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dreamvid.documents import DocumentError, parse_json, parse_yaml, read_json, read_text, read_yaml
+from dreamvid.config.settings import make_settings
 from dreamvid.errors import DreamvidError, MediaError, SettingsError, printable, shown
-from dreamvid.settings import make_settings
+from dreamvid.runtime.documents import DocumentError, parse_json, parse_yaml, read_json, read_text, read_yaml
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"

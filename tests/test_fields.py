@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from dreamvid.config.fields import facts_of, takes_schedule
+from dreamvid.config.settings import CameraSettings, FrameSettings, MotionSettings, Settings, ZoomSettings, key_of
 from dreamvid.errors import SettingsError
-from dreamvid.fields import facts_of, takes_schedule
+from dreamvid.farm.settings import FarmSettings
 from dreamvid.schedule import Moment, Schedule
-from dreamvid.settings import CameraSettings, FrameSettings, MotionSettings, Settings, ZoomSettings, key_of
-from dreamvid.settings_farm import FarmSettings
-from dreamvid.settings_visualise import VisualiseSettings
+from dreamvid.visualize.settings import VisualiseSettings
 
 ROOT = Path(__file__).parent.parent
 MODELS = (Settings, ZoomSettings, FarmSettings, VisualiseSettings)
@@ -52,7 +52,7 @@ def errors_in(lines: list[str], file: Path, head: str, arguments: str) -> set[in
 
 
 def test_mypy_rejects_a_schedule_that_is_read_as_a_number(tmp_path: Path) -> None:
-    head = "from dreamvid.schedule import Moment\nfrom dreamvid.settings import Settings, ZoomSettings\n"
+    head = "from dreamvid.schedule import Moment\nfrom dreamvid.config.settings import Settings, ZoomSettings\n"
     arguments = "settings: Settings, zoom: ZoomSettings, now: Moment"
     assert errors_in([*GIVEN, *OF_A_MOMENT], tmp_path / "snippet.py", head, arguments) == set(range(len(GIVEN)))
 
@@ -150,7 +150,7 @@ NO_TABLES = {
     "dreamvid/cli/models.py": "headings of a printed table",
     "dreamvid/cli/shots.py": "headings of a printed table",
     "dreamvid/dream/graphs.py": "fields of `Look`, which a replayed step takes no notice of",
-    "dreamvid/render/account.py": "keys of the sidecar",
+    "dreamvid/output/sidecar.py": "keys of the sidecar",
     "dreamvid/render/runner.py": "keys of the journal's facts: what became of `auto`",
 }
 
@@ -174,7 +174,7 @@ def test_no_table_of_settings_stands_outside_their_modules() -> None:
         for file in sorted(package.rglob("*.py"))
         if file not in own and (tables := list(tables_in(file)))
     }
-    assert {path: found[path] for path in found.keys() - NO_TABLES.keys()} == {}, "ask the fields (dreamvid/fields.py)"
+    assert {path: found[path] for path in found.keys() - NO_TABLES.keys()} == {}, "ask dreamvid/config/fields.py"
     assert NO_TABLES.keys() <= found.keys(), "allowed for nothing"
 
 

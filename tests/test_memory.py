@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dreamvid import memory
-from dreamvid.memory import available_bytes, is_out_of_memory, peak_bytes, used_bytes
+from dreamvid.runtime import memory
+from dreamvid.runtime.memory import available_bytes, is_out_of_memory, peak_bytes, used_bytes
 
 MB = 2**20
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from dreamvid.lifecycle import Lifecycle
-from dreamvid.notices import Downloading, Notice, Outbox, run_to_end
+from dreamvid.runtime.events import Downloading, Notice, Outbox, run_to_end
+from dreamvid.runtime.lifecycle import Lifecycle
 from tests.told import Told
 
 

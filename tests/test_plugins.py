@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dreamvid import Started, registers
+from dreamvid import Started
 from dreamvid.cli.main import run
+from dreamvid.config.settings import make_settings
 from dreamvid.errors import ModelError, SettingsError
 from dreamvid.media import open_reader, open_writer, probe
 from dreamvid.models import describe_layers
-from dreamvid.registers import CODECS, FLOWS, MODELS, OBJECTIVES
 from dreamvid.render import Job, render_job
-from dreamvid.settings import make_settings
+from dreamvid.runtime import registers
+from dreamvid.runtime.registers import CODECS, FLOWS, MODELS, OBJECTIVES
 from dreamvid.studio.controls import list_controls
 from tests.plugged import install, install_broken
 from tests.render.stopping import stop_after
@@ -209,7 +210,7 @@ def test_a_program_registers_what_it_has(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_names_are_told_without_loading_anything() -> None:
     script = (
-        "import sys; from dreamvid.registers import CODECS, FLOWS, OBJECTIVES\n"
+        "import sys; from dreamvid.runtime.registers import CODECS, FLOWS, OBJECTIVES\n"
         "names = [*CODECS.names(), *FLOWS.names(), *OBJECTIVES.names()]\n"
         "heavy = {'torch', 'numpy', 'cv2', 'dreamvid.media'} & sys.modules.keys()\n"
         "sys.exit(str(heavy) if heavy or 'h264-nvenc' not in names else 0)"

@@ -22,24 +22,24 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
+from dreamvid.config.presets import preset_folder
+from dreamvid.config.settings import Settings, ZoomSettings, build_settings, key_of, make_settings, read_settings_file
 from dreamvid.errors import DreamvidError
-from dreamvid.measured import MeasuredLooks
+from dreamvid.farm.settings import FarmSettings, make_farm_settings
 from dreamvid.media import read_metadata
 from dreamvid.models.network import Network
 from dreamvid.models.weights import Checkpoint, build_module, read_checkpoint
 from dreamvid.models.zoo import MODELS
-from dreamvid.presets import preset_folder
-from dreamvid.recipe import read_look
+from dreamvid.output.journal import Journal
+from dreamvid.output.recipe import read_look
+from dreamvid.output.report import Report
 from dreamvid.render.batch import read_batch
-from dreamvid.render.journal import Journal
-from dreamvid.render.report import Report
-from dreamvid.render.shotlist import read_shots
+from dreamvid.runtime.calibration_cache import MeasuredLooks
 from dreamvid.schedule import Moment, Schedule
-from dreamvid.settings import Settings, ZoomSettings, build_settings, key_of, make_settings, read_settings_file
-from dreamvid.settings_farm import FarmSettings, make_farm_settings
-from dreamvid.settings_visualise import VisualiseSettings, make_visualise_settings
+from dreamvid.shots.shotlist import read_shots
 from dreamvid.train.pictures import listed_pictures
 from dreamvid.train.settings import TrainSettings
+from dreamvid.visualize.settings import VisualiseSettings, make_visualise_settings
 from tests.hostile import EXPRESSIONS, HOSTILE, JOURNALS, JSON, LISTS, NUMBERS, TEXTS, TIMES, YAML
 
 SECONDS, MEGABYTES = 1.0, 300.0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreamvid.timecode import drops_numbers, format_timecode, is_timecode, parse_timecode
+from dreamvid.config.timecode import drops_numbers, format_timecode, is_timecode, parse_timecode
 
 FILM, VIDEO, FAST = Fraction(24_000, 1001), Fraction(30_000, 1001), Fraction(60_000, 1001)
 RATES = (FILM, VIDEO, FAST, *map(Fraction, (24, 25, 30, 50, 60, 120)), Fraction(25, 2), Fraction(173, 10))

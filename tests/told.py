@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dreamvid.notices import Progress
+from dreamvid.runtime.events import Progress
 
 
 class Told(list[str]):

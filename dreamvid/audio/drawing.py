@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from dreamvid.audio.analysis import SoundAnalysis
-from dreamvid.media.color import FloatImage
+from dreamvid.images.color import FloatImage
 
 Color = tuple[int, int, int]
 

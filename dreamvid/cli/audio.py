@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamvid.cli.options import with_options
+from dreamvid.config.fields import Group, setting
+from dreamvid.config.settings import SoundSettings
+from dreamvid.config.types import FramesPerSecond
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.fields import Group, setting
-from dreamvid.settings import SoundSettings
-from dreamvid.values import FramesPerSecond
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis
@@ -55,10 +55,10 @@ def audio(
 
     from dreamvid.audio import ENVELOPES, analyse_sound
     from dreamvid.audio.drawing import describe, draw_analysis
+    from dreamvid.images.header import check_file
+    from dreamvid.images.write import check_image_target
     from dreamvid.media import write_image
-    from dreamvid.media.header import check_file
     from dreamvid.media.names import made_name
-    from dreamvid.media.still_write import check_image_target
     from dreamvid.media.target import check_target
 
     check_file(source)
@@ -101,7 +101,7 @@ def _write_table(path: Path, analysis: SoundAnalysis, fps: Fraction, frames: int
     """Write one line a frame: its number, its time in seconds, and each envelope as a render at `fps` gets it."""
     import csv
 
-    from dreamvid.media.still_write import publish, temporary_beside
+    from dreamvid.images.write import publish, temporary_beside
 
     temporary = temporary_beside(path)
     try:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from dreamvid.cli.options import Config, Estimate, Fresh, Like, Output, Overwrite, Preset, Progress, with_options
-from dreamvid.presets import read_preset
-from dreamvid.recipe import read_look
-from dreamvid.settings import GROUPS, Settings, make_settings, read_settings_file
+from dreamvid.config.presets import read_preset
+from dreamvid.config.settings import GROUPS, Settings, make_settings, read_settings_file
+from dreamvid.output.recipe import read_look
 
 
 @with_options(GROUPS)

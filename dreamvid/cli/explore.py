@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamvid.cli.options import Config, Like, Preset, Progress, with_options
-from dreamvid.errors import SettingsError, did_you_mean, shown
-from dreamvid.presets import read_preset
-from dreamvid.recipe import read_look
-from dreamvid.settings import (
+from dreamvid.config.presets import read_preset
+from dreamvid.config.settings import (
     GROUPS,
     ConditioningSettings,
     LookSettings,
@@ -32,13 +30,15 @@ from dreamvid.settings import (
     make_settings,
     read_settings_file,
 )
+from dreamvid.errors import SettingsError, did_you_mean, shown
+from dreamvid.output.recipe import read_look
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from dreamvid.config.timecode import Timecode
+    from dreamvid.explore.job import Ranked
     from dreamvid.render import Event
-    from dreamvid.render.explore import Ranked
-    from dreamvid.timecode import Timecode
 
 _TRIED = (NetworkSettings, ObjectiveSettings, LookSettings, ConditioningSettings)
 _SHAPING = (*_TRIED, SoundSettings, SourceSettings)
@@ -132,8 +132,8 @@ def explore(
 
     # The network's libraries take seconds to load: only once it is sure that they are needed.
     from dreamvid.cli.progress import show
-    from dreamvid.render.explore import Axis, Exploration
-    from dreamvid.render.explore import explore as make_sheet
+    from dreamvid.explore.job import Axis, Exploration
+    from dreamvid.explore.job import explore as make_sheet
 
     job = Exploration(
         Path(source),
@@ -208,7 +208,7 @@ def _parse_time(text: str) -> Fraction | Timecode:
     """A time as --start takes it."""
     from pydantic import TypeAdapter, ValidationError
 
-    from dreamvid.values import Time
+    from dreamvid.config.types import Time
 
     try:
         seconds: Fraction | Timecode = TypeAdapter(Time).validate_python(text)
@@ -235,7 +235,7 @@ def _common_flags(given: Mapping[str, Any], **files: str | None) -> dict[str, tu
 
 def _print_rankings(events: Iterator[Event | Ranked], *, as_json: bool) -> Iterator[Event]:
     """Print the rankings among the events on standard output, and hand on the others."""
-    from dreamvid.render.explore import Ranked
+    from dreamvid.explore.job import Ranked
 
     for event in events:
         if not isinstance(event, Ranked):

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from dreamvid.cli.options import Config, Fresh, Like, Output, Overwrite, Preset, Progress, with_options
+from dreamvid.config.presets import read_preset
+from dreamvid.config.settings import GROUPS, Settings, key_of, make_settings, read_settings_file
 from dreamvid.errors import SettingsError
-from dreamvid.presets import read_preset
-from dreamvid.recipe import read_look
-from dreamvid.settings import GROUPS, Settings, key_of, make_settings, read_settings_file
-from dreamvid.settings_farm import FarmSettings, make_farm_settings
+from dreamvid.farm.settings import FarmSettings, make_farm_settings
+from dreamvid.output.recipe import read_look
 
 _LISTS = (".yaml", ".yml")
 

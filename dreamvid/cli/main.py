@@ -135,7 +135,7 @@ def _is_shortage(error: Exception) -> bool:
         return True
     if isinstance(error, (ImportError, OSError)):
         return False
-    from dreamvid.memory import is_out_of_memory
+    from dreamvid.runtime.memory import is_out_of_memory
 
     return is_out_of_memory(error)
 

@@ -12,9 +12,9 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from dreamvid.fields import facts_of, fields_of, plain_type, written
-from dreamvid.registered import help_of
-from dreamvid.settings import key_of
+from dreamvid.config.fields import facts_of, fields_of, plain_type, written
+from dreamvid.config.registered import help_of
+from dreamvid.config.settings import key_of
 
 Command = Callable[..., None]
 

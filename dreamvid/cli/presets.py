@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from dreamvid.presets import describe_preset, list_presets
+from dreamvid.config.presets import describe_preset, list_presets
 
 
 def presets() -> None:

@@ -18,7 +18,7 @@ from rich.text import Text
 from dreamvid.errors import DreamvidError
 from dreamvid.render import Downloading, Event, Finished, FrameDone, Notice, ShotStarted, Started
 from dreamvid.render.estimate import Estimate
-from dreamvid.render.events import FarmProgress, FramesLost
+from dreamvid.runtime.events import FarmProgress, FramesLost
 
 
 class StoppedByUserError(DreamvidError):

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from dreamvid.config.settings import explain_fault
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.settings import explain_fault
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from dreamvid.media import Reader
-    from dreamvid.notices import Tell
-    from dreamvid.render.shots import Shot
+    from dreamvid.runtime.events import Tell
+    from dreamvid.shots.shots import Shot
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ def shots(
     frames_per_second = None if rate is None else _parse_rate(rate)
 
     from dreamvid.media.target import check_target
-    from dreamvid.render.shotlist import check_list_name, write_shots
+    from dreamvid.shots.shotlist import check_list_name, write_shots
 
     if output is not None:
         check_list_name(output)
@@ -85,7 +85,7 @@ def shots(
 def _parse_rate(text: str) -> Fraction:
     from pydantic import TypeAdapter, ValidationError
 
-    from dreamvid.values import FramesPerSecond
+    from dreamvid.config.types import FramesPerSecond
 
     try:
         value: Fraction = TypeAdapter(FramesPerSecond).validate_python(text)
@@ -97,7 +97,7 @@ def _parse_rate(text: str) -> Fraction:
 def _open_clip(source: Path, rate: Fraction | None, tell: Tell) -> tuple[Reader, Fraction]:
     """A reader of small frames, and their rate."""
     from dreamvid.media import AS_CODED, open_reader
-    from dreamvid.render.shots import CUT_SIDE_PX
+    from dreamvid.shots.shots import CUT_SIDE_PX
 
     reader = open_reader(source, max_size=CUT_SIDE_PX, rate=rate, tonemap=AS_CODED, tell=tell)
     if reader.rate is None:
@@ -110,8 +110,8 @@ def _open_clip(source: Path, rate: Fraction | None, tell: Tell) -> tuple[Reader,
 def _find(reader: Reader, rate: Fraction, cuts: Path | None) -> list[Shot]:
     """The shots of the clip, by a list or by looking for them."""
     from dreamvid.motion import mark_cuts
-    from dreamvid.render.shotlist import read_shots
-    from dreamvid.render.shots import gather_shots
+    from dreamvid.shots.shotlist import read_shots
+    from dreamvid.shots.shots import gather_shots
 
     if cuts is not None:
         return read_shots(cuts, rate, reader.frame_count)
@@ -124,7 +124,7 @@ def _draw(
     source: Path, clip: Reader, found: Sequence[Shot], rate: Fraction, target: Path, *, overwrite: bool
 ) -> None:
     from dreamvid.media import open_reader
-    from dreamvid.render.shotsheet import draw_shots, picture_size, write_sheet
+    from dreamvid.shots.thumbnails import draw_shots, picture_size, write_sheet
 
     size = picture_size(clip.info, len(found))
     with open_reader(source, size=size, rate=rate, tonemap="hable", info=clip.info) as reader:
@@ -148,7 +148,7 @@ def _print_table(found: Sequence[Shot], rate: Fraction) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from dreamvid.timecode import format_timecode
+    from dreamvid.config.timecode import format_timecode
 
     table = Table(box=None, pad_edge=False)
     for heading in ("shot", "first frame", "frames", "start", "end", "seconds"):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dreamvid.cli.options import with_options
-from dreamvid.settings import read_settings_file
+from dreamvid.config.settings import read_settings_file
 from dreamvid.train.settings import TrainSettings
 
 

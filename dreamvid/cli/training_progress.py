@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from dreamvid.cli.progress import StoppedByUserError
-from dreamvid.notices import Downloading, Notice
+from dreamvid.runtime.events import Downloading, Notice
 from dreamvid.train.events import EpochDone, Event, StepDone, TrainingFinished, TrainingStarted
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from dreamvid.cli.options import Config, Progress, with_options
-from dreamvid.settings import read_settings_file
-from dreamvid.settings_visualise import COMMAND, VISUALISE_GROUPS, make_visualise_settings
+from dreamvid.config.settings import read_settings_file
+from dreamvid.visualize.settings import COMMAND, VISUALISE_GROUPS, make_visualise_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dreamvid.render import Event
-    from dreamvid.render.visualisation import DrawingEvent, DrawingStarted, PictureDone
+    from dreamvid.visualize.job import DrawingEvent, DrawingStarted, PictureDone
 
 
 @with_options(VISUALISE_GROUPS, COMMAND)
@@ -44,7 +44,7 @@ def visualize(
     """
     method, settings = make_visualise_settings(read_settings_file(Path(config)) if config else {}, given)
 
-    from dreamvid.render.visualisation import VisualisationJob, visualise
+    from dreamvid.visualize.job import VisualisationJob, visualise
 
     job = VisualisationJob(settings, method, Path(output) if output else None, sheet, overwrite)
     show(visualise(job), progress)
@@ -66,7 +66,7 @@ def _show_bar(events: Iterator[DrawingEvent]) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from dreamvid.render import Downloading, Notice
-    from dreamvid.render.visualisation import DrawingFinished, DrawingStarted, PictureDone, StepDone
+    from dreamvid.visualize.job import DrawingFinished, DrawingStarted, PictureDone, StepDone
 
     console = Console(stderr=True, highlight=False)
     bar = Progress(

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from dreamvid.cli.options import Config, Estimate, Fresh, Like, Overwrite, Preset, Progress, with_options
-from dreamvid.presets import read_preset
-from dreamvid.recipe import read_look
-from dreamvid.settings import ZOOM_GROUPS, ZoomSettings, build_settings, read_settings_file
+from dreamvid.config.presets import read_preset
+from dreamvid.config.settings import ZOOM_GROUPS, ZoomSettings, build_settings, read_settings_file
+from dreamvid.output.recipe import read_look
 
 
 @with_options(ZOOM_GROUPS)
@@ -46,8 +46,8 @@ def zoom(
     )
 
     from dreamvid.cli.progress import show, show_estimate, tell
-    from dreamvid.render.estimate import estimate_zoom
-    from dreamvid.render.zoom_job import ZoomJob, render_zoom
+    from dreamvid.zoom.estimate import estimate_zoom
+    from dreamvid.zoom.job import ZoomJob, render_zoom
 
     job = ZoomJob(Path(source), Path(output) if output else None, settings, overwrite, fresh)
     if estimate:

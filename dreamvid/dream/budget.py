@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import torch
 
+from dreamvid.config.types import Tile
 from dreamvid.dream.pyramid import Size
 from dreamvid.dream.tiles import Grain, Tiling, plan_tiles
 from dreamvid.errors import ResourceError
-from dreamvid.memory import available_bytes, is_out_of_memory, return_unused, used_bytes
-from dreamvid.notices import Notice, Tell, ignore
-from dreamvid.values import Tile
+from dreamvid.runtime.events import Notice, Tell, ignore
+from dreamvid.runtime.memory import available_bytes, is_out_of_memory, return_unused, used_bytes
 
 P = TypeVar("P")
 R = TypeVar("R")

@@ -24,7 +24,7 @@ from dreamvid.dream.pyramid import Size, resize
 from dreamvid.dream.shared import Shared
 from dreamvid.dream.tiles import Tiling
 from dreamvid.errors import SettingsError
-from dreamvid.memory import peak_bytes
+from dreamvid.runtime.memory import peak_bytes
 
 _LEVEL = 1.0 / 255.0
 _GLANCE_SIDE = 512  # px, of what is looked at to tell how far a dream has come

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from dreamvid.dream.ascent import Ascent, IndexedRoll, Roll
-from dreamvid.memory import is_out_of_memory
-from dreamvid.notices import Notice, Tell, ignore
+from dreamvid.runtime.events import Notice, Tell, ignore
+from dreamvid.runtime.memory import is_out_of_memory
 
 Record = Callable[[Callable[[], None]], Callable[[], None]]
 """Takes a function that works on fixed tensors, and gives back one that does the same, faster. May run the function

@@ -11,7 +11,7 @@ from dreamvid.dream.target import Target
 
 @dataclass(frozen=True)
 class Look:
-    """The numbers that shape a dream; `dreamvid.settings` says what each means and where it is bounded.
+    """The numbers that shape a dream; `dreamvid.config.settings` says what each means and where it is bounded.
 
     `targets` has one entry for each tap of the extractor. `octaves` None: as many as the picture's size asks for;
     `step` None: as long as a dream of nominal contrast asks for (see `calibration.py`).

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dreamvid.errors import SettingsError, did_you_mean, shown
-from dreamvid.registers import OBJECTIVES, split_options
+from dreamvid.runtime.registers import OBJECTIVES, split_options
 
 _TINY = 1e-12
 _LARGEST_PRODUCT = 1 << 24  # correlations held at a time: 64 MiB of float32, whatever the sizes

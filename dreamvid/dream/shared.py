@@ -11,11 +11,11 @@ import torch
 from dreamvid.dream.budget import TileBudget
 from dreamvid.dream.graphs import StepGraphs, cuda_record
 from dreamvid.dream.look import Look
-from dreamvid.notices import Tell, ignore
+from dreamvid.runtime.events import Tell, ignore
 
 Threads = Callable[[int], AbstractContextManager[None]]
 """Entered while a picture of so many pixels is dreamed, by whoever owns the process: there its threads may be counted
-out. See `dreamvid.machine.Machine.threads_for`."""
+out. See `dreamvid.runtime.device.Machine.threads_for`."""
 
 
 def all_threads(pixels: int) -> AbstractContextManager[None]:  # noqa: ARG001

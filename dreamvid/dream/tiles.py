@@ -17,8 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dreamvid.config.types import SMALLEST_TILE
 from dreamvid.dream.pyramid import Size
-from dreamvid.values import SMALLEST_TILE
 
 LARGEST_HALO = 256
 """Pixels. Only the deeper layers of inception_v3 reach further: 450 to 1100 in theory, next to nothing in fact."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from dreamvid.errors import DreamvidError, SettingsError
 
 if TYPE_CHECKING:
-    from dreamvid.settings import Settings
-    from dreamvid.settings_farm import FarmSettings
+    from dreamvid.config.settings import Settings
+    from dreamvid.farm.settings import FarmSettings
 
 _CORES_PER_WORKER = 4  # decoding, flow and encoding go on beside the network; more cores help one worker little
 _STORE_BYTES = 160 * 2**20  # of a cluster on this machine alone: messages are small, and few

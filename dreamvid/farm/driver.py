@@ -16,33 +16,42 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+from dreamvid.config.fields import fields_of, input_files
+from dreamvid.config.settings import Settings, key_of
 from dreamvid.errors import SettingsError
 from dreamvid.farm.cluster import FarmError, choose_share, connected
-from dreamvid.farm.crew import Crew, Joined, Lost, Reported
 from dreamvid.farm.files import share
 from dreamvid.farm.joint import fade, shares
 from dreamvid.farm.journal import FarmJournal, path_of_journal
 from dreamvid.farm.messages import SharedFile, Stretch, Task
 from dreamvid.farm.plan import Unit, longest_first, plan_units, shots_within
 from dreamvid.farm.rendering import fade_name, files_written, networks_fingerprint, open_segment
-from dreamvid.fields import fields_of, input_files
+from dreamvid.farm.settings import FarmSettings
+from dreamvid.farm.worker_pool import Crew, Joined, Lost, Reported
+from dreamvid.images.write import publish, temporary_beside
 from dreamvid.media import default_output
 from dreamvid.media.segments import join_segments
-from dreamvid.media.still_write import publish, temporary_beside
 from dreamvid.media.target import output_pattern
 from dreamvid.models.weights import cache_path
-from dreamvid.notices import Notice, Outbox, Tell, run_to_end
-from dreamvid.render.account import RenderLog
-from dreamvid.render.dreamers import Networks, dreaming_networks
-from dreamvid.render.events import Event, FarmProgress, FrameDone, FramesLost, Started
-from dreamvid.render.frame_store import load_frame
-from dreamvid.render.identity import identify, picture_fingerprints
+from dreamvid.output.fingerprint import identify, picture_fingerprints
+from dreamvid.output.frame_store import load_frame
+from dreamvid.output.sidecar import RenderLog
 from dreamvid.render.job import Job, OpenedClip, first_number_of, open_clip, open_source, prepare_clip, render_tags
 from dreamvid.render.preparation import Prepared, fetch_missing
 from dreamvid.render.runner import JobLoop, OpenedJob, claim_target, run_job
-from dreamvid.render.shots import Shot, gather_shots
-from dreamvid.settings import Settings, key_of
-from dreamvid.settings_farm import FarmSettings
+from dreamvid.render.targets import Networks, dreaming_networks
+from dreamvid.runtime.events import (
+    Event,
+    FarmProgress,
+    FrameDone,
+    FramesLost,
+    Notice,
+    Outbox,
+    Started,
+    Tell,
+    run_to_end,
+)
+from dreamvid.shots.shots import Shot, gather_shots
 
 _SHORTEST_STRETCH = 480  # frames: below that, opening the source takes longer than looking for cuts in it
 

@@ -21,7 +21,7 @@ from dreamvid.farm.messages import PIECE_BYTES, SharedFile
 from dreamvid.media import list_sequence
 from dreamvid.media.names import name_beside
 from dreamvid.media.sequence import parse_pattern
-from dreamvid.render.identity import fingerprint
+from dreamvid.output.fingerprint import fingerprint
 
 Fetch = Callable[[Path, int], bytes]
 """A piece of one of the driver's files from an offset on; nothing at its end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreamvid.render.frames import Frame
+from dreamvid.runtime.frames import Frame
 
 _TINY = 1e-12
 

@@ -22,10 +22,9 @@ from typing import Any, BinaryIO, NamedTuple
 from dreamvid.farm.messages import Piece
 from dreamvid.farm.plan import Unit
 from dreamvid.media.target import beside
-from dreamvid.notices import Notice, Tell, ignore
-from dreamvid.render.events import Figures, FrameDone
-from dreamvid.render.journal_folder import JournalFolder
-from dreamvid.render.snapshot import write_durably
+from dreamvid.output.journal_folder import JournalFolder
+from dreamvid.output.snapshot import write_durably
+from dreamvid.runtime.events import Figures, FrameDone, Notice, Tell, ignore
 
 
 class _Done(NamedTuple):

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dreamvid.render.events import FrameDone
+from dreamvid.config.settings import Settings
 from dreamvid.render.plan import Clock
-from dreamvid.settings import Settings
+from dreamvid.runtime.events import FrameDone
 
 PIECE_BYTES = 4 * 2**20
 """The most of a file that travels at once."""

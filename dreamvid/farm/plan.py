@@ -23,7 +23,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dreamvid.render.shots import Shot
+from dreamvid.shots.shots import Shot
 
 _WORTH_SPLITTING = 0.9  # chunks differ from one machine's film at the joint: they must save a tenth of the time
 _PARTS_PER_WORKER = (0.5, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 4, 6)

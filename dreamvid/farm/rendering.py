@@ -1,6 +1,6 @@
 """What a worker does, without Ray: units of one film into encoded segments.
 
-A unit is encoded where it is dreamed, in the segments of `render.recording`: those begin at a shot's first frame and
+A unit is encoded where it is dreamed, in the segments of `output.recorder`: those begin at a shot's first frame and
 at each Kth after it, and never go over a cut. So the pieces that come from anywhere are those of a render on one
 machine, byte for byte with the same encoder, and are joined without encoding them again: neither the wire nor the
 driver sees a raw frame, whatever the number of workers. (Encoders such as x264 decide a little differently with
@@ -22,27 +22,26 @@ from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
+from dreamvid.config.settings import Settings
 from dreamvid.farm.messages import PIECE_BYTES, Message, Piece, Stretch, Task
 from dreamvid.farm.plan import Unit
-from dreamvid.lifecycle import Lifecycle
-from dreamvid.machine import choose_machine
 from dreamvid.media import Reader, Writer
 from dreamvid.media.target import output_pattern
 from dreamvid.models import Network
-from dreamvid.notices import Notice, Outbox, run_to_end
-from dreamvid.render.ahead import WriteBehind
-from dreamvid.render.companion import open_guide, open_mask
-from dreamvid.render.dreamers import Networks, dreaming_networks
-from dreamvid.render.events import FrameDone
+from dreamvid.output.fingerprint import network_fingerprint
+from dreamvid.output.frame_store import store_frame
+from dreamvid.output.recorder import FRAMES_BEHIND, segment_length
 from dreamvid.render.film import Film
-from dreamvid.render.frame_store import store_frame
-from dreamvid.render.frames import Frame
-from dreamvid.render.identity import network_fingerprint
 from dreamvid.render.job import Job, open_source, open_target
 from dreamvid.render.preparation import fetch_missing, prepare
-from dreamvid.render.recording import FRAMES_BEHIND, segment_length
-from dreamvid.render.shots import watch_cuts
-from dreamvid.settings import Settings
+from dreamvid.render.side_input import open_guide, open_mask
+from dreamvid.render.targets import Networks, dreaming_networks
+from dreamvid.runtime.device import choose_machine
+from dreamvid.runtime.events import FrameDone, Notice, Outbox, run_to_end
+from dreamvid.runtime.frames import Frame
+from dreamvid.runtime.lifecycle import Lifecycle
+from dreamvid.runtime.pipeline import WriteBehind
+from dreamvid.shots.shots import watch_cuts
 
 _REPORT_SECONDS = 0.5
 

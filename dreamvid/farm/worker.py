@@ -130,7 +130,7 @@ def _localise(task: Task, depot: Any) -> tuple[Any, Path]:
     from dreamvid.farm.files import bring, bring_to
     from dreamvid.farm.messages import PIECE_BYTES
     from dreamvid.models.weights import cache_path
-    from dreamvid.registers import MODELS
+    from dreamvid.runtime.registers import MODELS
 
     coming: dict[tuple[Path, int], Any] = {}
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dreamvid.images.color import TONE_CURVES, ColorTags, FloatImage
+from dreamvid.images.header import IMAGE_SUFFIXES
+from dreamvid.images.read import read_image, resize_image
+from dreamvid.images.write import write_image
 from dreamvid.media.codecs import Codec, PictureCodec, video_codec
-from dreamvid.media.color import TONE_CURVES, ColorTags, FloatImage
-from dreamvid.media.header import IMAGE_SUFFIXES
 from dreamvid.media.mux import Original
 from dreamvid.media.probe import ClipInfo, probe, read_metadata
 from dreamvid.media.read import AS_CODED, SEQUENCE_RATE, Reader, open_reader
 from dreamvid.media.sequence import list_sequence
 from dreamvid.media.sound import SoundPlan, SoundTrack
-from dreamvid.media.still import read_image, resize_image
-from dreamvid.media.still_write import write_image
 from dreamvid.media.target import default_output
 from dreamvid.media.write import depth_to_keep, open_writer
 from dreamvid.media.writer import Writer

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.media.color import ColorTags
+from dreamvid.images.color import ColorTags
 from dreamvid.media.ffmpeg import failure_reason, run_ffmpeg
-from dreamvid.registers import CODECS
+from dreamvid.runtime.registers import CODECS
 
 _ANY_SOUND = None
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from dreamvid.errors import MediaError
-from dreamvid.media.color import HDR_TRANSFERS, ColorTags, kept_tags
+from dreamvid.images.color import HDR_TRANSFERS, ColorTags, kept_tags
+from dreamvid.images.header import LARGEST_IMAGE, check_file, holds_image, read_header, read_image_metadata
 from dreamvid.media.ffmpeg import decodes_alpha_layers, failure_reason, file_url, input_arguments, run_ffmpeg
-from dreamvid.media.header import LARGEST_IMAGE, check_file, holds_image, read_header, read_image_metadata
 from dreamvid.media.packets import Timing, read_timing
 from dreamvid.media.streams import Contents, PictureStream, SoundStream, read_contents
 

@@ -13,15 +13,15 @@ from typing import Self
 
 import numpy as np
 
+from dreamvid.config.timecode import Timecode
 from dreamvid.errors import MediaError
-from dreamvid.media.color import BT709, ColorTags, FloatImage, tone_map_filters
+from dreamvid.images.color import BT709, ColorTags, FloatImage, tone_map_filters
+from dreamvid.images.header import read_header
+from dreamvid.images.read import fit_size, read_image, resize_image
 from dreamvid.media.ffmpeg import FFmpeg, cropping_arguments, input_arguments
-from dreamvid.media.header import read_header
 from dreamvid.media.probe import ClipInfo, probe, probe_image
 from dreamvid.media.sequence import first_number, list_sequence
-from dreamvid.media.still import fit_size, read_image, resize_image
-from dreamvid.notices import Notice, Progress, Tell, ignore
-from dreamvid.timecode import Timecode
+from dreamvid.runtime.events import Notice, Progress, Tell, ignore
 
 SEQUENCE_RATE = Fraction(24)
 """Frames per second of numbered files, which carry no rate of their own."""

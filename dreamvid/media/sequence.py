@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.header import READABLE_SUFFIXES
+from dreamvid.images.header import READABLE_SUFFIXES
 from dreamvid.media.names import OneFile, what_is
 
 _NUMBER = re.compile(r"(?<!%)((?:%%)*)%(0?)(\d{0,2})d", re.ASCII)

@@ -28,8 +28,8 @@ import av.format
 import av.video
 
 from dreamvid.errors import MediaError
+from dreamvid.images.header import LARGEST_IMAGE
 from dreamvid.media.ffmpeg import CONTAINERS, file_url
-from dreamvid.media.header import LARGEST_IMAGE
 
 _PACKETS_TRIED = 100  # in search of a frame that can be decoded
 _MICROSECONDS = 1_000_000

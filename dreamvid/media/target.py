@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from dreamvid.errors import MediaError
+from dreamvid.images.header import holds_image, is_image
+from dreamvid.images.write import temporary_beside
 from dreamvid.media.codecs import PictureCodec
-from dreamvid.media.header import holds_image, is_image
 from dreamvid.media.names import OneFile, made_name, name_beside, what_is
 from dreamvid.media.sequence import NumberedFiles, list_sequence, parse_pattern
-from dreamvid.media.still_write import temporary_beside
-from dreamvid.registers import CODECS
+from dreamvid.runtime.registers import CODECS
 
 
 def default_output(source: Path | str, codec: str = "h264") -> Path:

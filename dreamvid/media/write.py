@@ -7,19 +7,19 @@ from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.errors import MediaError
+from dreamvid.images.color import BT709, ColorTags
+from dreamvid.images.header import ImageTags, is_image, read_image_tags
+from dreamvid.images.write import ALPHA_SUFFIXES, IMAGE_DEPTHS, check_image_target, tags_that_fit
 from dreamvid.media.codecs import codec_at_hand, find_codec, picture_suffix, video_codec, video_codecs
-from dreamvid.media.color import BT709, ColorTags
-from dreamvid.media.header import ImageTags, is_image, read_image_tags
 from dreamvid.media.mux import Original
 from dreamvid.media.probe import ClipInfo
 from dreamvid.media.sequence import NumberedFiles, list_sequence
 from dreamvid.media.sound import SoundTrack, plan_sound
-from dreamvid.media.still_write import ALPHA_SUFFIXES, IMAGE_DEPTHS, check_image_target, tags_that_fit
 from dreamvid.media.target import check_target, output_pattern
 from dreamvid.media.write_images import ImageWriter, SequenceWriter, StillWriter
 from dreamvid.media.write_video import VideoWriter
 from dreamvid.media.writer import Writer
-from dreamvid.notices import Notice, Tell, ignore, run_to_end
+from dreamvid.runtime.events import Notice, Tell, ignore, run_to_end
 
 
 def open_writer(

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.color import FloatImage
-from dreamvid.media.header import ImageTags
+from dreamvid.images.color import FloatImage
+from dreamvid.images.header import ImageTags
+from dreamvid.images.write import ALPHA_SUFFIXES, check_image_target, write_image
 from dreamvid.media.sequence import NumberedFiles
-from dreamvid.media.still_write import ALPHA_SUFFIXES, check_image_target, write_image
 from dreamvid.media.writer import Writer
 
 

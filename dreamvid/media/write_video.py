@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from dreamvid.errors import MediaError
+from dreamvid.images.color import ColorTags, FloatImage
+from dreamvid.images.read import quantise
+from dreamvid.images.write import publish, temporary_beside
 from dreamvid.media.codecs import Codec, Encoding, color_filters
-from dreamvid.media.color import ColorTags, FloatImage
 from dreamvid.media.ffmpeg import FFmpeg, file_url
 from dreamvid.media.mux import Original, container_options, mux
 from dreamvid.media.sound import SoundPlan
-from dreamvid.media.still import quantise
-from dreamvid.media.still_write import publish, temporary_beside
 from dreamvid.media.tags import tag_input, write_tags
 from dreamvid.media.writer import Writer
-from dreamvid.notices import Notice, Tell, run_to_end
+from dreamvid.runtime.events import Notice, Tell, run_to_end
 
 
 class VideoWriter(Writer):

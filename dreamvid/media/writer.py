@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from dreamvid.errors import MediaError
-from dreamvid.lifecycle import Lifecycle
-from dreamvid.media.color import FloatImage
+from dreamvid.images.color import FloatImage
 from dreamvid.media.sound import SoundPlan
+from dreamvid.runtime.lifecycle import Lifecycle
 
 
 class Writer(Lifecycle):

@@ -19,7 +19,7 @@ from dreamvid.models.network import (
 )
 from dreamvid.models.spec import ModelSpec
 from dreamvid.models.zoo import find_model
-from dreamvid.registers import MODELS
+from dreamvid.runtime.registers import MODELS
 
 __all__ = [
     "AUTO",

@@ -31,7 +31,7 @@ from torch import Tensor, fx, nn
 
 from dreamvid.errors import ModelError, did_you_mean, shown
 from dreamvid.models.spec import ModelSpec
-from dreamvid.process_wide import ALONE
+from dreamvid.runtime.process_wide import ALONE
 
 LOGITS = "logits"
 _PRE = "/pre"

@@ -15,7 +15,7 @@ from torch.fx.experimental.optimization import fuse
 from dreamvid.errors import ModelError
 from dreamvid.models.classes import find_class
 from dreamvid.models.layers import LayerInfo, LayerTable, smallest_side
-from dreamvid.models.lean import make_lean
+from dreamvid.models.optimize import make_lean
 from dreamvid.models.receptive import gates, reach, split_local
 from dreamvid.models.spec import IMAGENET, ModelSpec, Triple
 from dreamvid.models.weights import (
@@ -31,8 +31,8 @@ from dreamvid.models.weights import (
     read_checkpoint,
 )
 from dreamvid.models.zoo import find_model
-from dreamvid.notices import Notice, Progress, Tell, ignore, run_to_end
-from dreamvid.registers import MODELS
+from dreamvid.runtime.events import Notice, Progress, Tell, ignore, run_to_end
+from dreamvid.runtime.registers import MODELS
 
 AUTO = "auto"
 _PREFERRED = "googlenet"

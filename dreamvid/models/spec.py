@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.models.spellings import Spellings
+from dreamvid.models.layer_aliases import Spellings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -19,12 +19,12 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from dreamvid.documents import DocumentError, parse_json
-from dreamvid.downloads import DownloadError, cached_path, fetch, is_cached
 from dreamvid.errors import ModelError, shown
 from dreamvid.models.spec import ModelSpec, PackageFile, Triple
-from dreamvid.notices import Progress
-from dreamvid.process_wide import ignored_warnings
+from dreamvid.runtime.documents import DocumentError, parse_json
+from dreamvid.runtime.downloads import DownloadError, cached_path, fetch, is_cached
+from dreamvid.runtime.events import Progress
+from dreamvid.runtime.process_wide import ignored_warnings
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.errors import ModelError, did_you_mean, shown
-from dreamvid.models import spellings
+from dreamvid.models import layer_aliases
+from dreamvid.models.layer_aliases import Spellings
 from dreamvid.models.spec import IMAGENET, IMAGENET_MEAN, IMAGENET_STD, Builder, ModelSpec, PackageFile, Triple
-from dreamvid.models.spellings import Spellings
-from dreamvid.registers import MODELS
+from dreamvid.runtime.registers import MODELS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -122,7 +122,7 @@ def _vgg(depth: str, digest: str, parameters: int, mb: float, convolutions: Sequ
         layer=layer,
         description="broad strokes and rich textures; slow, large"
         + ("; with batch normalization" if batch_norm else ""),
-        names=spellings.vgg(convolutions, batch_norm=batch_norm),
+        names=layer_aliases.vgg(convolutions, batch_norm=batch_norm),
     )
 
 
@@ -138,7 +138,7 @@ def _resnet(depth: int, digest: str, parameters: int, mb: float, blocks: Sequenc
         minimum_side=1,
         layer="layer3",
         description="sharp, busy patterns; residual network",
-        names=spellings.resnet(blocks),
+        names=layer_aliases.resnet(blocks),
     )
 
 
@@ -153,7 +153,7 @@ def _squeezenet(version: str, digest: str, parameters: int, mb: float, side: int
         minimum_side=side,
         layer="fire7",
         description="a tiny download; fast, with coarse patterns",
-        names=spellings.squeezenet(modules.split()),
+        names=layer_aliases.squeezenet(modules.split()),
     )
 
 
@@ -205,7 +205,7 @@ _SPECS = (
         description="the kind of network that `dreamvid train` makes; small features: eyes, dogs, arches",
         resource="dreamnet.safetensors",
         megabytes=5.2,
-        layer_names=spellings.googlenet(pools=()),
+        layer_names=layer_aliases.googlenet(pools=()),
     ),
     _efficientnet_lite(
         0,
@@ -219,7 +219,7 @@ _SPECS = (
         ),
         "block10",
         description="included: true ImageNet dreams, above all animals; fast",
-        layer_names=spellings.efficientnet_lite((1, 2, 2, 3, 3, 4, 1)),
+        layer_names=layer_aliases.efficientnet_lite((1, 2, 2, 3, 3, 4, 1)),
         dreams_of=_LITE0_DREAMS_OF,
         googlenet_layers=_LITE0_FOR_GOOGLENET,
         # The one draws fur and eyes, the other decides whose: an independent network is half again as sure of what it
@@ -239,7 +239,7 @@ _SPECS = (
         ),
         "block13",
         description="like efficientnet_lite0, but a little deeper",
-        layer_names=spellings.efficientnet_lite((1, 3, 3, 4, 4, 5, 1)),
+        layer_names=layer_aliases.efficientnet_lite((1, 3, 3, 4, 4, 5, 1)),
     ),
     _efficientnet_lite(
         2,
@@ -253,7 +253,7 @@ _SPECS = (
         ),
         "block13",
         description="deeper and wider: richer scenes; a little slower",
-        layer_names=spellings.efficientnet_lite((1, 3, 3, 4, 4, 5, 1)),
+        layer_names=layer_aliases.efficientnet_lite((1, 3, 3, 4, 4, 5, 1)),
     ),
     _torchvision(
         "googlenet",
@@ -265,7 +265,7 @@ _SPECS = (
         minimum_side=15,
         layer="inception4d",
         description="the classic: eyes, dogs, towers",
-        names=spellings.googlenet(("maxpool1", "maxpool2", "maxpool3", "maxpool4")),
+        names=layer_aliases.googlenet(("maxpool1", "maxpool2", "maxpool3", "maxpool4")),
         half=True,
         ignored=("aux1.", "aux2."),
         aux_logits=False,
@@ -294,7 +294,7 @@ _SPECS = (
         minimum_side=63,
         layer="relu4",
         description="the oldest: coarse, bold, grainy",
-        names=spellings.alexnet(),
+        names=layer_aliases.alexnet(),
     ),
     _torchvision(
         "inception_v3",
@@ -306,7 +306,7 @@ _SPECS = (
         minimum_side=75,
         layer="Mixed_6c",
         description="the network from the Keras tutorial: fine, ornate",
-        names=spellings.inception_v3(),
+        names=layer_aliases.inception_v3(),
         half=True,
         ignored=("AuxLogits.",),
         aux_logits=False,

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from dreamvid.notices import Progress
-from dreamvid.registers import FLOWS
+from dreamvid.runtime.events import Progress
+from dreamvid.runtime.registers import FLOWS
 
 Frame = npt.NDArray[np.float32]
 FlowField = npt.NDArray[np.float32]

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dreamvid.documents import read_yaml
+from dreamvid.config.settings import make_settings
+from dreamvid.config.types import parse_path
 from dreamvid.errors import DreamvidError, SettingsError, did_you_mean, shown
 from dreamvid.media import default_output, read_metadata
-from dreamvid.render.identity import job_tag
+from dreamvid.output.fingerprint import job_tag
 from dreamvid.render.job import Job
-from dreamvid.settings import make_settings
-from dreamvid.values import parse_path
+from dreamvid.runtime.documents import read_yaml
 
 _KEYS = ("shared", "clips")
 _OWN_KEYS = ("input", "output")

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
+from dreamvid.config.settings import FrameSettings
 from dreamvid.dream import level
 from dreamvid.dream.pyramid import resize
 from dreamvid.motion import warp_backward
-from dreamvid.render.frames import Track
+from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.render.plan import FramePlan
-from dreamvid.settings import FrameSettings
 
 _LOW_PASS_SHARE = 1 / 8  # of the short side: what is smoother than this is tint and brightness, not a dream
 _RADIUS_WHEN_SMALL = 5  # px
@@ -48,25 +48,25 @@ class Carry:
             residual = self._dream_on(raw, residual, plan)
         return residual
 
-    def follow(self, raw: Tensor, track: Track, plan: FramePlan[FrameSettings]) -> Tensor:
-        """The residual of the next frame, dreamed on from the carried one; `track` leads back from it.
+    def follow(self, raw: Tensor, motion: FrameMotion, plan: FramePlan[FrameSettings]) -> Tensor:
+        """The residual of the next frame, dreamed on from the carried one; `motion` leads back from it.
 
         More iterations are spent the more of the picture is new, and longer steps just there; where nothing moves they
         are shorter, or the dream would boil.
         """
-        fresh = self._measure_fresh(track)
+        fresh = self._measure_fresh(motion)
         look = plan.dreamer.look
         octaves = len(look.sizes((raw.shape[-2], raw.shape[-1])))
         cold, warm = (
             look.iterations_per_octave(counts, octaves) for counts in (look.iterations, plan.settings.warm_iterations)
         )
         counts = [w + max(0, round((c - w) * self.fresh)) for c, w in zip(cold, warm, strict=True)]
-        return self._dream_on(raw, self._warped(track), plan, counts, step_gain(track, fresh, plan.is_steady))
+        return self._dream_on(raw, self._warped(motion), plan, counts, step_gain(motion, fresh, plan.is_steady))
 
-    def coast(self, raw: Tensor, track: Track, plan: FramePlan[FrameSettings]) -> Tensor:
+    def coast(self, raw: Tensor, motion: FrameMotion, plan: FramePlan[FrameSettings]) -> Tensor:
         """Move the residual along without dreaming: the frames between those of `--every N`."""
-        self._measure_fresh(track)
-        return self._settle(self._warped(track), raw, plan)
+        self._measure_fresh(motion)
+        return self._settle(self._warped(motion), raw, plan)
 
     def _dream_on(
         self,
@@ -81,15 +81,15 @@ class Carry:
         dreamed = plan.dreamer.dream(raw, iterations=iterations, carried=carried, gain=gain)
         return self._settle(dreamed - raw + _clipped_off(raw, carried), raw, plan)
 
-    def _measure_fresh(self, track: Track) -> Tensor:
-        fresh = 1 - track.reliability
+    def _measure_fresh(self, motion: FrameMotion) -> Tensor:
+        fresh = 1 - motion.reliability
         self.fresh = float(fresh.mean())
         return fresh
 
-    def _warped(self, track: Track) -> Tensor:
+    def _warped(self, motion: FrameMotion) -> Tensor:
         if self.residual is None:
             raise RuntimeError("a shot begins with `begin`")
-        return warp_backward(self.residual, track.flow) * track.reliability
+        return warp_backward(self.residual, motion.flow) * motion.reliability
 
     def _settle(self, residual: Tensor, raw: Tensor, plan: FramePlan[FrameSettings]) -> Tensor:
         """The governor: take out the residual's low frequencies and bring it to its contrast, then keep it."""
@@ -98,13 +98,13 @@ class Carry:
         return self.residual
 
 
-def step_gain(track: Track, fresh: Tensor, is_steady: bool) -> Tensor:
+def step_gain(motion: FrameMotion, fresh: Tensor, is_steady: bool) -> Tensor:
     """What a carried frame's steps are multiplied by, (1, 1, H, W).
 
     They renew what resampling has worn off; only where what is dreamed changes they must move the dream at rest, too.
     """
     rest = _RESTING_GAIN if is_steady else 1.0
-    worn = (track.flow.norm(dim=1, keepdim=True) / _WEARING_MOTION).clamp_max(1)
+    worn = (motion.flow.norm(dim=1, keepdim=True) / _WEARING_MOTION).clamp_max(1)
     gain = rest + (1 - rest) * worn
     longer: Tensor = gain + (_FRESH_GAIN - gain) * fresh
     return longer

@@ -19,18 +19,16 @@ from dreamvid.errors import SettingsError
 from dreamvid.media import default_output
 from dreamvid.media.segments import packet_sizes
 from dreamvid.media.target import output_pattern
-from dreamvid.notices import Downloading, Notice, Tell, ignore
+from dreamvid.output.recorder import segment_length
 from dreamvid.render.carry import SETTLING_PASSES
-from dreamvid.render.cutting import Cutting
-from dreamvid.render.dreamers import make_look
-from dreamvid.render.events import Event, FrameDone, Started
 from dreamvid.render.job import Job, open_source, render_job
 from dreamvid.render.plan import Clock
-from dreamvid.render.recording import segment_length
-from dreamvid.render.zoom import first_index, frame_count
-from dreamvid.render.zoom_job import ZoomJob, render_zoom, zoom_output
+from dreamvid.render.targets import make_look
+from dreamvid.runtime.events import Downloading, Event, FrameDone, Notice, Started, Tell, ignore
+from dreamvid.shots.selection import Cutting
 
-_MOST_BETWEEN = 12  # frames of `--every N` that are carried for trial
+MOST_BETWEEN = 12
+"""Frames of `--every N` that are carried for trial."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def estimate_job(job: Job, tell: Tell = ignore) -> Estimate:
             f"--estimate: {job.source} is a still picture, which is a single frame; render it without --estimate"
         )
     settings = job.settings
-    every = min(settings.every, _MOST_BETWEEN)
+    every = min(settings.every, MOST_BETWEEN)
     tried = settings.without_selection().replace(
         start=Fraction(reader.first_index) / reader.rate,
         frames=min(reader.frame_count, 1 + every),
@@ -92,28 +90,15 @@ def estimate_job(job: Job, tell: Tell = ignore) -> Estimate:
     look = make_look(first, [])
     cold, warm = look.iterations, settings.warm_iterations
     ratio = _work(look, cold, (reader.height, reader.width)) / _work(look, warm, (reader.height, reader.width))
-    trial = _try(render, target, every, tell)
+    trial = run_trial(render, target, every, tell)
     # A shot's first frame costs as many more steps; what a frame costs besides is counted with them, to be safe.
     return trial.whole(target, reader.frame_count, cut_ratio=max(0.0, ratio + SETTLING_PASSES - 1))
 
 
-def estimate_zoom(job: ZoomJob, tell: Tell = ignore) -> Estimate:
-    """Estimate a zoom; see `estimate_job`."""
-    settings = job.settings
-    count, every = frame_count(settings), min(settings.every, _MOST_BETWEEN)
-    tried = settings.replace(
-        duration=min(count, 1 + every) / settings.fps, settle=Fraction(0), loop=False, report=False, sidecar=False
-    )
-
-    def render(trial: Path) -> Iterator[Event]:
-        return render_zoom(replace(job, target=trial, settings=tried))
-
-    target = job.target or zoom_output(job.source, settings.codec)
-    return _try(render, target, every, tell).whole(target, count, unseen=-first_index(settings))
-
-
 @dataclass(frozen=True)
-class _Trial:
+class Trial:
+    """What the trial frames took."""
+
     started: Started
     loading: float
     frames: list[FrameDone]
@@ -148,9 +133,10 @@ class _Trial:
         )
 
 
-def _try(
+def run_trial(
     render: Callable[[Path], Iterator[Event]], target: Path, every: int, tell: Tell
-) -> _Trial:
+) -> Trial:
+    """Render a few frames into a temporary folder, of which every `every`-th is dreamed."""
     begun = time.perf_counter()
     started: Started | None = None
     loading = 0.0
@@ -171,7 +157,7 @@ def _try(
         sizes = [path.stat().st_size for path in files] if is_sequence else packet_sizes(trial)
     if started is None:
         raise RuntimeError("a render says when it has started")
-    return _Trial(started, loading, frames, sizes, every)
+    return Trial(started, loading, frames, sizes, every)
 
 
 def _work(look: Look, iterations: tuple[int, ...], size: tuple[int, int]) -> float:

@@ -8,17 +8,17 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from dreamvid.config.settings import FrameSettings, Settings
 from dreamvid.media import Reader
-from dreamvid.render.ahead import ReadAhead, depth_within, map_ahead
+from dreamvid.motion.motion_stage import FrameMotion, MotionStage, follower_count, pair_up
+from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.carry import Carry
-from dreamvid.render.events import FrameDone, ShotStarted
-from dreamvid.render.following import MotionStage, follower_count, pair_up
-from dreamvid.render.frames import Dreams, Track, join_alpha, to_frame
-from dreamvid.render.inspection import Inspector
+from dreamvid.render.metrics import Inspector
 from dreamvid.render.plan import FramePlan, Planner
-from dreamvid.render.snapshot import Snapshot
 from dreamvid.render.still import compose_frame, energy_of
-from dreamvid.settings import FrameSettings, Settings
+from dreamvid.runtime.events import FrameDone, ShotStarted
+from dreamvid.runtime.frames import Dreams, join_alpha, to_frame
+from dreamvid.runtime.pipeline import ReadAhead, depth_within, map_ahead
 
 _FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
 _MOTIONS_AHEAD = 3  # and as many more as there are threads that measure motion
@@ -79,13 +79,13 @@ class Film:
                     index = self.done
                     raw = frame.raw.contiguous()
                     plan = self._planner.at(first + index)
-                    if frame.track is None:
+                    if frame.motion is None:
                         self._shot += 1
                         yield None, ShotStarted(self._shot, index)
-                    shown = compose_frame(raw, plan.gain * self._next_residual(raw, frame.track, plan), plan)
+                    shown = compose_frame(raw, plan.gain * self._next_residual(raw, frame.motion, plan), plan)
                     figures = None
                     if self._inspector is not None:
-                        figures = self._inspector.measure(raw, shown, frame.track, plan.dreamer)
+                        figures = self._inspector.measure(raw, shown, frame.motion, plan.dreamer)
                     self.done += 1
                     energy = energy_of(shown - raw)
                     now = time.perf_counter()
@@ -93,9 +93,9 @@ class Film:
                     yield join_alpha(to_frame(shown), frame.alpha), done
                     clock = now
 
-    def _next_residual(self, raw: Tensor, track: Track | None, plan: FramePlan[FrameSettings]) -> Tensor:
-        if track is not None and self._since_dreamed + 1 < self._settings.every:
+    def _next_residual(self, raw: Tensor, motion: FrameMotion | None, plan: FramePlan[FrameSettings]) -> Tensor:
+        if motion is not None and self._since_dreamed + 1 < self._settings.every:
             self._since_dreamed += 1
-            return self._carry.coast(raw, track, plan)
+            return self._carry.coast(raw, motion, plan)
         self._since_dreamed = 0
-        return self._carry.begin(raw, plan) if track is None else self._carry.follow(raw, track, plan)
+        return self._carry.begin(raw, plan) if motion is None else self._carry.follow(raw, motion, plan)

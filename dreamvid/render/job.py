@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from dreamvid.machine import Machine, choose_machine
+from dreamvid.config.settings import Settings
 from dreamvid.media import (
     ClipInfo,
     Original,
@@ -21,25 +21,24 @@ from dreamvid.media import (
     open_reader,
     open_writer,
 )
-from dreamvid.notices import Outbox, Tell, ignore
-from dreamvid.recipe import recipe_tags
-from dreamvid.render.account import RenderLog
-from dreamvid.render.companion import Companion, open_guide, open_mask
-from dreamvid.render.cutting import Cutting
-from dreamvid.render.dreamers import Networks
-from dreamvid.render.events import Event
+from dreamvid.output.fingerprint import files_of, identify, job_tag, picture_fingerprints
+from dreamvid.output.journal import Journal, path_of_journal
+from dreamvid.output.recipe import recipe_tags
+from dreamvid.output.recorder import Ending
+from dreamvid.output.sidecar import RenderLog
+from dreamvid.output.snapshot import Snapshot
+from dreamvid.output.sources import Sources
 from dreamvid.render.film import Film
-from dreamvid.render.frames import Dreams
-from dreamvid.render.identity import files_of, identify, job_tag, picture_fingerprints
-from dreamvid.render.journal import Journal, path_of_journal
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, fetch_missing, listen, prepare
-from dreamvid.render.recording import Ending
 from dreamvid.render.runner import Destination, JobLoop, OpenedJob, RecordedLoop, claim_target, machine_facts, run_job
-from dreamvid.render.snapshot import Snapshot
-from dreamvid.render.sources import Sources
+from dreamvid.render.side_input import Companion, open_guide, open_mask
 from dreamvid.render.still import dream_pictures
-from dreamvid.settings import Settings
+from dreamvid.render.targets import Networks
+from dreamvid.runtime.device import Machine, choose_machine
+from dreamvid.runtime.events import Event, Outbox, Tell, ignore
+from dreamvid.runtime.frames import Dreams
+from dreamvid.shots.selection import Cutting
 
 
 @dataclass(frozen=True)

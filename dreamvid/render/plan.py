@@ -11,13 +11,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Extractor, Look, Target
-from dreamvid.dream.color import luma
-from dreamvid.render.companion import Companion
-from dreamvid.render.dreamers import make_look
-from dreamvid.render.frames import to_tensor
-from dreamvid.schedule import Moment, Schedule
-from dreamvid.settings import (
+from dreamvid.config.scheduled import LayerSchedule
+from dreamvid.config.settings import (
     DreamFrameSettings,
     DreamSettings,
     FrameSettings,
@@ -25,7 +20,12 @@ from dreamvid.settings import (
     ZoomFrameSettings,
     ZoomSettings,
 )
-from dreamvid.varying import LayerSchedule
+from dreamvid.dream import Dreamer, Extractor, Look, Target
+from dreamvid.dream.color import luma
+from dreamvid.render.side_input import Companion
+from dreamvid.render.targets import make_look
+from dreamvid.runtime.frames import to_tensor
+from dreamvid.schedule import Moment, Schedule
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis

@@ -8,14 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic
 
+from dreamvid.config.settings import DreamFrameSettings, DreamSettings, key_of
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.machine import Machine
 from dreamvid.media import SoundTrack
-from dreamvid.notices import Progress, Tell, ignore, run_to_end
-from dreamvid.registers import FLOWS
-from dreamvid.render.companion import Companion
-from dreamvid.render.dreamers import (
+from dreamvid.render.plan import Clock, Planner, S
+from dreamvid.render.side_input import Companion
+from dreamvid.render.targets import (
     Networks,
     auto_layers,
     fetch_networks,
@@ -24,8 +23,9 @@ from dreamvid.render.dreamers import (
     make_dreamer,
     make_look,
 )
-from dreamvid.render.plan import Clock, Planner, S
-from dreamvid.settings import DreamFrameSettings, DreamSettings, key_of
+from dreamvid.runtime.device import Machine
+from dreamvid.runtime.events import Progress, Tell, ignore, run_to_end
+from dreamvid.runtime.registers import FLOWS
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis

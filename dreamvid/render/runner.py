@@ -15,19 +15,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
+from dreamvid.config.settings import DreamSettings
 from dreamvid.media import Writer
-from dreamvid.notices import Notice, Outbox, Tell
-from dreamvid.render.account import RenderLog
-from dreamvid.render.events import Event, Finished, Started
-from dreamvid.render.frames import Dreams
-from dreamvid.render.identity import network_fingerprint
-from dreamvid.render.journal import Journal
-from dreamvid.render.journal_folder import JournalFolder, has_journal, was_published
+from dreamvid.output.disk_space import check_room
+from dreamvid.output.fingerprint import network_fingerprint
+from dreamvid.output.journal import Journal
+from dreamvid.output.journal_folder import JournalFolder, has_journal, was_published
+from dreamvid.output.recorder import DreamLoop, Ending, choose_recorder, record
+from dreamvid.output.sidecar import RenderLog
+from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.preparation import Prepared
-from dreamvid.render.recording import DreamLoop, Ending, choose_recorder, record
-from dreamvid.render.room import check_room
-from dreamvid.render.snapshot import Snapshot
-from dreamvid.settings import DreamSettings
+from dreamvid.runtime.events import Event, Finished, Notice, Outbox, Started, Tell
+from dreamvid.runtime.frames import Dreams
 
 
 class AnyJob(Protocol):

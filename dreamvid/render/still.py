@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dreamvid.config.settings import Settings
 from dreamvid.dream import compose, level
 from dreamvid.media import Reader
-from dreamvid.render.events import FrameDone, ShotStarted
-from dreamvid.render.frames import Dreams, join_alpha, split_alpha, to_frame, to_tensor
-from dreamvid.render.inspection import Inspector
+from dreamvid.render.metrics import Inspector
 from dreamvid.render.plan import FramePlan, Planner
-from dreamvid.settings import Settings
+from dreamvid.runtime.events import FrameDone, ShotStarted
+from dreamvid.runtime.frames import Dreams, join_alpha, split_alpha, to_frame, to_tensor
 
 _MOST = 2.0  # that a still's residual is multiplied by
 

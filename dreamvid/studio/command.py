@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dreamvid.recipe import write_recipe
-from dreamvid.settings import Settings, key_of, make_settings
+from dreamvid.config.settings import Settings, key_of, make_settings
+from dreamvid.output.recipe import write_recipe
 
 Given = Mapping[str, Any]
 """What somebody has set: texts, switches and lists of texts, by their keys; what `make_settings` takes."""

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from dreamvid.fields import bounds_of, facts_of, plain_type, takes_schedule
-from dreamvid.registered import help_of, registered
-from dreamvid.settings import GROUPS, RunSettings, key_of
+from dreamvid.config.fields import bounds_of, facts_of, plain_type, takes_schedule
+from dreamvid.config.registered import help_of, registered
+from dreamvid.config.settings import GROUPS, RunSettings, key_of
 
 Kind = Literal["switch", "choice", "slider", "number", "text", "many", "file"]
 

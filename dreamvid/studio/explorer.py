@@ -8,16 +8,16 @@ from typing import Any
 
 import gradio as gr
 
+from dreamvid.config.fields import fields_of
+from dreamvid.config.presets import describe_preset, list_presets, read_preset
+from dreamvid.config.settings import Settings, key_of
+from dreamvid.config.types import LayerTarget
 from dreamvid.errors import DreamvidError
-from dreamvid.fields import fields_of
-from dreamvid.presets import describe_preset, list_presets, read_preset
-from dreamvid.settings import Settings, key_of
 from dreamvid.studio.preview import CELL_SIDE
 from dreamvid.studio.session import STYLE_KEYS, Session
 from dreamvid.studio.studio import DEFAULT_LOOK, Studio, merge
 from dreamvid.studio.telling import status, told
 from dreamvid.studio.turns import NoLongerWantedError
-from dreamvid.values import LayerTarget
 
 _CELLS = 12
 _LONGEST = 600.0  # seconds

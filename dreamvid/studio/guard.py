@@ -6,12 +6,12 @@ import ipaddress
 from collections.abc import Collection
 from pathlib import Path
 
+from dreamvid.config.fields import input_files
+from dreamvid.config.settings import Settings, key_of
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.fields import input_files
+from dreamvid.images.header import holds_image
 from dreamvid.media import ClipInfo
-from dreamvid.media.header import holds_image
 from dreamvid.media.probe import probe_sound
-from dreamvid.settings import Settings, key_of
 from dreamvid.studio.limits import Limits, check_picture, check_size
 
 _SIGNATURES = (

@@ -12,11 +12,11 @@ from typing import Any
 import gradio as gr
 import yaml
 
+from dreamvid.config.presets import read_preset
+from dreamvid.config.settings import Settings
 from dreamvid.errors import DreamvidError
 from dreamvid.models import class_label
-from dreamvid.presets import read_preset
-from dreamvid.recipe import Recipe, write_recipe
-from dreamvid.settings import Settings
+from dreamvid.output.recipe import Recipe, write_recipe
 from dreamvid.studio.command import essential
 from dreamvid.studio.controls import Control
 from dreamvid.studio.keys import draw_track

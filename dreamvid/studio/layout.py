@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from dreamvid.presets import describe_preset, list_presets
+from dreamvid.config.presets import describe_preset, list_presets
 from dreamvid.studio.controls import Control
 from dreamvid.studio.renders import SLOTS
 from dreamvid.studio.studio import DEFAULT_LOOK

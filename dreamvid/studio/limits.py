@@ -13,13 +13,13 @@ from pathlib import Path
 
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
+from dreamvid.config.fields import fields_of
+from dreamvid.config.scheduled import LayerSchedule
+from dreamvid.config.settings import Settings, key_of
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.fields import fields_of
+from dreamvid.images.header import is_image
 from dreamvid.media import ClipInfo, probe
 from dreamvid.media.ffmpeg import input_arguments, run_ffmpeg
-from dreamvid.media.header import is_image
-from dreamvid.settings import Settings, key_of
-from dreamvid.varying import LayerSchedule
 
 _LARGEST_GUIDE, _LARGEST_OCTAVE = 1536, 2048  # px
 _MOST_TARGETS = 32  # layers or classes, each of which takes memory

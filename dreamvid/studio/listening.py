@@ -10,7 +10,7 @@ from pathlib import Path
 from dreamvid.audio import analyse_sound
 from dreamvid.errors import SettingsError
 from dreamvid.media import ClipInfo
-from dreamvid.render.shots import gather_shots, watch_cuts
+from dreamvid.shots.shots import gather_shots, watch_cuts
 from dreamvid.studio.timeline import Track
 
 HEARING = threading.BoundedSemaphore(2)

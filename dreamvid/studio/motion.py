@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dreamvid.config.settings import OutputSettings, PartSettings, key_of
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.media import open_reader
-from dreamvid.settings import OutputSettings, PartSettings, key_of
 from dreamvid.studio.command import as_given, command_words, essential
 from dreamvid.studio.preview import DRAFT_SIDE, Previewer
 from dreamvid.studio.processes import complaint, keep_last, start_render, stop

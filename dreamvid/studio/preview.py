@@ -13,14 +13,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dreamvid.config.settings import FrameSettings, Settings
+from dreamvid.config.types import LayerTarget
 from dreamvid.dream import Dreamer
 from dreamvid.errors import SettingsError
-from dreamvid.machine import Machine, choose_machine
+from dreamvid.explore.job import respond, which_layers
+from dreamvid.explore.still_frame import Still, find_still
+from dreamvid.explore.still_plan import Sounds, hear_still, plan_still
+from dreamvid.images.read import quantise
 from dreamvid.media import resize_image
-from dreamvid.media.still import quantise
 from dreamvid.models import LayerInfo
-from dreamvid.notices import Progress, run_to_end
-from dreamvid.render.dreamers import (
+from dreamvid.render.plan import FramePlan
+from dreamvid.render.still import compose_still
+from dreamvid.render.targets import (
     Aim,
     Networks,
     fetch_networks,
@@ -30,16 +35,11 @@ from dreamvid.render.dreamers import (
     make_dreamer,
     make_look,
 )
-from dreamvid.render.explore import respond, which_layers
-from dreamvid.render.frames import Frame, to_frame, to_tensor
-from dreamvid.render.plan import FramePlan
-from dreamvid.render.still import compose_still
-from dreamvid.render.still_frame import Still, find_still
-from dreamvid.render.still_plan import Sounds, hear_still, plan_still
-from dreamvid.settings import FrameSettings, Settings
+from dreamvid.runtime.device import Machine, choose_machine
+from dreamvid.runtime.events import Progress, run_to_end
+from dreamvid.runtime.frames import Frame, to_frame, to_tensor
 from dreamvid.studio.listening import HEARING
 from dreamvid.studio.turns import NoLongerWantedError, Turn, Turns
-from dreamvid.values import LayerTarget
 
 Pixels = npt.NDArray[np.uint8]
 """(H, W, 3)."""

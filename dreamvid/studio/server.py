@@ -20,8 +20,8 @@ os.environ["GRADIO_RUN_HISTORY"] = "False"
 
 from starlette.middleware import Middleware
 
+from dreamvid.config.settings import Settings
 from dreamvid.errors import DreamvidError, SettingsError
-from dreamvid.settings import Settings
 from dreamvid.studio.controls import list_controls
 from dreamvid.studio.door import Door
 from dreamvid.studio.guard import check_host, check_upload, is_local

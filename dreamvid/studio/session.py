@@ -11,12 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dreamvid.errors import DreamvidError, MediaError, SettingsError
-from dreamvid.fields import fields_of, file_in, input_files
-from dreamvid.media import ClipInfo, default_output
-from dreamvid.recipe import Recipe, read_look, write_recipe
-from dreamvid.render.still_frame import Still
-from dreamvid.settings import (
+from dreamvid.config.fields import fields_of, file_in, input_files
+from dreamvid.config.settings import (
     ConditioningSettings,
     LookSettings,
     MotionSettings,
@@ -27,6 +23,10 @@ from dreamvid.settings import (
     make_settings,
     read_settings_file,
 )
+from dreamvid.errors import DreamvidError, MediaError, SettingsError
+from dreamvid.explore.still_frame import Still
+from dreamvid.media import ClipInfo, default_output
+from dreamvid.output.recipe import Recipe, read_look, write_recipe
 from dreamvid.studio.command import command_words, essential, show_command
 from dreamvid.studio.controls import Control
 from dreamvid.studio.guard import check_files, check_kind, check_upload, is_song

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from dreamvid.audio import SoundAnalysis
+from dreamvid.config.fields import bounds_of
+from dreamvid.config.settings import Settings, key_of
 from dreamvid.errors import SettingsError
-from dreamvid.fields import bounds_of
 from dreamvid.render.plan import Clock
 from dreamvid.schedule import has_keys
 from dreamvid.schedule.keyframes import Key, Keyframes, KeyTime, parse_keyframes
-from dreamvid.settings import Settings, key_of
 
 WIDTH, HEIGHT = 1200, 150  # px
 _WAVE_HEIGHT = 54

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from dreamvid.documents import parse_json
+from dreamvid.config.fields import fields_of
 from dreamvid.errors import SettingsError
-from dreamvid.fields import fields_of
+from dreamvid.runtime.documents import parse_json
 from dreamvid.train.networks import Interface
 from dreamvid.train.settings import TrainSettings
 

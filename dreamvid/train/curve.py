@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamvid.chart import Chart, Panel, draw_chart
-from dreamvid.media.still_write import encode
+from dreamvid.graphics.chart import Chart, Panel, draw_chart
+from dreamvid.images.write import encode
 
 
 def write_curve(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreamvid.notices import Progress
+from dreamvid.runtime.events import Progress
 
 
 @dataclass(frozen=True)

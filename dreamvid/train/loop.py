@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamvid.errors import MediaError, ModelError, SettingsError
-from dreamvid.machine import choose_machine
 from dreamvid.media.target import check_target
 from dreamvid.models import Network
 from dreamvid.models.dreamnet import DreamNet
+from dreamvid.runtime.device import choose_machine
 from dreamvid.train.augment import random_colors, random_crops
 from dreamvid.train.checkpoint import RunFolder, export_weights
 from dreamvid.train.curve import write_curve

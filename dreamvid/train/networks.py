@@ -13,7 +13,7 @@ from dreamvid.models import Network, fetch_network, load_fetched_network
 from dreamvid.models.dreamnet import DreamNet
 from dreamvid.models.efficientnet_lite import SIZES, EfficientNetLite
 from dreamvid.models.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
-from dreamvid.notices import Progress
+from dreamvid.runtime.events import Progress
 from dreamvid.train.settings import PRETRAINED, TrainSettings
 
 

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dreamvid.documents import read_text
 from dreamvid.errors import MediaError, SettingsError, did_you_mean, shown
+from dreamvid.runtime.documents import read_text
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 _LARGEST_LIST = 2**28  # bytes: ImageNet's is 50 MB

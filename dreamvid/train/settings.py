@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from dreamvid.checked import Checked
+from dreamvid.config.checked import Checked
 from dreamvid.errors import shown
 
 TrainableModel = Literal[

@@ -14,7 +14,7 @@ import typer
 from dreamvid.cli.explore import explore, parse_grid
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.media import write_image
-from dreamvid.render.frames import to_frame
+from dreamvid.runtime.frames import to_frame
 from tests.tiny import noise
 
 QUICK = ["--model", "dreamnet", "--octaves", "1", "--iterations", "1", "--progress", "none"]

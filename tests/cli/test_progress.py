@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from dreamvid.cli import progress
-from dreamvid.notices import Downloading, Notice, Progress
-from dreamvid.render import Event, Finished, FrameDone, Job, ShotStarted, Started, dreamers, render_job
-from dreamvid.settings import make_settings
+from dreamvid.config.settings import make_settings
+from dreamvid.render import Event, Finished, FrameDone, Job, ShotStarted, Started, render_job, targets
+from dreamvid.runtime.events import Downloading, Notice, Progress
 
 PICTURE = Path(__file__).parents[2] / "samples" / "sky.jpg"
 
@@ -84,7 +84,7 @@ def test_a_render_tells_of_a_download_while_it_goes_on(monkeypatch: pytest.Monke
         assert heard == [Downloading("the weights", 1, 2)], "it was kept back until the end"
         raise InterruptedError
 
-    monkeypatch.setattr(dreamers, "fetch_network", fetching)
+    monkeypatch.setattr(targets, "fetch_network", fetching)
     job = Job(PICTURE, target=tmp_path / "out.png", settings=make_settings({"max_size": 64}))
     with pytest.raises(InterruptedError):
         for event in render_job(job):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from dreamvid.cli.main import run
+from dreamvid.config.settings import Settings, ZoomSettings, build_settings, make_settings
 from dreamvid.errors import SettingsError
 from dreamvid.media import open_reader
-from dreamvid.recipe import read_look, write_recipe
-from dreamvid.settings import Settings, ZoomSettings, build_settings, make_settings
+from dreamvid.output.recipe import read_look, write_recipe
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 LOOK = [

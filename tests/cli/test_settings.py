@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dreamvid.errors import SettingsError
-from dreamvid.presets import describe_preset, list_presets, read_preset
-from dreamvid.recipe import write_recipe
-from dreamvid.schedule import Moment
-from dreamvid.settings import (
+from dreamvid.config.presets import describe_preset, list_presets, read_preset
+from dreamvid.config.settings import (
     GROUPS,
     ZOOM_GROUPS,
     FrameSettings,
@@ -19,7 +16,10 @@ from dreamvid.settings import (
     make_settings,
     read_settings_file,
 )
-from dreamvid.values import LayerTarget
+from dreamvid.config.types import LayerTarget
+from dreamvid.errors import SettingsError
+from dreamvid.output.recipe import write_recipe
+from dreamvid.schedule import Moment
 
 
 def test_text_means_what_a_person_would_mean() -> None:

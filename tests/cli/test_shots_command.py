@@ -10,9 +10,9 @@ import pytest
 
 from dreamvid.cli.main import run
 from dreamvid.media import open_writer
-from dreamvid.render.frames import to_frame
-from dreamvid.render.shotlist import read_shots
-from dreamvid.render.shots import Shot
+from dreamvid.runtime.frames import to_frame
+from dreamvid.shots.shotlist import read_shots
+from dreamvid.shots.shots import Shot
 from tests.tiny import noise
 
 SAMPLES = Path(__file__).parents[2] / "samples"

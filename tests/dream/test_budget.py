@@ -13,7 +13,7 @@ from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget, budget
 from dreamvid.dream.budget import until_it_fits
 from dreamvid.dream.tiles import Grain
 from dreamvid.errors import ResourceError
-from dreamvid.notices import Tell, ignore
+from dreamvid.runtime.events import Tell, ignore
 from tests.tiny import TinyExtractor, noise
 from tests.told import Told
 

@@ -12,8 +12,8 @@ from dreamvid.dream import Dreamer, Look, Shared, Target, level
 from dreamvid.dream.calibration import NOMINAL_CONTRAST, calibration_key, find_step
 from dreamvid.dream.color import contrast
 from dreamvid.dream.noise import pink_noise
-from dreamvid.measured import MeasuredLooks
 from dreamvid.models import load_network
+from dreamvid.runtime.calibration_cache import MeasuredLooks
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch
 from dreamvid.dream import Dreamer, Look, Shared, Target
 from dreamvid.dream.color import contrast
 from dreamvid.errors import SettingsError
-from dreamvid.machine import choose_machine, threads_worth_waking
+from dreamvid.runtime.device import choose_machine, threads_worth_waking
 from tests.tiny import TinyExtractor, noise
 
 PICTURE = noise(48, 64)

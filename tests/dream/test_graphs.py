@@ -14,7 +14,7 @@ from dreamvid.dream.ascent import Ascent, IndexedRoll, Roll
 from dreamvid.dream.graphs import Move, Record, StepGraphs
 from dreamvid.dream.objectives.strongest import Strongest
 from dreamvid.models import load_network
-from dreamvid.notices import Tell, ignore
+from dreamvid.runtime.events import Tell, ignore
 from tests.tiny import TinyExtractor, noise
 from tests.told import Told
 

@@ -16,15 +16,7 @@ from dreamvid.dream.color import color_matrix
 from dreamvid.dream.fourier import FourierPictures
 from dreamvid.dream.objective import Score
 from dreamvid.dream.objectives.energy import Energy
-from dreamvid.dream.visualise import (
-    GentleReLU,
-    Method,
-    Visualisation,
-    look,
-    mean_similarity,
-    mean_variation,
-    response,
-)
+from dreamvid.dream.visualize import GentleReLU, Method, Visualisation, look, mean_similarity, mean_variation, response
 from dreamvid.errors import SettingsError
 from tests.tiny import TinyExtractor, noise
 
@@ -162,7 +154,7 @@ def test_views_keep_to_their_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.extend((size, *pair) for pair in zip(angles.tolist(), shifts.abs().amax(1).tolist(), strict=True))
         return look(pictures, size, angles, shifts)
 
-    monkeypatch.setattr("dreamvid.dream.visualise.look", spy)
+    monkeypatch.setattr("dreamvid.dream.visualize.look", spy)
     drawn(replace(QUICK, size=(40, 80), steps=40, rotate=20, jitter=6, scale_range=(0.5, 2.0)), numbers=(0, 1))
     sizes, angles, shifts = zip(*seen, strict=True)
     assert 20 <= min(sizes)[0] < 24 < 68 < max(sizes)[0] <= 80

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from dreamvid.config.settings import make_settings
 from dreamvid.farm.cluster import import_ray
-from dreamvid.farm.crew import Crew
 from dreamvid.farm.driver import open_crew
+from dreamvid.farm.settings import FarmSettings
+from dreamvid.farm.worker_pool import Crew
 from dreamvid.media import open_writer
-from dreamvid.render.frames import to_frame
-from dreamvid.settings import make_settings
-from dreamvid.settings_farm import FarmSettings
+from dreamvid.runtime.frames import to_frame
 from tests.tiny import noise
 
 import_ray()  # with our settings, before a test module imports it without

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from dreamvid.cli.main import run
+from dreamvid.config.settings import make_settings
 from dreamvid.errors import SettingsError
 from dreamvid.farm.cluster import FarmError, Share, choose_share, connected
-from dreamvid.settings import make_settings
-from dreamvid.settings_farm import FarmSettings, make_farm_settings
+from dreamvid.farm.settings import FarmSettings, make_farm_settings
 
 
 def nodes(*resources: dict[str, float]) -> list[dict[str, Any]]:

@@ -17,26 +17,25 @@ import numpy.typing as npt
 import pytest
 import ray
 
+from dreamvid.config.settings import make_settings
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.farm import driver
 from dreamvid.farm.cluster import FarmError
-from dreamvid.farm.crew import Crew
 from dreamvid.farm.driver import render_on_farm
 from dreamvid.farm.files import cache_folder, read_piece
 from dreamvid.farm.journal import path_of_journal
 from dreamvid.farm.messages import SharedFile, Task
 from dreamvid.farm.plan import Unit
+from dreamvid.farm.settings import FarmSettings
+from dreamvid.farm.worker_pool import Crew
+from dreamvid.images.write import publish
 from dreamvid.media import open_reader, probe, read_metadata
-from dreamvid.media.still_write import publish
-from dreamvid.notices import ignore
 from dreamvid.render import Event, FrameDone, Job, Notice, render_job
 from dreamvid.render.batch import is_done
-from dreamvid.render.dreamers import Networks
-from dreamvid.render.events import FarmProgress, FramesLost, Started
 from dreamvid.render.job import open_clip, prepare_clip
 from dreamvid.render.runner import claim_target
-from dreamvid.settings import make_settings
-from dreamvid.settings_farm import FarmSettings
+from dreamvid.render.targets import Networks
+from dreamvid.runtime.events import FarmProgress, FramesLost, Started, ignore
 from tests.farm.conftest import LENGTHS, write_clip
 
 VALUES: dict[str, Any] = {
@@ -259,7 +258,7 @@ def spare_crew(crew: Crew) -> Iterator[Crew]:
 def test_another_version_is_refused(
     job: Job, spare_crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dreamvid.farm.crew.code_version", lambda: "9.9 (00000000)")
+    monkeypatch.setattr("dreamvid.farm.worker_pool.code_version", lambda: "9.9 (00000000)")
     with pytest.raises(
         FarmError, match=r"^there are no workers left: a worker runs dreamvid 0.1.0 \(.*this machine runs 9.9"
     ):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dreamvid.farm.plan import Unit, longest_first, makespan, plan_units, shots_within
-from dreamvid.render.shots import Shot, shots_between
+from dreamvid.shots.shots import Shot, shots_between
 
 property_test = settings(deadline=None, database=None)
 

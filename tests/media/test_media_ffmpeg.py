@@ -12,7 +12,7 @@ from dreamvid.errors import MediaError
 from dreamvid.media import open_writer, probe
 from dreamvid.media.codecs import codec_at_hand
 from dreamvid.media.ffmpeg import FFmpeg, cropping_arguments
-from dreamvid.registers import CODECS
+from dreamvid.runtime.registers import CODECS
 
 
 def ffmpeg_that_says(folder: Path, text: str, code: int = 0) -> str:

@@ -15,6 +15,8 @@ from media_clips import COUNT, index_of, indexed, indices, loudest_moment, make
 from PIL import Image
 
 from dreamvid.errors import MediaError, SettingsError
+from dreamvid.images.color import TONE_CURVES, to_display, to_linear, tone_map
+from dreamvid.images.header import read_image_tags
 from dreamvid.media import (
     AS_CODED,
     ColorTags,
@@ -32,11 +34,9 @@ from dreamvid.media import (
     write_image,
 )
 from dreamvid.media.codecs import video_codecs
-from dreamvid.media.color import TONE_CURVES, to_display, to_linear, tone_map
 from dreamvid.media.ffmpeg import run_ffmpeg
-from dreamvid.media.header import read_image_tags
 from dreamvid.media.segments import join_segments
-from dreamvid.registers import CODECS
+from dreamvid.runtime.registers import CODECS
 from tests.told import Told
 
 RATE = Fraction(24000, 1001)
@@ -329,7 +329,7 @@ def test_what_a_library_says_of_a_damaged_exr_is_not_heard(
             read_image(tmp_path / "broken.exr")
     assert capfd.readouterr() == ("", "")
 
-    from dreamvid.media.exr import _quietly
+    from dreamvid.images.exr import _quietly
 
     with _quietly():
         print("what others write")

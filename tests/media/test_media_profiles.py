@@ -13,10 +13,10 @@ from media_clips import indexed, indices, make
 from PIL import Image, ImageCms
 
 from dreamvid.errors import MediaError
+from dreamvid.images.header import ImageTags, holds_image, read_image_tags
+from dreamvid.images.write import encode
 from dreamvid.media import default_output, open_reader, open_writer, probe, read_image, write_image
-from dreamvid.media.header import ImageTags, holds_image, read_image_tags
 from dreamvid.media.mux import Original
-from dreamvid.media.still_write import encode
 from tests.told import Told
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

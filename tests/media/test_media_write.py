@@ -26,7 +26,7 @@ from dreamvid.media import (
 )
 from dreamvid.media import codecs as codecs_module
 from dreamvid.media.codecs import codec_at_hand, video_codecs
-from dreamvid.registers import CODECS
+from dreamvid.runtime.registers import CODECS
 from tests.told import Told
 
 FILM = Fraction(24000, 1001)

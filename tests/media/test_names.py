@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dreamvid.config.settings import make_settings
 from dreamvid.errors import MediaError
+from dreamvid.explore.job import Exploration, _targets
+from dreamvid.images.header import check_file
 from dreamvid.media import default_output, open_reader
-from dreamvid.media.header import check_file
 from dreamvid.media.names import LONGEST_NAME, OneFile, made_name, name_beside
 from dreamvid.media.sequence import list_sequence
 from dreamvid.media.target import beside, check_target, output_pattern
-from dreamvid.render.explore import Exploration, _targets
 from dreamvid.render.job import Job, render_job
-from dreamvid.render.zoom_job import zoom_output
-from dreamvid.settings import make_settings
+from dreamvid.zoom.job import zoom_output
 
 ODD = [
     "20%discount", "50%d", "a%05d", "100%% %d", "a{b}[c]", "*?", "-o", "a\nb", "a:b", "it's \"so\"", "日本語", " end. ",

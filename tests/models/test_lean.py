@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from dreamvid.models import load_network
-from dreamvid.models.lean import BlockConv, make_lean
+from dreamvid.models.optimize import BlockConv, make_lean
 
 
 def same(module: nn.Module, lean: nn.Module, picture: Tensor, tolerance: float = 1e-10) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from dreamvid.config.settings import make_settings
 from dreamvid.models import MODELS
-from dreamvid.settings import make_settings
 
 
 def test_a_networks_look_stands_in_for_what_nobody_has_set() -> None:

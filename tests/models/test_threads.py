@@ -16,10 +16,10 @@ from PIL import Image
 from torch import nn
 
 from dreamvid import Finished, Job, Settings, render_job
-from dreamvid.machine import threads_worth_waking
 from dreamvid.media import read_image
 from dreamvid.models import layers, load_network
-from dreamvid.process_wide import ignored_warnings
+from dreamvid.runtime.device import threads_worth_waking
+from dreamvid.runtime.process_wide import ignored_warnings
 
 CPU = torch.device("cpu")
 

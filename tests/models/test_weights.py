@@ -19,7 +19,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dreamvid import downloads
 from dreamvid.errors import ModelError
 from dreamvid.models import (
     MODELS,
@@ -30,7 +29,8 @@ from dreamvid.models import (
     load_network,
 )
 from dreamvid.models.weights import build_skeleton, cache_path, is_at_hand, random_checkpoint
-from dreamvid.notices import Downloading
+from dreamvid.runtime import downloads
+from dreamvid.runtime.events import Downloading
 from tests.told import Told
 
 SMALL = "squeezenet1_1"

@@ -13,11 +13,11 @@ import pytest
 import torch
 from torchvision.models import optical_flow
 
-from dreamvid.downloads import cached_path
 from dreamvid.errors import ModelError, SettingsError
 from dreamvid.motion import MotionEstimator, make_flow_method, measure_flow
 from dreamvid.motion.methods import raft
 from dreamvid.motion.methods.raft import RaftFlow
+from dreamvid.runtime.downloads import cached_path
 
 METHODS = ["dis", "farneback"]
 BOUNDS_PX = {"dis": 0.08, "farneback": 0.13}

@@ -14,17 +14,17 @@ import torch
 
 import dreamvid.models
 from dreamvid.cli.main import run
+from dreamvid.config.settings import Settings, make_settings
 from dreamvid.dream import Dreamer, Look, Target
 from dreamvid.dream.objective import Score
 from dreamvid.dream.objectives.energy import Energy
 from dreamvid.errors import MediaError
 from dreamvid.media.target import beside
 from dreamvid.motion import Motion
-from dreamvid.recipe import read_look
+from dreamvid.motion.motion_stage import FrameMotion
+from dreamvid.output.recipe import read_look
 from dreamvid.render import FrameDone, Job, render_job
-from dreamvid.render.frames import Track
-from dreamvid.render.inspection import Inspector, warped_error
-from dreamvid.settings import Settings, make_settings
+from dreamvid.render.metrics import Inspector, warped_error
 from tests.render.test_journal import VALUES, stop_after
 from tests.tiny import TinyExtractor, noise
 
@@ -135,8 +135,8 @@ def test_a_residual_that_moves_with_the_flow_has_no_warped_error() -> None:
     back[..., 0] = -3
     reliability = np.ones((32, 48), np.float32)
     reliability[:, :6] = 0  # came in from outside
-    still = Track.of(Motion(np.zeros_like(back), reliability), before.device)
-    assert warped_error(before, now, Track.of(Motion(back, reliability), before.device)) < 1e-5
+    still = FrameMotion.of(Motion(np.zeros_like(back), reliability), before.device)
+    assert warped_error(before, now, FrameMotion.of(Motion(back, reliability), before.device)) < 1e-5
     assert warped_error(before, now, still) > 0.1
     assert warped_error(before, -before, still) == pytest.approx(2, rel=1e-5)
 
@@ -145,10 +145,10 @@ def test_the_inspector_compares_with_the_frame_before_only() -> None:
     dreamer = Dreamer(TinyExtractor(), Look(octaves=2, iterations=(6,), jitter=0))
     raw = noise(48, 64)
     inspector = Inspector()
-    track = Track.of(Motion(np.zeros((48, 64, 2), np.float32), np.ones((48, 64), np.float32)), raw.device)
+    motion = FrameMotion.of(Motion(np.zeros((48, 64, 2), np.float32), np.ones((48, 64), np.float32)), raw.device)
     dreamed = dreamer.dream(raw)
     first = inspector.measure(raw, dreamed, None, dreamer)
-    again = inspector.measure(raw, dreamed, track, dreamer)
+    again = inspector.measure(raw, dreamed, motion, dreamer)
     assert first.warped_error is None
     assert again.warped_error == pytest.approx(0, abs=1e-6)
     assert first.lift is not None

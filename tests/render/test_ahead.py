@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dreamvid.render.ahead import ReadAhead, WriteBehind, depth_within, map_ahead
+from dreamvid.runtime.pipeline import ReadAhead, WriteBehind, depth_within, map_ahead
 
 
 class Counting:
@@ -161,7 +161,7 @@ def test_fewer_large_items_wait_but_always_one() -> None:
 _INTERRUPTED = """
 import faulthandler, random, signal
 from dreamvid.render import ahead
-from dreamvid.render.ahead import ReadAhead, WriteBehind, map_ahead
+from dreamvid.runtime.pipeline import ReadAhead, WriteBehind, map_ahead
 
 ahead._POLL_SECONDS = 0.002
 faulthandler.dump_traceback_later(50, exit=True)

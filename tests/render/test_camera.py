@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from dreamvid.config.settings import ZoomSettings, build_settings
 from dreamvid.dream.noise import pink_noise
-from dreamvid.render.camera import camera_motion, move
-from dreamvid.settings import ZoomSettings, build_settings
+from dreamvid.zoom.camera import camera_motion, move
 
 SIZE = (60, 80)
 

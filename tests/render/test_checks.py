@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dreamvid.config.settings import Settings, ZoomSettings, build_settings, make_settings
 from dreamvid.errors import SettingsError
 from dreamvid.media import open_writer
 from dreamvid.render import Event, FrameDone, Job, render_job
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import check_over_time
-from dreamvid.render.zoom import check_camera
-from dreamvid.render.zoom_job import NOISE, ZoomJob, render_zoom
-from dreamvid.settings import Settings, ZoomSettings, build_settings, make_settings
+from dreamvid.zoom.job import NOISE, ZoomJob, render_zoom
+from dreamvid.zoom.zoom import check_camera
 
 QUICK: dict[str, Any] = {
     "model": "dreamnet", "octaves": 1, "iterations": 1, "warm_iterations": 1, "precision": "fp32", "cuts": "none",

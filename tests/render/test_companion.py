@@ -11,7 +11,7 @@ import pytest
 import dreamvid
 from dreamvid.errors import SettingsError
 from dreamvid.media import open_reader, open_writer, write_image
-from dreamvid.render.companion import Companion, check_mask, open_mask
+from dreamvid.render.side_input import Companion, check_mask, open_mask
 
 HEIGHT, WIDTH = 24, 32
 

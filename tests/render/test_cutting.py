@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from dreamvid.config.settings import make_settings
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import open_reader, probe
 from dreamvid.render import Job, ShotStarted, render_job
-from dreamvid.settings import make_settings
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 CUT = 52

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 import torch
 
+from dreamvid.config.settings import ConditioningSettings, FrameSettings, LookSettings, make_settings
 from dreamvid.dream import Target
 from dreamvid.dream.gradient import image_gradient
 from dreamvid.dream.objective import Reversed, Score
 from dreamvid.dream.objectives.energy import Energy
 from dreamvid.errors import ModelError, SettingsError
-from dreamvid.machine import Machine
 from dreamvid.models import Network, load_network
-from dreamvid.render import dreamers
-from dreamvid.render.dreamers import auto_layers, load_aims, make_dreamer, make_look
+from dreamvid.render import targets
 from dreamvid.render.plan import STILL
 from dreamvid.render.preparation import prepare
-from dreamvid.settings import ConditioningSettings, FrameSettings, LookSettings, make_settings
+from dreamvid.render.targets import auto_layers, load_aims, make_dreamer, make_look
+from dreamvid.runtime.device import Machine
 from tests.tiny import noise
 
 CPU = Machine(torch.device("cpu"), "fp32")
@@ -74,8 +74,8 @@ def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.Monk
     def offline(name: str, **_: Any) -> Network:
         return load_network(name, random_seed=None if name == "dreamnet" else 5)
 
-    monkeypatch.setattr(dreamers, "fetch_network", lambda *_, **__: iter(()))
-    monkeypatch.setattr(dreamers, "load_fetched_network", offline)
+    monkeypatch.setattr(targets, "fetch_network", lambda *_, **__: iter(()))
+    monkeypatch.setattr(targets, "load_fetched_network", offline)
     settings = make_settings(
         {
             "model": "vgg16",  # not among the layers, so it is not loaded
@@ -97,7 +97,7 @@ def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.Monk
     expected = torch.zeros_like(picture)
     parts = [[(dreamnet, "inception4c", 1.0), (dreamnet, "inception3a", 1.0)], [(squeezenet, "fire3", 0.5)]]
     for part in parts:
-        aims = [dreamers.Aim(network, tap, Target(weight)) for network, tap, weight in part]
+        aims = [targets.Aim(network, tap, Target(weight)) for network, tap, weight in part]
         alone = make_dreamer(aims, settings, CPU)
         expected += image_gradient(alone.extractor, picture, alone.look.targets, alone.look.spread)
     assert torch.allclose(mixed, expected, rtol=1e-3, atol=1e-4)
@@ -132,7 +132,7 @@ def test_what_does_not_dream_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> Non
         loaded.append(weakref.ref(found.module))
         return found
 
-    monkeypatch.setattr(dreamers, "load_fetched_network", watched)
+    monkeypatch.setattr(targets, "load_fetched_network", watched)
     prepared = prepare(make_settings({"layer": "conv2"}), STILL, (64, 64), CPU, governed=False)
     gc.collect()
     (network,) = loaded

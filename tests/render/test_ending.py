@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dreamvid.config.settings import ZoomSettings, make_settings
 from dreamvid.errors import DreamvidError, MediaError, SettingsError
-from dreamvid.media import FloatImage, open_reader, open_writer, probe, read_metadata, still_write, write_image
+from dreamvid.images import write
+from dreamvid.media import FloatImage, open_reader, open_writer, probe, read_metadata, write_image
 from dreamvid.media.ffmpeg import run_ffmpeg
 from dreamvid.media.probe import probe_sound
-from dreamvid.render import Finished, FrameDone, Job, Notice, Started, identity, journal_folder, render_job
-from dreamvid.render.journal import Journal
-from dreamvid.render.zoom_job import ZoomJob, render_zoom
-from dreamvid.settings import ZoomSettings, make_settings
+from dreamvid.output import fingerprint, journal_folder
+from dreamvid.output.journal import Journal
+from dreamvid.render import Finished, FrameDone, Job, Notice, Started, render_job
+from dreamvid.zoom.job import ZoomJob, render_zoom
 from tests.render.stopping import stop_after
 
 VALUES: dict[str, Any] = {
@@ -170,11 +172,11 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, before: b
 
 
 STEPS: dict[str, tuple[str, str, bool]] = {
-    "before the film is joined": ("dreamvid.render.recording", "join_segments", True),
-    "after the film is joined": ("dreamvid.render.recording", "join_segments", False),
-    "before it gets its name": ("dreamvid.render.journal_folder", "publish", True),
-    "after it has its name": ("dreamvid.render.journal_folder", "publish", False),
-    "before the report": ("dreamvid.render.report", "draw_report", True),
+    "before the film is joined": ("dreamvid.output.recorder", "join_segments", True),
+    "after the film is joined": ("dreamvid.output.recorder", "join_segments", False),
+    "before it gets its name": ("dreamvid.output.journal_folder", "publish", True),
+    "after it has its name": ("dreamvid.output.journal_folder", "publish", False),
+    "before the report": ("dreamvid.output.report", "draw_report", True),
 }
 
 
@@ -213,7 +215,7 @@ def test_pictures_that_were_finished_before_their_report_are_not_in_its_way(
 ) -> None:
     clip, target = film(tmp_path / "a.mp4", "-c:a", "aac"), tmp_path / "frames" / "%04d.png"
     with monkeypatch.context() as patch:
-        kill_at(patch, importlib.import_module("dreamvid.render.report"), "draw_report", before=True)
+        kill_at(patch, importlib.import_module("dreamvid.output.report"), "draw_report", before=True)
         patch.setattr(journal_folder.JournalFolder, "__exit__", lambda self, *_: self._lock.release())
         with pytest.raises(Killed):
             list(render_job(job(clip, target, report=True)))
@@ -373,7 +375,7 @@ def test_a_tampered_journal_is_not_believed(
 ) -> None:
     if change == "nothing" and forged:
         pytest.skip("there is nothing to forge")
-    monkeypatch.setattr("dreamvid.render.recording.segment_length", lambda *_, **__: 3)
+    monkeypatch.setattr("dreamvid.output.recorder.segment_length", lambda *_, **__: 3)
     clip, target = film(tmp_path / "a.mp4", "-c:a", "aac"), tmp_path / "b.mp4"
     stop_after(job(clip, target), 8)
     tampered(tmp_path / "b.mp4.journal" / "journal.json", CHANGES[change], forged=forged)
@@ -394,7 +396,7 @@ def test_a_journal_that_says_it_is_finished_is_not_believed_without_its_digest(t
 
 @pytest.mark.parametrize("kind", ["state-", "segment-", "frame-"])
 def test_a_damaged_file_of_a_journal_is_noticed(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dreamvid.render.recording.segment_length", lambda *_, **__: 240 if kind == "frame-" else 3)
+    monkeypatch.setattr("dreamvid.output.recorder.segment_length", lambda *_, **__: 240 if kind == "frame-" else 3)
     clip, target = film(tmp_path / "a.mp4", "-c:a", "aac"), tmp_path / "b.mp4"
     stop_after(job(clip, target), 9)
     path = next(path for path in sorted((tmp_path / "b.mp4.journal").iterdir()) if path.name.startswith(kind))
@@ -433,7 +435,7 @@ def test_a_name_is_given_at_once_so_that_a_kill_leaves_no_empty_file_under_it(
         for name in ("replace", "unlink"):
             kill_at(patch, Path, name, before=True)
         with pytest.raises(Killed):
-            still_write.publish(made, target, overwrite=False)
+            write.publish(made, target, overwrite=False)
     assert target.read_bytes() == b"whole"
 
 
@@ -447,9 +449,9 @@ def test_a_name_that_was_taken_meanwhile_stays_theirs(
     if not has_links:
         monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(PermissionError(1, "no links here")))
     with pytest.raises(MediaError, match=r"target\.png: appeared during the render"):
-        still_write.publish(made, target, overwrite=False)
+        write.publish(made, target, overwrite=False)
     assert target.read_bytes() == b"theirs"
-    still_write.publish(made, other, overwrite=False)
+    write.publish(made, other, overwrite=False)
     assert other.read_bytes() == b"whole"
     assert names(tmp_path) == ["other.png", "target.png"]
 
@@ -457,20 +459,20 @@ def test_a_name_that_was_taken_meanwhile_stays_theirs(
 def test_large_sources_are_told_by_pieces_and_the_time_of_their_last_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identity, "_MOST_READ", 8 * identity._PIECE)
+    monkeypatch.setattr(fingerprint, "_MOST_READ", 8 * fingerprint._PIECE)
     large = tmp_path / "large.bin"
-    large.write_bytes(os.urandom(64 * identity._PIECE))
+    large.write_bytes(os.urandom(64 * fingerprint._PIECE))
     os.utime(large, ns=(1, 10**18))
-    before = identity.fingerprint(large)
-    assert identity.fingerprint(large) == before
-    for place in (0, 64 * identity._PIECE - 1):  # its ends are always looked at
+    before = fingerprint.fingerprint(large)
+    assert fingerprint.fingerprint(large) == before
+    for place in (0, 64 * fingerprint._PIECE - 1):  # its ends are always looked at
         content = bytearray(large.read_bytes())
         content[place] ^= 1
         (tmp_path / "other.bin").write_bytes(content)
         os.utime(tmp_path / "other.bin", ns=(1, 10**18))
-        assert identity.fingerprint(tmp_path / "other.bin") != before
+        assert fingerprint.fingerprint(tmp_path / "other.bin") != before
     os.utime(large, ns=(1, 10**18 + 1))  # what is between them may have changed with it
-    assert identity.fingerprint(large) != before
+    assert fingerprint.fingerprint(large) != before
 
 
 def test_a_removed_journal_leaves_the_next_one_alone(tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from dreamvid.cli.main import run
+from dreamvid.config.settings import ZoomSettings, build_settings, make_settings
 from dreamvid.errors import SettingsError
 from dreamvid.media.segments import packet_sizes
-from dreamvid.notices import Downloading, Notice, Progress
-from dreamvid.render import Finished, Job, dreamers, render_job
+from dreamvid.render import Finished, Job, render_job, targets
 from dreamvid.render.carry import SETTLING_PASSES
 from dreamvid.render.estimate import Estimate, estimate_job, estimate_zoom
-from dreamvid.render.zoom_job import NOISE, ZoomJob
-from dreamvid.settings import ZoomSettings, build_settings, make_settings
+from dreamvid.runtime.events import Downloading, Notice, Progress
+from dreamvid.zoom.job import NOISE, ZoomJob
 from tests.render.test_journal import VALUES
 from tests.told import Told
 
@@ -66,7 +66,7 @@ def test_a_download_is_told_of_and_not_counted(tmp_path: Path, monkeypatch: pyte
         time.sleep(patience)
         yield Downloading("weights", 1, 1)
 
-    monkeypatch.setattr(dreamers, "fetch_network", fetching)
+    monkeypatch.setattr(targets, "fetch_network", fetching)
     told = Told()
     began = time.perf_counter()
     estimate = estimate_job(job(tmp_path / "out.mp4"), told)

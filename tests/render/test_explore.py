@@ -14,25 +14,17 @@ import torch
 from PIL import Image
 from torch import nn
 
+from dreamvid.config.settings import Settings, make_settings
 from dreamvid.errors import DreamvidError, MediaError, ModelError, SettingsError
+from dreamvid.explore import job as module
+from dreamvid.explore.job import Axis, Exploration, Ranked, cross_axes, explore, respond, which_layers
+from dreamvid.explore.still_frame import find_frame, interest
+from dreamvid.graphics.contact_sheet import Sheet
+from dreamvid.images.read import quantise
 from dreamvid.media import open_reader, read_image, write_image
-from dreamvid.media.still import quantise
 from dreamvid.models import Network, describe_layers, load_network
-from dreamvid.render import Finished, FrameDone, Job, Notice, Started, dreamers, render_job
-from dreamvid.render import explore as module
-from dreamvid.render.explore import (
-    Axis,
-    Exploration,
-    Ranked,
-    cross_axes,
-    explore,
-    respond,
-    which_layers,
-)
-from dreamvid.render.frames import to_frame
-from dreamvid.render.sheet import Sheet
-from dreamvid.render.still_frame import find_frame, interest
-from dreamvid.settings import Settings, make_settings
+from dreamvid.render import Finished, FrameDone, Job, Notice, Started, render_job, targets
+from dreamvid.runtime.frames import to_frame
 from tests.tiny import noise
 
 QUICK = {"model": "dreamnet", "octaves": "1", "iterations": "1", "jitter": "3", "precision": "fp32"}
@@ -287,9 +279,9 @@ def test_a_network_left_to_chance_is_named_in_the_command(
     still: Path, sheets: list[Sheet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        dreamers, "fetch_network", lambda *_, **__: iter([Notice("dreaming with the embedded dreamnet")])
+        targets, "fetch_network", lambda *_, **__: iter([Notice("dreaming with the embedded dreamnet")])
     )
-    monkeypatch.setattr(dreamers, "load_fetched_network", lambda *_, **__: load_network("dreamnet"))
+    monkeypatch.setattr(targets, "load_fetched_network", lambda *_, **__: load_network("dreamnet"))
     events = made(Exploration(still, values=QUICK | {"model": "auto"}, axes=(LAYERS,)))
     assert "--model dreamnet" in sheets[0].sections[0].cells[0].command
     assert next(event.text for event in events if isinstance(event, Notice)) == "dreaming with the embedded dreamnet"
@@ -300,7 +292,7 @@ def test_one_network_is_loaded_once_and_cut_once_for_each_layer(
 ) -> None:
     loaded: list[str] = []
     cut: list[str] = []
-    load, extractor = dreamers.load_fetched_network, Network.extractor
+    load, extractor = targets.load_fetched_network, Network.extractor
 
     def count_load(name: str, **options: Any) -> Network:
         loaded.append(name)
@@ -310,7 +302,7 @@ def test_one_network_is_loaded_once_and_cut_once_for_each_layer(
         cut.extend(taps)
         return extractor(self, taps, **options)
 
-    monkeypatch.setattr(dreamers, "load_fetched_network", count_load)
+    monkeypatch.setattr(targets, "load_fetched_network", count_load)
     monkeypatch.setattr(Network, "extractor", count_cut)
     made(Exploration(still, values=QUICK, axes=(LAYERS, Axis("step", ("1", "2", "3")))))
     assert loaded == ["dreamnet"]

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
+from dreamvid.config.settings import Settings, make_settings
 from dreamvid.dream import Dreamer, Look, Shared, TileBudget
 from dreamvid.motion import Motion, mark_cuts
+from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.render import FrameDone, ShotStarted
 from dreamvid.render.carry import SETTLING_PASSES, Carry, step_gain
 from dreamvid.render.film import Film
-from dreamvid.render.frames import Track, to_frame, to_tensor
 from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
 from dreamvid.render.still import dream_pictures
-from dreamvid.settings import Settings, make_settings
+from dreamvid.runtime.frames import to_frame, to_tensor
 from tests.tiny import TinyExtractor, noise
 from tests.told import Told
 
@@ -123,7 +124,7 @@ def test_a_tint_does_not_stay() -> None:
     raw = to_tensor(drifting(1)[0], torch.device("cpu"))
     carry = Carry()
     carry.residual = torch.full_like(raw, 0.1)
-    still = Track.of(Motion(np.zeros((64, 96, 2), np.float32), np.ones((64, 96), np.float32)), raw.device)
+    still = FrameMotion.of(Motion(np.zeros((64, 96, 2), np.float32), np.ones((64, 96), np.float32)), raw.device)
     plan = replace(make_plan(), contrast=None)
     tints = [float(carry.coast(raw, still, plan).mean()) for _ in range(4)]
     assert tints == pytest.approx([0.05, 0.025, 0.0125, 0.00625], rel=0.05)
@@ -168,7 +169,7 @@ def test_iterations_are_spent_where_content_is_new() -> None:
         carry, plan = Carry(), make_plan(extractor)
         carry.begin(raw, plan)
         extractor.calls = 0
-        carry.follow(raw, Track.of(Motion(still, np.full((64, 96), reliability, np.float32)), raw.device), plan)
+        carry.follow(raw, FrameMotion.of(Motion(still, np.full((64, 96), reliability, np.float32)), raw.device), plan)
         calls.append(extractor.calls)
     assert calls[0] == 2 + 1
     assert calls[0] < calls[1] < calls[2] == 6 + 6
@@ -177,10 +178,10 @@ def test_iterations_are_spent_where_content_is_new() -> None:
 def test_where_nothing_moves_the_dream_rests() -> None:
     """Shorter steps where nothing wears the dream off, unless what is dreamed changes; longer ones where all is new."""
     frame = torch.zeros(1, 2, 4, 4), torch.ones(1, 1, 4, 4)
-    still, moving = Track(*frame), Track(frame[0] + 1, frame[1])
+    still, moving = FrameMotion(*frame), FrameMotion(frame[0] + 1, frame[1])
     fresh = torch.zeros(1, 1, 4, 4)
     cases = ((still, True), (still, False), (moving, True))
-    rest, changing, going = (float(step_gain(track, fresh, steady).mean()) for track, steady in cases)
+    rest, changing, going = (float(step_gain(motion, fresh, steady).mean()) for motion, steady in cases)
     assert rest < 0.5 * changing
     assert changing == going == 1
     assert float(step_gain(still, fresh + 1, True).mean()) > 2 * going
@@ -204,7 +205,7 @@ def test_what_cannot_be_trusted_is_not_carried() -> None:
     carry.begin(raw, plan)
     reliability = np.ones((64, 96), np.float32)
     reliability[:, :40] = 0
-    coasted = carry.coast(raw, Track.of(Motion(np.zeros((64, 96, 2), np.float32), reliability), raw.device), plan)
+    coasted = carry.coast(raw, FrameMotion.of(Motion(np.zeros((64, 96, 2), np.float32), reliability), raw.device), plan)
     lost = coasted[..., :20].abs().mean()
     kept = coasted[..., 60:].abs().mean()
     assert float(lost) < 0.1 * float(kept)

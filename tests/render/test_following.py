@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from dreamvid.motion import MotionEstimator
-from dreamvid.render.ahead import map_ahead
-from dreamvid.render.following import MotionStage, follower_count, pair_up
-from dreamvid.render.frames import send, to_frame, to_tensor
+from dreamvid.motion.motion_stage import MotionStage, follower_count, pair_up
+from dreamvid.runtime.frames import send, to_frame, to_tensor
+from dreamvid.runtime.pipeline import map_ahead
 from tests.tiny import noise
 
 CPU = torch.device("cpu")

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from dreamvid.config.settings import DreamSettings, make_settings
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import FloatImage, open_reader, open_writer, probe, read_image, write_image
 from dreamvid.media.ffmpeg import run_ffmpeg
-from dreamvid.registers import CODECS
-from dreamvid.render import Finished, Job, Notice, Started, preparation, recording, render_job
-from dreamvid.render.dreamers import Aim
-from dreamvid.settings import DreamSettings, make_settings
+from dreamvid.output import recorder
+from dreamvid.render import Finished, Job, Notice, Started, preparation, render_job
+from dreamvid.render.targets import Aim
+from dreamvid.runtime.registers import CODECS
 from tests.render.stopping import stop_after
 
 VALUES: dict[str, Any] = {
@@ -77,7 +78,7 @@ def frames_of(path: Path) -> npt.NDArray[np.float32]:
 def test_stopped_and_gone_on_with_is_unbroken_in_every_depth(
     clear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, values: dict[str, Any], alpha: float | None
 ) -> None:
-    monkeypatch.setattr(recording, "segment_length", lambda *_, **__: 3)
+    monkeypatch.setattr(recorder, "segment_length", lambda *_, **__: 3)
     settings = make_settings(VALUES, values)
     (tmp_path / "whole").mkdir()
     whole, broken = Job(clear, tmp_path / "whole" / name, settings), Job(clear, tmp_path / name, settings)

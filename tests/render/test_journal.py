@@ -15,13 +15,14 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from dreamvid.config.settings import make_settings
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import codecs, open_reader, probe
-from dreamvid.render import Finished, FrameDone, Job, Started, recording, render_job
-from dreamvid.render.journal import Journal
-from dreamvid.render.recording import segment_length
-from dreamvid.render.snapshot import Snapshot, read_snapshot, write_snapshot
-from dreamvid.settings import make_settings
+from dreamvid.output import recorder
+from dreamvid.output.journal import Journal
+from dreamvid.output.recorder import segment_length
+from dreamvid.output.snapshot import Snapshot, read_snapshot, write_snapshot
+from dreamvid.render import Finished, FrameDone, Job, Started, render_job
 from tests.render.stopping import stop_after
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -36,7 +37,7 @@ Film = npt.NDArray[np.float32]
 
 @pytest.fixture(autouse=True)
 def _short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "segment_length", lambda *_, **__: 6)
+    monkeypatch.setattr(recorder, "segment_length", lambda *_, **__: 6)
 
 
 def job(target: Path, fresh: bool = False, **values: Any) -> Job:
@@ -52,9 +53,9 @@ def frames_of(path: Path) -> Film:
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Film:
     target = tmp_path_factory.mktemp("unbroken") / "out.mp4"
-    original, recording.segment_length = recording.segment_length, lambda *_, **__: 6
+    original, recorder.segment_length = recorder.segment_length, lambda *_, **__: 6
     list(render_job(job(target)))
-    recording.segment_length = original
+    recorder.segment_length = original
     return frames_of(target)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dreamvid.config.settings import make_settings
 from dreamvid.media.ffmpeg import run_ffmpeg
 from dreamvid.render import FrameDone, Job, render_job
-from dreamvid.settings import make_settings
 
 FRAMES, SETTLED = 2000, 500
 ALLOWED = 12 * 2**20  # bytes; one frame in and out, in float, is 0.4 MiB

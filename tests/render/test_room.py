@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dreamvid.errors import MediaError
+from dreamvid.output.disk_space import check_room
 from dreamvid.render import Notice, Started, render_job
-from dreamvid.render.room import check_room
 from tests.render.test_journal import job
 
 

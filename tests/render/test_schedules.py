@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pytest
 
 from dreamvid.audio.decode import SAMPLE_RATE, decode_sound
+from dreamvid.config.settings import ZoomSettings, build_settings, make_settings
 from dreamvid.errors import SettingsError
 from dreamvid.media import open_reader, open_writer
 from dreamvid.render import FrameDone, Job, render_job
-from dreamvid.render.zoom_job import NOISE, ZoomJob, render_zoom
-from dreamvid.settings import ZoomSettings, build_settings, make_settings
+from dreamvid.zoom.job import NOISE, ZoomJob, render_zoom
 
 QUICK: dict[str, Any] = {
     "model": "dreamnet", "octaves": 1, "iterations": 6, "warm_iterations": 2, "codec": "ffv1", "precision": "fp32",

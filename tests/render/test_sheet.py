@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageFont
 
 from dreamvid.errors import MediaError
-from dreamvid.render import sheet as module
-from dreamvid.render.sheet import Cell, Section, Sheet, draw_sheet, flow_columns, make_page, wrap, write_sheet
+from dreamvid.graphics import contact_sheet as module
+from dreamvid.graphics.contact_sheet import Cell, Section, Sheet, draw_sheet, flow_columns, make_page, wrap, write_sheet
 
 WIDTH, HEIGHT = 90, 60
 COLOURS = [(250, 10, 10), (10, 250, 10), (10, 10, 250), (10, 250, 250), (250, 10, 250), (120, 60, 10)]

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dreamvid.errors import MediaError
-from dreamvid.render.shotlist import read_shots, write_shots
-from dreamvid.render.shots import Shot, shots_between
+from dreamvid.shots.shotlist import read_shots, write_shots
+from dreamvid.shots.shots import Shot, shots_between
 
 FILM, VIDEO, FAST, PAL = Fraction(24_000, 1001), Fraction(30_000, 1001), Fraction(60_000, 1001), Fraction(25)
 RATES = (FILM, VIDEO, FAST, PAL, *map(Fraction, (12, 24, 50, 60)), Fraction(25, 2))

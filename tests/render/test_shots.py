@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from dreamvid.errors import SettingsError
 from dreamvid.media import open_reader, open_writer
 from dreamvid.motion import mark_cuts
-from dreamvid.render import shots as shots_module
-from dreamvid.render.frames import Frame, to_frame
-from dreamvid.render.shots import (
+from dreamvid.runtime.frames import Frame, to_frame
+from dreamvid.shots import shots as shots_module
+from dreamvid.shots.shots import (
     Part,
     Shot,
     gather_shots,

@@ -11,8 +11,8 @@ from PIL import Image
 
 from dreamvid.errors import MediaError
 from dreamvid.media import ClipInfo
-from dreamvid.render.shots import Shot, shots_between
-from dreamvid.render.shotsheet import draw_shots, picture_size, write_sheet
+from dreamvid.shots.shots import Shot, shots_between
+from dreamvid.shots.thumbnails import draw_shots, picture_size, write_sheet
 
 RATE = Fraction(24)
 SIZE = 48, 32

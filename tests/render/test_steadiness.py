@@ -13,15 +13,15 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from dreamvid.machine import choose_machine
+from dreamvid.config.settings import make_settings
 from dreamvid.media import open_reader
 from dreamvid.motion import warp_backward
-from dreamvid.render.dreamers import load_aims, make_dreamer
-from dreamvid.render.events import FrameDone
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.shots import watch_cuts
-from dreamvid.settings import make_settings
+from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.runtime.device import choose_machine
+from dreamvid.runtime.events import FrameDone
+from dreamvid.shots.shots import watch_cuts
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 Frames = npt.NDArray[np.float32]

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from dreamvid.cli import main as cli
+from dreamvid.config.settings import Settings, ZoomSettings, build_settings, make_settings
+from dreamvid.config.timecode import Timecode, drops_numbers, format_timecode
 from dreamvid.errors import MediaError, SettingsError
+from dreamvid.explore.still_frame import find_still
 from dreamvid.media import open_reader
 from dreamvid.media.ffmpeg import run_ffmpeg
 from dreamvid.render.job import Job, open_source
-from dreamvid.render.still_frame import find_still
-from dreamvid.settings import Settings, ZoomSettings, build_settings, make_settings
-from dreamvid.timecode import Timecode, drops_numbers, format_timecode
 
 RATES = ["24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "120"]
 MakeClip = Callable[[str, float], Path]

@@ -12,15 +12,14 @@ import pytest
 from dreamvid.dream import Dreamer, Target
 from dreamvid.dream.objective import Score
 from dreamvid.dream.objectives.energy import Energy
-from dreamvid.dream.visualise import Method
+from dreamvid.dream.visualize import Method
 from dreamvid.errors import MediaError, ModelError, SettingsError
+from dreamvid.images.header import read_image_metadata
 from dreamvid.media import read_image
-from dreamvid.media.header import read_image_metadata
 from dreamvid.models import Network, load_network
-from dreamvid.render import visualisation
-from dreamvid.render.dreamers import Aim, make_dreamer
-from dreamvid.render.subjects import Subject, list_subjects, picture_targets, sheet_target
-from dreamvid.render.visualisation import (
+from dreamvid.render.targets import Aim, make_dreamer
+from dreamvid.visualize import job as visualize_job
+from dreamvid.visualize.job import (
     DrawingFinished,
     DrawingStarted,
     PictureDone,
@@ -30,7 +29,8 @@ from dreamvid.render.visualisation import (
     make_method,
     visualise,
 )
-from dreamvid.settings_visualise import VisualiseSettings, make_visualise_settings
+from dreamvid.visualize.settings import VisualiseSettings, make_visualise_settings
+from dreamvid.visualize.subjects import Subject, list_subjects, picture_targets, sheet_target
 
 QUICK = {"model": "dreamnet", "layer": "inception3a", "size": "40x32", "steps": 2, "precision": "fp32"}
 
@@ -108,10 +108,10 @@ def test_pictures_of_a_class_are_told_apart_by_their_textures(tmp_path: Path) ->
 
 def test_only_scores_need_another_layer_to_tell_pictures_apart(network: Network) -> None:
     score = aim(network, "logits", 3, objective=Score())
-    (witness,) = visualisation._witnesses([score])
+    (witness,) = visualize_job._witnesses([score])
     assert (witness.tap, witness.target.weight) == ("inception4d", 0)
-    assert visualisation._witnesses([aim(network, "inception3a", 3)]) == []
-    assert visualisation._witnesses([aim(network, "inception3a"), score]) == []
+    assert visualize_job._witnesses([aim(network, "inception3a", 3)]) == []
+    assert visualize_job._witnesses([aim(network, "inception3a"), score]) == []
 
 
 def test_what_is_written_is_what_was_drawn_and_can_be_drawn_again(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_memory_is_bounded_by_drawing_in_batches_of_the_same_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = run(tmp_path / "all", count=3)
-    monkeypatch.setattr(visualisation, "_BATCH", 2)
+    monkeypatch.setattr(visualize_job, "_BATCH", 2)
     batched = run(tmp_path / "batched", count=3)
     assert [len([event for event in each if isinstance(event, StepDone)]) for each in (events, batched)] == [2, 4]
     for name in names(tmp_path / "all"):
@@ -141,7 +141,7 @@ def test_memory_is_bounded_by_drawing_in_batches_of_the_same_pictures(
 
 
 def test_diverse_pictures_are_drawn_together_however_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visualisation, "_BATCH", 1)
+    monkeypatch.setattr(visualize_job, "_BATCH", 1)
     pictures = done(run(tmp_path, count=2, diversity=1))
     assert pictures[0].similarity is not None
 
@@ -208,7 +208,7 @@ def test_all_subjects_are_checked_before_the_first_is_drawn(tmp_path: Path, monk
         dreamer.extractor.minimum_side = 99 if aims[0].tap == "inception3b" else 2
         return dreamer
 
-    monkeypatch.setattr(visualisation, "make_dreamer", picky)
+    monkeypatch.setattr(visualize_job, "make_dreamer", picky)
     with pytest.raises(SettingsError, match="inception3b needs at least 99"):
         run(tmp_path, layer=["inception3a", "inception3b"])
     assert names(tmp_path) == []

@@ -13,18 +13,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dreamvid.config.settings import ZoomSettings, build_settings
 from dreamvid.dream import Dreamer, Look
 from dreamvid.dream.noise import pink_noise
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import open_reader, open_writer
-from dreamvid.render.camera import camera_motion, move
-from dreamvid.render.companion import Companion
-from dreamvid.render.events import FrameDone, Notice, Started
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.toning import Tone, keep_tone
-from dreamvid.render.zoom import Zoom, frame_count
-from dreamvid.render.zoom_job import ZoomJob, render_zoom, zoom_output
-from dreamvid.settings import ZoomSettings, build_settings
+from dreamvid.render.side_input import Companion
+from dreamvid.runtime.events import FrameDone, Notice, Started
+from dreamvid.zoom.camera import camera_motion, move
+from dreamvid.zoom.job import ZoomJob, render_zoom, zoom_output
+from dreamvid.zoom.tone import Tone, keep_tone
+from dreamvid.zoom.zoom import Zoom, frame_count
 from tests.tiny import TinyExtractor
 
 PICTURE = pink_noise((72, 96), seed=3)

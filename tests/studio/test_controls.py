@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dreamvid.cli.main import run
-from dreamvid.recipe import write_recipe
-from dreamvid.settings import GROUPS, RunSettings, Settings, make_settings
+from dreamvid.config.settings import GROUPS, RunSettings, Settings, make_settings
+from dreamvid.output.recipe import write_recipe
 from dreamvid.studio.command import command_words, essential, show_command
 from dreamvid.studio.controls import Control, list_controls
 

@@ -15,7 +15,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 
 from dreamvid.errors import DreamvidError, MediaError, SettingsError
-from dreamvid.media.still_write import write_image
+from dreamvid.images.write import write_image
 from dreamvid.studio.controls import list_controls
 from dreamvid.studio.limits import Limits
 from dreamvid.studio.session import Session

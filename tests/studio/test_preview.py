@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from dreamvid.config.settings import make_settings
 from dreamvid.dream import Dreamer, Look
 from dreamvid.dream.target import Target
 from dreamvid.models import load_network
-from dreamvid.notices import Notice
-from dreamvid.render import dreamers
-from dreamvid.settings import make_settings
+from dreamvid.render import targets
+from dreamvid.runtime.events import Notice
 from dreamvid.studio import preview
 from dreamvid.studio.preview import Previewer
 from tests.tiny import TinyExtractor, noise
@@ -45,8 +45,8 @@ def test_octaves_end_in_the_dream() -> None:
 
 
 def test_loading_tells_what_it_does_and_happens_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dreamers, "fetch_network", lambda *_, **__: iter([Notice("a moment")]))
-    monkeypatch.setattr(dreamers, "load_fetched_network", lambda *_, **__: load_network("dreamnet"))
+    monkeypatch.setattr(targets, "fetch_network", lambda *_, **__: iter([Notice("a moment")]))
+    monkeypatch.setattr(targets, "load_fetched_network", lambda *_, **__: load_network("dreamnet"))
     fresh, settings = Previewer("cpu"), make_settings(QUICK)
     assert list(fresh.load(settings)) == [Notice("a moment")]
     assert list(fresh.load(settings)) == []

@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from dreamvid.config.settings import Settings, make_settings
 from dreamvid.schedule import Moment, Schedule
-from dreamvid.settings import Settings, make_settings
 from dreamvid.studio.timeline import HEIGHT, WIDTH, Track, draw_timeline, drop_key, sample_curves, set_key
 
 TRACK = Track(100, Fraction(25))

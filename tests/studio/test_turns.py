@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dreamvid.settings import make_settings
+from dreamvid.config.settings import make_settings
 from dreamvid.studio import motion, preview
 from dreamvid.studio.preview import Previewer
 from dreamvid.studio.renders import Renders

@@ -1,1 +1,1 @@
-"""The objectives for `--objective`: one module each, which `dreamvid.registers.OBJECTIVES` finds by its name."""
+"""The objectives for `--objective`: a module each, which `dreamvid.runtime.registers.OBJECTIVES` finds by its name."""

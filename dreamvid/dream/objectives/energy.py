@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from dreamvid.dream.objective import Objective, Score
-from dreamvid.registers import OBJECTIVES
+from dreamvid.runtime.registers import OBJECTIVES
 
 
 @OBJECTIVES.register("energy")

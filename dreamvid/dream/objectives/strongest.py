@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from dreamvid.dream.objective import Objective, mean_square, spread_channels
-from dreamvid.registers import OBJECTIVES
+from dreamvid.runtime.registers import OBJECTIVES
 
 
 @OBJECTIVES.register("strongest")

@@ -1,1 +1,1 @@
-"""The codecs that can be written: one module each, which `dreamvid.registers.CODECS` finds by its name."""
+"""The codecs that can be written: one module each, which `dreamvid.runtime.registers.CODECS` finds by its name."""

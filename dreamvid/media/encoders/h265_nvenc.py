@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dreamvid.media.codecs import NVENC, Codec, Encoding
-from dreamvid.registers import CODECS
+from dreamvid.runtime.registers import CODECS
 
 CODECS.add(
     Codec(

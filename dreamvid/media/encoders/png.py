@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from dreamvid.media.codecs import PictureCodec
-from dreamvid.registers import CODECS
+from dreamvid.runtime.registers import CODECS
 
 CODECS.add(PictureCodec("png", ".png"))

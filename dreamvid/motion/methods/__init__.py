@@ -1,1 +1,1 @@
-"""The ways to measure optical flow: one module each, which `dreamvid.registers.FLOWS` finds by its name."""
+"""The ways to measure optical flow: one module each, which `dreamvid.runtime.registers.FLOWS` finds by its name."""

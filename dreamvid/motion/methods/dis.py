@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 from dreamvid.motion.flow import FlowField, FlowMethod, Frame, pad_edge, to_8_bits, to_gray
-from dreamvid.registers import FLOWS
+from dreamvid.runtime.registers import FLOWS
 
 _MIN_SIDE_PX = 32  # below this the coarsest scale of the pyramid has no room for an 8 px patch
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from dreamvid.motion.flow import FlowField, FlowMethod, Frame, to_8_bits, to_gray
-from dreamvid.registers import FLOWS
+from dreamvid.runtime.registers import FLOWS
 
 
 @FLOWS.register("farneback")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dreamvid.motion.flow import FlowField, FlowMethod, Frame
-from dreamvid.registers import FLOWS
+from dreamvid.runtime.registers import FLOWS
 
 
 @FLOWS.register("none")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from dreamvid.downloads import DownloadError, cached_path, fetch
 from dreamvid.errors import ModelError
 from dreamvid.motion.flow import FlowField, FlowMethod, Frame, pad_edge
-from dreamvid.notices import Progress, run_to_end
-from dreamvid.registers import FLOWS
+from dreamvid.runtime.downloads import DownloadError, cached_path, fetch
+from dreamvid.runtime.events import Progress, run_to_end
+from dreamvid.runtime.registers import FLOWS
 
 _MIN_SIDE_PX = 128
 _MULTIPLE_PX = 8

@@ -1,0 +1,407 @@
+"""The groups of settings: every setting once, with its name, default, bounds, help text and facts.
+
+`settings.py` puts them together. A setting called `octave_scale` is `--octave-scale` on the command line and
+`octave-scale` in a file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from dreamvid.config.fields import Group, setting
+from dreamvid.config.registered import CodecName, FlowName, ObjectiveChoice
+from dreamvid.config.scheduled import LayersOverTime, Varies
+from dreamvid.config.types import (
+    AUTO_OCTAVES,
+    BitDepth,
+    Channels,
+    Classes,
+    FramesPerSecond,
+    Iterations,
+    Octaves,
+    OctaveSizes,
+    Shots,
+    Side,
+    Size,
+    Tile,
+    Time,
+    WordOrPath,
+)
+
+LARGEST_SEED = 2**63 - 1
+"""What torch's generators take."""
+
+
+def size_setting(text: str, **facts: Any) -> Any:
+    """How large the film is. This one and those below are declared by a film and by a zoom, each with its own help."""
+    return setting(None, text, "WxH", joined_by="x", part_of_look=False, **facts)
+
+
+def max_size_setting() -> Any:
+    """How large the film is at most."""
+    text = "Scale down so that the longer side is at most this many pixels"
+    return setting(None, text, "PX", part_of_look=False)
+
+
+def warm_iterations_setting(default: tuple[int, ...], text: str) -> Any:
+    """Steps where a dream is dreamed on."""
+    return setting(default, text, "N[,N…]")
+
+
+def every_setting(text: str) -> Any:
+    """How often the film is dreamed anew."""
+    return setting(1, text, "N", ge=1, le=1000)
+
+
+def seed_setting(text: str) -> Any:
+    """The seed of what is random."""
+    return setting(0, text, "N", ge=0, le=LARGEST_SEED)
+
+
+class NetworkSettings(Group):
+    """The network that dreams."""
+
+    part_of_look: ClassVar[bool] = True
+
+    model: str = setting(
+        "auto",
+        "Network; `dreamvid models` lists them. auto: GoogLeNet if its weights are available or can be downloaded, "
+        "otherwise efficientnet_lite0",
+        "NAME",
+        brings_look=True,
+    )
+    weights: Path | None = setting(
+        None, "Your own weights for the model (.safetensors or .pth)", "FILE", is_input_file=True
+    )
+    layer: LayersOverTime = setting(
+        None,
+        "Layer to dream on; `dreamvid layers MODEL` lists them. Repeat for several, each with its own weight and "
+        "channels; prefix another network's name to use its layer: vgg16/relu4_3. With --model auto, GoogLeNet's "
+        "names always work",
+        "NAME[:WEIGHT][@CHANNELS]",
+        repeatable=True,
+        brings_look=True,
+        is_target=True,
+    )
+
+
+class ObjectiveSettings(Group):
+    """What the dream climbs toward."""
+
+    part_of_look: ClassVar[bool] = True
+
+    channels: Channels | None = setting(
+        None,
+        "Dream on only these channels of the layers; `dreamvid explore --rank` helps you choose",
+        "LIST",
+        is_target=True,
+    )
+    class_: Classes | None = setting(
+        None,
+        'Dream of a class, by name or number: "school bus". Repeat for several. Without --layer, dream of classes only',
+        "NAME[:WEIGHT]",
+        repeatable=True,
+        is_target=True,
+    )
+    guide: Path | None = setting(
+        None,
+        "Dream of the contents of this picture or video: each feature is drawn to its best match in the guide",
+        "FILE",
+        is_input_file=True,
+        not_for=("visualize",),
+    )
+    guide_size: int = setting(
+        384,
+        "Longer side to which the guide is scaled; this determines the size of its features in the dream",
+        "PX",
+        ge=16,
+        le=4096,
+        not_for=("visualize",),
+    )
+    objective: ObjectiveChoice = setting(
+        None,
+        "What to climb at the layers: {names}. strongest:channels=8 climbs only the 8 channels that answer most "
+        "strongly to the picture, and so dreams on what it shows. Classes and guides are climbed in their own way "
+        "[default: energy]",
+        "NAME[:K=V,…]",
+    )
+    reverse: bool = setting(
+        False,
+        "Descend instead: remove what the layer sees or, with a layer such as inception4d/pre, go on to its opposite",
+        "",
+    )
+
+
+class LookSettings(Group):
+    """How the dream looks."""
+
+    part_of_look: ClassVar[bool] = True
+
+    strength: Varies[float] = setting(
+        1.0, "Strength of the dream: 0.5 for half, 2 for double", "X", ge=0, le=10, slider=(0, 3)
+    )
+    quality: Literal["draft", "normal", "high"] = setting(
+        "normal",
+        "Number of steps: draft takes less than half the time, high twice the time. Step counts that you set yourself "
+        "are kept",
+        "draft|normal|high",
+    )
+    octaves: Varies[Octaves] = setting(
+        AUTO_OCTAVES,
+        "Number of scales at which to dream. auto: enough to reach a short side of 128 pixels, so that the largest "
+        "features take up the same share of a small and a large picture",
+        "auto|N",
+        zero="auto",
+        ge=0,
+        le=32,
+        slider=(0, 10),
+    )
+    octave_scale: Varies[float] = setting(
+        1.4, "Size ratio between successive octaves", "X", gt=1, le=4, slider=(1.1, 2)
+    )
+    octave_sizes: OctaveSizes | None = setting(
+        None,
+        "Short side of each octave, instead of the two options above; full is the picture's own size",
+        "PX,PX,…",
+        zero="full",
+    )
+    iterations: Iterations = setting(
+        (28, 16, 6, 2),
+        "Steps per octave, coarse to fine, on the first frame of a shot; a single number applies to all octaves, a "
+        "shorter list is interpolated",
+        "N[,N…]",
+    )
+    step: Varies[float | None] = setting(
+        None,
+        "Average change of a pixel per step, in 8-bit levels. Default: set by --strength, for the same contrast with "
+        "every network, layer and look",
+        "LEVELS",
+        ge=0,
+        le=255,
+        slider=(0, 6),
+    )
+    step_decay: Varies[float] = setting(
+        1.0,
+        "Ratio of an octave's last step to its first: below 1 the dream settles gently",
+        "X",
+        gt=0,
+        le=1,
+        slider=(0.05, 1),
+    )
+    jitter: Varies[int] = setting(32, "Maximum random shift before each step", "PX", ge=0, le=4096, slider=(0, 128))
+    spread: Varies[float] = setting(
+        1.5,
+        "Balance between the channels of a layer: 0 the strongest takes all (2015), 2 all equal",
+        "X",
+        ge=0,
+        le=2,
+    )
+    seed: int = seed_setting("Seed of the jitter; the same seed gives the same film")
+
+
+class ConditioningSettings(Group):
+    """How each step is conditioned, and where it is applied."""
+
+    part_of_look: ClassVar[bool] = True
+
+    color_prior: Varies[float] = setting(
+        0.6,
+        "Suppress colors that are rare in photographs: 0 the gradient's own colors (2015), 1 nearly gray",
+        "X",
+        ge=0,
+        le=1,
+    )
+    spectrum: Varies[float] = setting(
+        0.85,
+        "Weight the gradient's frequencies by 1/f^X: 0 fine grain (2015), 1 large soft shapes",
+        "X",
+        ge=0,
+        le=3,
+        slider=(0, 2),
+    )
+    laplacian: Varies[int] = setting(
+        0,
+        "Split the gradient into this many frequency bands of equal strength (Laplacian pyramid); 0 is off",
+        "LEVELS",
+        ge=0,
+        le=16,
+        slider=(0, 8),
+    )
+    smooth: Varies[float] = setting(
+        0.0,
+        "Blur the gradient with this sigma, then restore its magnitude; 0 is off",
+        "PX",
+        ge=0,
+        le=100,
+        slider=(0, 8),
+    )
+    tv: Varies[float] = setting(
+        0.0,
+        "Total variation penalty: smooths the picture as it dreams. 1 pulls about as hard as the dream pushes",
+        "WEIGHT",
+        ge=0,
+        le=100,
+        slider=(0, 2),
+    )
+    l2: Varies[float] = setting(
+        0.0,
+        "Pull toward the source: 0.1 holds a pixel that has moved by 10 levels",
+        "WEIGHT",
+        ge=0,
+        le=100,
+        slider=(0, 1),
+    )
+    keep_color: bool = setting(False, "Dream in luminance only and keep the source's colors", "")
+    mask: Path | None = setting(
+        None,
+        "Picture or video with the source's aspect ratio: white dreams, black is left alone, gray is in between",
+        "FILE",
+        is_input_file=True,
+    )
+
+
+class MotionSettings(Group):
+    """How the dream follows the picture."""
+
+    part_of_look: ClassVar[bool] = True
+
+    blend: Varies[float] = setting(
+        0.95, "Share of the previous frame's dream that is carried into the next frame", "0..1", ge=0, le=1
+    )
+    warm_iterations: Iterations = warm_iterations_setting(
+        (2, 2, 1, 0), "Steps per octave where the dream was carried over; newly uncovered areas get more"
+    )
+    every: int = every_setting("Dream every Nth frame and carry the dream along the optical flow in between")
+    flow: FlowName = setting("dis", "Optical flow: {names}; raft downloads weights", "METHOD")
+    cuts: WordOrPath = setting(
+        "auto",
+        "auto: detect cuts and start the dream anew in each shot; none: treat the clip as one shot; or a list of cuts "
+        "(CSV or EDL, as written by `dreamvid shots`)",
+        "auto|none|FILE",
+        is_input_file=True,
+        part_of_look=False,
+        selects_frames=True,
+        off="none",
+    )
+    shots: Shots | None = setting(
+        None,
+        "Render only these shots: 3 or 3-7; `dreamvid shots` lists them",
+        "N[-M]",
+        part_of_look=False,
+        selects_frames=True,
+        joined_by="-",
+    )
+
+
+class SoundSettings(Group):
+    """How sound drives settings that change over time."""
+
+    react: Path | None = setting(
+        None,
+        "Song or film whose sound drives rms, bass, mid, high, onset and beat; it becomes the soundtrack",
+        "FILE",
+        is_input_file=True,
+        not_for=("audio",),
+    )
+    attack: float = setting(0.01, "Attack time of the envelopes", "S", ge=0, le=60)
+    release: float = setting(0.2, "Release time of the envelopes", "S", ge=0, le=60)
+    offset: float = setting(0.0, "Delay the reaction by this many seconds", "S", ge=-3600, le=3600)
+    bpm: float | None = setting(None, "Tempo in beats per minute, if it is detected wrongly", "N", ge=20, le=400)
+
+
+class PartSettings(Group):
+    """Which part of the clip to render, and at what size."""
+
+    start: Time | None = setting(
+        None,
+        "Start at this time: 2.5, 2.5s, 1:02.5, or a timecode as printed by `dreamvid shots`",
+        "TIME",
+        selects_frames=True,
+        not_for=("explore",),
+    )
+    end: Time | None = setting(None, "Stop before this time", "TIME", selects_frames=True, not_for=("explore",))
+    frames: int | None = setting(
+        None, "Maximum number of frames", "N", ge=1, le=10**9, selects_frames=True, not_for=("explore",)
+    )
+    size: Size | None = size_setting("Scale to exactly this size", not_for=("explore",))
+    max_size: Side | None = max_size_setting()
+    rate: FramesPerSecond | None = setting(
+        None, "Frame rate [default: that of the clip; 24 for image sequences]", "FPS", not_for=("explore",)
+    )
+
+
+class SourceSettings(Group):
+    """How the clip is read."""
+
+    tonemap: Literal["hable", "mobius", "reinhard", "clip"] | None = setting(
+        None, "Tone-map an HDR clip (PQ, HLG) or an EXR to standard dynamic range with this curve", "CURVE"
+    )
+    deinterlace: bool = setting(False, "Deinterlace", "")
+
+
+class OutputSettings(Group):
+    """What to write."""
+
+    codec: CodecName = setting(
+        "h264", "{names}. Those in -nvenc encode on an NVIDIA GPU; png and exr are numbered pictures", "NAME"
+    )
+    bit_depth: BitDepth | None = setting(
+        None,
+        "Bits per color channel: 8 or 10 in h264, h265 (also 12), av1 and dnxhr; 8 or 16 in ffv1, PNG and TIFF; 16 or "
+        "32 in EXR. Default: the format's own, or 16 for a deep source where the format is lossless",
+        "BITS",
+    )
+    jpeg_quality: int | None = setting(None, "Quality of JPEG and WebP pictures [default: 95]", "1..100", ge=1, le=100)
+    crf: int | None = setting(
+        None,
+        "Constant rate factor (CRF) of h264, h265 and av1: lower values give better quality and larger files",
+        "N",
+        ge=0,
+        le=63,
+    )
+    audio: WordOrPath = setting(
+        "copy",
+        "Sound: copy the clip's own, none, or take it from FILE",
+        "copy|none|FILE",
+        is_input_file=True,
+        affects_frames=False,
+    )
+    sidecar: bool = setting(
+        True, "Write OUTPUT.json next to the output: settings, versions, weights, timings", "", affects_frames=False
+    )
+    report: bool = setting(
+        False,
+        "Measure every frame: objective, energy, warped error, occluded share, seconds. Write OUTPUT.report.jsonl and "
+        "a chart, OUTPUT.report.png, next to the output",
+        "",
+        affects_frames=False,
+    )
+
+
+class RunSettings(Group):
+    """The hardware and resources to use."""
+
+    affects_frames: ClassVar[bool] = False  # what became of the device and the precision is recorded by itself
+
+    device: str = setting("auto", "Device to run on: auto, cpu, cuda, cuda:1 or mps", "NAME")
+    precision: Literal["auto", "fp32", "bf16"] = setting(
+        "auto", "Arithmetic precision of the network; auto uses bf16 where the hardware supports it", "auto|fp32|bf16"
+    )
+    save_every: float = setting(
+        2.0,
+        "Interval at which the state is saved; a power failure loses at most this much work",
+        "SECONDS",
+        ge=0,
+        le=86400,
+    )
+    threads: int | None = setting(None, "Number of CPU threads for the network", "N", ge=1, le=1024)
+    memory: float | None = setting(
+        None, "Memory budget on the device [default: all free memory]", "GB", gt=0, le=100_000
+    )
+    tile: Tile = setting(
+        "auto",
+        "Dream large frames in tiles of this many pixels a side, without visible seams; auto: only frames that do not "
+        "fit in memory; none: never",
+        "auto|none|PX",
+    )

@@ -1,0 +1,138 @@
+"""A picture or video that goes along with the film: a guide or a mask."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+from dreamvid.config.settings import DreamSettings
+from dreamvid.errors import SettingsError
+from dreamvid.media import AS_CODED, ClipInfo, Reader, open_reader, read_image
+from dreamvid.runtime.events import Tell, ignore
+from dreamvid.runtime.frames import Frame
+
+_SHAPE_TOLERANCE = 0.02  # of the aspect ratio
+_NEARLY_BLACK = 3 / 255
+
+
+class Companion:
+    """A still, or a film of its own rate, asked for by the main film's time; one frame is in memory at a time.
+
+    A context manager.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int] | None = None,
+        max_size: int | None = None,
+        loop: bool = False,
+        tonemap: str | None = None,
+        deinterlace: bool = False,
+        tell: Tell = ignore,
+    ) -> None:
+        """Open `path` as `open_reader` does, at an exact (width, height) or shrunk to a longer side of `max_size`.
+
+        After its last frame a film begins again, with `loop`, or stays there. Raises `MediaError` where it is
+        missing or unreadable.
+        """
+        self.path = path
+        self._size = size
+        self._max_size = max_size
+        self._loop = loop
+        self._tonemap = tonemap
+        self._deinterlace = deinterlace
+        self._info: ClipInfo | None = None
+        self._tell = tell
+        self._reader = self._open(None)
+        self._tell = ignore  # it is opened again and again
+        self.width, self.height = self._reader.width, self._reader.height
+        self.rate = self._reader.rate
+        self.info = self._info = self._reader.info
+        self._length = self._reader.frame_count
+        self._entered = False
+        self._index: int | None = None  # of the frame that was given last
+
+    def __enter__(self) -> Companion:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+    def at(self, seconds: Fraction) -> Frame | None:
+        """The frame shown at a time from the beginning; None where it is still the one that was given last."""
+        wanted = 0 if self.rate is None else math.floor(seconds * self.rate)
+        wanted = wanted % self._length if self._loop else min(wanted, self._length - 1)
+        if wanted == self._index:
+            return None
+        if not self._entered or self._index is None or wanted < self._index:
+            self._reopen(wanted)
+        frame: Frame | None = None
+        while self._index is None or self._index < wanted:
+            following = next(self._reader, None)
+            if following is None:  # cut short: its last frame stays, or it begins again
+                self._length = (self._index or 0) + 1
+                return frame
+            frame = following
+            self._index = wanted if self._index is None else self._index + 1
+        return frame
+
+    def _open(self, start: Fraction | None) -> Reader:
+        return open_reader(
+            self.path,
+            size=self._size,
+            max_size=self._max_size,
+            start=start,
+            tonemap=self._tonemap,
+            deinterlace=self._deinterlace,
+            info=self._info,
+            tell=self._tell,
+        )
+
+    def _reopen(self, index: int) -> None:
+        self._reader.close()
+        self._reader = self._open(None if self.rate is None else index / self.rate)
+        self._reader.start()
+        self._entered = True
+        self._index = None
+
+
+def open_guide(settings: DreamSettings, closing: ExitStack) -> Companion | None:
+    """The guide, where there is one; it is closed by `closing`. Raises `MediaError`."""
+    if settings.guide is None:
+        return None
+    return closing.enter_context(
+        Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
+    )
+
+
+def open_mask(
+    path: Path | None, size: tuple[int, int], shape: tuple[int, int], closing: ExitStack
+) -> Companion | None:
+    """The mask, checked, where there is one; it is closed by `closing`.
+
+    It is brought to (width, height) `size`; `shape` is that of what it masks. A mask says how much to dream where: no
+    tone curve that brings light into range changes it. Raises `SettingsError` or `MediaError`.
+    """
+    if path is None:
+        return None
+    mask = closing.enter_context(Companion(path, size=size, tonemap=AS_CODED))
+    check_mask(mask, *shape)
+    return mask
+
+
+def check_mask(mask: Companion, width: int, height: int) -> None:
+    """Raise `SettingsError` for a mask of another shape than the film's, or a picture that is black everywhere."""
+    shape, needed = (mask.info.width, mask.info.height), (width, height)
+    if abs(shape[0] * needed[1] / (shape[1] * needed[0]) - 1) > _SHAPE_TOLERANCE:
+        raise SettingsError(
+            f"--mask: {mask.path} is {shape[0]}x{shape[1]}, the source {needed[0]}x{needed[1]}; give a mask with the "
+            "same aspect ratio"
+        )
+    if mask.rate is None and float(read_image(mask.path).max()) < _NEARLY_BLACK:
+        raise SettingsError(
+            f"--mask: {mask.path} is completely black, so nothing would be dreamed; make the areas to dream white"
+        )

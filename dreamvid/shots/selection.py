@@ -1,0 +1,87 @@
+"""Where a film is cut, as its settings say: found, read from a list, or nowhere; and which shots are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import repeat
+from pathlib import Path
+
+from dreamvid.config.settings import Settings
+from dreamvid.errors import SettingsError
+from dreamvid.media import AS_CODED, ClipInfo, Reader, open_reader
+from dreamvid.shots.shotlist import read_shots
+from dreamvid.shots.shots import Shot, gather_shots, plan_parts, shots_at_rate, watch_cuts
+
+
+class Cutting:
+    """The cuts of one source."""
+
+    def __init__(self, source: Path, settings: Settings) -> None:
+        self._source = source
+        self._settings = settings
+        self._shots: list[Shot] | None = None
+        self.info: ClipInfo | None = None
+        """What is known of the source, once it has been looked at."""
+
+    def chosen_range(self) -> tuple[Fraction | None, int | None]:
+        """Where the wanted shots begin, in seconds, and how many frames they have; None where all are wanted.
+
+        Raises `SettingsError` where there are no such shots.
+        """
+        settings = self._settings
+        wanted = settings.shots
+        if wanted is None:
+            self._check_list()
+            return None, None
+        if (settings.start, settings.end, settings.frames) != (None, None, None):
+            raise SettingsError("--shots: cannot be combined with --start, --end or --frames; use one or the other")
+        whole = self._open(settings.rate)
+        if whole.rate is None:
+            raise SettingsError(f"--shots: {self._source} is a still picture and has no shots; leave it out")
+        ((first, end),) = plan_parts(self._list_shots(whole.rate, whole.frame_count), range(wanted[0], wanted[1] + 1))
+        return first / whole.rate, end - first
+
+    def marks(self, reader: Reader) -> Iterable[bool]:
+        """Say of each frame of `reader` whether a shot begins there: the same, whatever part of the clip it reads."""
+        if self._settings.cuts == "none" or reader.rate is None:
+            return repeat(False)
+        first, end = reader.first_index, reader.first_index + reader.frame_count
+        self.info = reader.info
+        if self._settings.cuts == "auto" and self._shots is None:
+            return watch_cuts(self._source, reader.rate, first, end, info=self.info)
+        whole = self._open(self._settings.rate).frame_count
+        begins = {shot.first for shot in self._list_shots(reader.rate, whole)}
+        return (index in begins for index in range(first, end))
+
+    def _open(self, rate: Fraction | None) -> Reader:
+        reader = open_reader(self._source, rate=rate, tonemap=AS_CODED, info=self.info)
+        self.info = reader.info
+        return reader
+
+    def known_shots(self, rate: Fraction) -> list[Shot] | None:
+        """All shots of the source at a rate; None where nobody has looked for its cuts yet."""
+        if self._settings.cuts == "auto" and self._shots is None:
+            return None
+        return self._list_shots(rate, self._open(self._settings.rate).frame_count)
+
+    def _check_list(self) -> None:
+        """Read a list of cuts now, where there is one: what is wrong with it is said before anything is dreamed."""
+        if self._settings.cuts not in ("auto", "none"):
+            whole = self._open(self._settings.rate)
+            if whole.rate is not None:
+                self._list_shots(whole.rate, whole.frame_count)
+
+    def _list_shots(self, rate: Fraction, frames: int) -> list[Shot]:
+        if self._shots is None:
+            match self._settings.cuts:
+                case "auto":
+                    self._shots = list(gather_shots(watch_cuts(self._source, rate, info=self.info)))
+                case "none":
+                    self._shots = [Shot(1, 0, frames)]
+                case path:  # a list counts the clip's own frames
+                    own = self._open(None)
+                    own_rate = own.rate if own.rate and own.info.kind == "video" else rate  # pictures have none
+                    listed = read_shots(Path(path), own_rate, own.frame_count)
+                    self._shots = listed if own_rate == rate else shots_at_rate(listed, own_rate, rate)
+        return self._shots

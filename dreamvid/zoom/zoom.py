@@ -1,0 +1,191 @@
+"""The endless zoom: every frame is the one before it, moved and dreamed on."""
+
+from __future__ import annotations
+
+import math
+import time
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from dreamvid.config.fields import fields_of
+from dreamvid.config.settings import ZoomFrameSettings, ZoomSettings, key_of
+from dreamvid.dream import compose
+from dreamvid.output.snapshot import Snapshot
+from dreamvid.render.plan import Clock, FramePlan, Planner
+from dreamvid.render.side_input import Companion
+from dreamvid.runtime.events import Figures, FrameDone, ShotStarted
+from dreamvid.runtime.frames import Dreams, to_frame, to_tensor
+from dreamvid.zoom.camera import camera_motion, move, steps_until
+from dreamvid.zoom.tone import Tone, keep_tone
+
+DREAMS_PER_SECOND = 24
+"""How often the dream is renewed, near enough, at any frame rate."""
+
+_LONGEST_JOIN = Fraction(2)  # seconds over which a loop's end turns into its beginning
+_JOIN_SHARE = Fraction(1, 4)  # of the loop
+_CAMERA = tuple(name for name, _, facts in fields_of(ZoomSettings) if facts.moves_camera)
+
+
+class Zoom:
+    """The state of a zoom: the picture last dreamed, (1, 3, H, W) in [0, 1], and when that was.
+
+    The dream is renewed at certain frames only, about 24 a second however many frames there are; those between show
+    the last dream, moved exactly. Without dreaming no picture is ever resampled twice.
+    """
+
+    def __init__(
+        self,
+        picture: Tensor,
+        planner: Planner[ZoomSettings],
+        tone: Tone,
+        *,
+        source: Companion | None = None,
+    ) -> None:
+        """Begin with `picture`; `tone` is what brightness and contrast are held to, `source` a film that is fed in."""
+        self._picture = picture
+        self._planner = planner
+        self._tone = tone
+        self._source = source
+        self._fed: Tensor | None = None
+        settings = planner.settings
+        self.next_index = first_index(settings)
+        """The frame that comes next; below 0 it is not shown."""
+        self._time = self.next_index / settings.fps
+        self._before_first: list[Tensor] = []
+        self._frames_per_dream = max(1, round(settings.fps / DREAMS_PER_SECOND))
+        self._dose = float(DREAMS_PER_SECOND * self._frames_per_dream / settings.fps)
+        self._steady = settings.schedules.keys().isdisjoint(_CAMERA)
+
+    @property
+    def done(self) -> int:
+        """How many frames have been shown."""
+        return max(0, self.next_index)
+
+    def snapshot(self) -> Snapshot:
+        """The state between two frames."""
+        tensors = {"picture": self._picture, "mean": self._tone.mean, "deviation": self._tone.deviation}
+        if self._before_first:
+            tensors["before first"] = torch.cat(self._before_first)
+        kept = {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
+        return Snapshot(self.done, kept, {"time": str(self._time)})
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a state."""
+        tensors = {name: tensor.to(self._picture.device) for name, tensor in snapshot.tensors.items()}
+        self._picture, self._tone = tensors["picture"], Tone(tensors["mean"], tensors["deviation"])
+        self._before_first = list(torch.split(tensors["before first"], 1)) if "before first" in tensors else []
+        self._time, self.next_index = Fraction(snapshot.numbers["time"]), snapshot.done
+
+    def dream(self) -> Dreams:
+        """Yield the frames that are still to come, each with its `FrameDone`; before the first a `ShotStarted`."""
+        if not self.done:
+            yield None, ShotStarted(0, 0)
+        clock = time.perf_counter()
+        before: Tensor | None = None
+        while self.next_index < frame_count(self._planner.settings):
+            index = self.next_index
+            picture = self._looped(index) if self._planner.settings.loop else self.show(index)
+            self.next_index += 1
+            if index < 0:
+                continue
+            change = 0.0 if before is None else float((picture - before).square().mean().sqrt())
+            before = picture
+            figures = None
+            if self._planner.settings.report:
+                figures = Figures(self._planner.at(index).dreamer.attainment(picture))
+            now = time.perf_counter()
+            yield to_frame(picture), FrameDone(index, 0, change, 0.0, now - clock, figures)
+            clock = now
+
+    def _looped(self, index: int) -> Tensor:
+        """A frame of a loop. What comes before the first is kept, and the end is turned into that.
+
+        The turn happens inside the dream: the pictures are mixed before each is dreamed on, so that one grows out
+        of the other instead of shining through it.
+        """
+        settings = self._planner.settings
+        join = join_length(settings)
+        ahead = index - (frame_count(settings) - join)
+        if ahead < 0:
+            picture = self.show(index)
+            if -join <= index < 0:
+                self._before_first.append(picture.half())  # half the memory, an eighth of a level off
+            return picture
+        goal = self._before_first[ahead].float()
+        done, share = _eased(ahead / (join + 1)), _eased((ahead + 1) / (join + 1))
+        # Each mixture feeds the next: of what is still the old picture, as much is turned as the whole is due.
+        shown = self.show(index, onto=goal, share=(share - done) / (1 - done))
+        return torch.lerp(shown, goal, share**4)
+
+    def show(self, index: int, *, onto: Tensor | None = None, share: float = 0.0) -> Tensor:
+        """The picture of frame `index`; indices must not fall. `onto` is a picture that `share` of it turns into."""
+        now = index / self._planner.settings.fps
+        size = (self._picture.shape[-2], self._picture.shape[-1])
+        motion = camera_motion(self._camera_at, size, self._time, now, steady=self._steady)
+        moved = move(self._picture, motion).clamp(0, 1)
+        if index % (self._frames_per_dream * self._planner.settings.every):
+            return moved if onto is None else torch.lerp(moved, onto, share)
+        plan = self._planner.at(max(index, 0))
+        if onto is not None:
+            moved = torch.lerp(moved, onto, share)
+        dreamed = self._dream(moved, now, plan)
+        if dreamed is not moved:
+            self._picture, self._time = dreamed, now
+        return dreamed
+
+    def _camera_at(self, seconds: Fraction) -> ZoomFrameSettings:
+        return self._planner.settings.at(self._planner.clock.moment_at(max(seconds, Fraction(0))))
+
+    def _dream(self, moved: Tensor, now: Fraction, plan: FramePlan[ZoomFrameSettings]) -> Tensor:
+        settings = plan.settings
+        fed = self._feed(moved, now, settings.feed)
+        dreamer, pace = plan.dreamer, settings.strength * self._dose
+        if not pace * dreamer.step or not any(settings.warm_iterations):
+            return fed
+        dreamed = dreamer.dream(fed, iterations=settings.warm_iterations, pace=pace)
+        dreamed = compose(fed, dreamed - fed, keep_color=dreamer.look.keep_color, mask=plan.mask)
+        return keep_tone(dreamed, self._tone, seconds=self._dose / DREAMS_PER_SECOND)
+
+    def _feed(self, moved: Tensor, now: Fraction, feed: float) -> Tensor:
+        """Mix in the frame of a film that is the zoom's source."""
+        if self._source is None:
+            return moved
+        frame = self._source.at(max(now, Fraction(0)))
+        if frame is not None:
+            self._fed = to_tensor(frame, moved.device)
+            self._tone = Tone.of(self._fed)
+        if self._fed is None or not feed:
+            return moved
+        return torch.lerp(moved, self._fed, 1 - (1 - feed) ** self._dose)
+
+
+def check_camera(settings: ZoomSettings, clock: Clock) -> None:
+    """Raise `SettingsError` where a camera that changes has no value: it is looked at between the frames, too."""
+    moving = {name: settings.schedules[name] for name in _CAMERA if name in settings.schedules}
+    if any(schedule.names for schedule in moving.values()):
+        for time in steps_until(settings.duration):
+            moment = clock.moment_at(time)
+            for name, schedule in moving.items():
+                schedule.at(moment, name=f"--{key_of(name)}")
+
+
+def frame_count(settings: ZoomSettings) -> int:
+    """How many frames a zoom has: those that begin within its duration."""
+    return max(1, math.ceil(settings.duration * settings.fps))
+
+
+def first_index(settings: ZoomSettings) -> int:
+    """The frame that dreaming begins with; it is below 0 where something happens before the first frame is shown."""
+    settle = math.ceil(settings.settle * settings.fps)
+    return -(settle + (join_length(settings) if settings.loop else 0))
+
+
+def join_length(settings: ZoomSettings) -> int:
+    """Over how many frames the end of a loop turns into its beginning."""
+    return min(math.ceil(min(_LONGEST_JOIN, settings.duration * _JOIN_SHARE) * settings.fps), frame_count(settings) - 1)
+
+
+def _eased(share: float) -> float:
+    return share * share * (3 - 2 * share)
