@@ -24,7 +24,7 @@ from dreamvid.config.settings import Settings, make_settings
 from dreamvid.farm.cluster import Share, connected
 from dreamvid.farm.driver import render_on_farm
 from dreamvid.farm.settings import FarmSettings
-from dreamvid.farm.worker_pool import Crew
+from dreamvid.farm.worker_pool import WorkerPool
 from dreamvid.media import open_writer
 from dreamvid.render import Job
 from dreamvid.runtime.events import FarmProgress
@@ -42,13 +42,13 @@ def write_clip(path: Path, shots: int, frames: int, width: int) -> None:
                 writer.write(np.ascontiguousarray(scene[:, left : left + width]))
 
 
-def render(clip: Path, target: Path, settings: Settings, crew: Crew, cuts: str) -> float:
+def render(clip: Path, target: Path, settings: Settings, pool: WorkerPool, cuts: str) -> float:
     """Seconds from the moment all workers are ready to the finished film."""
     target.unlink(missing_ok=True)
     chosen = settings.model_copy(update={"cuts": cuts, "sidecar": False})
     began = None
-    for event in render_on_farm(Job(clip, target, chosen), FarmSettings(chunk="none"), crew):
-        if began is None and isinstance(event, FarmProgress) and event.workers == crew.share.workers:
+    for event in render_on_farm(Job(clip, target, chosen), FarmSettings(chunk="none"), pool):
+        if began is None and isinstance(event, FarmProgress) and event.workers == pool.share.workers:
             began = time.perf_counter()
     if began is None:
         raise RuntimeError("not all workers came")
@@ -72,10 +72,10 @@ def main() -> None:
         cores = sorted(os.sched_getaffinity(0))[:2]
         for workers in (1, 2):
             os.sched_setaffinity(0, set(cores[:workers]))  # Ray's processes, workers and encoders are its children
-            with connected("local") as ray, Crew(ray, Share(workers, 0.5, 0.0, 1), 1) as crew:
+            with connected("local") as ray, WorkerPool(ray, Share(workers, 0.5, 0.0, 1), 1) as pool:
                 for which in (str(cuts), "none") if workers == 1 else (str(cuts),):
                     film = Path(folder, "film.mp4")
-                    runs = [render(clip, film, settings, crew, which) for _ in range(arguments.repeat)]
+                    runs = [render(clip, film, settings, pool, which) for _ in range(arguments.repeat)]
                     name = "one shot" if which == "none" else "shots"
                     times[workers, name] = min(runs)
                     print(f"{workers} worker(s), {name}:", *(f"{seconds:.2f} s" for seconds in runs), flush=True)

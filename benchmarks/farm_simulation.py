@@ -6,7 +6,7 @@ The plan is made by `dreamvid.farm.plan` itself, and the units are given out as 
 drawn from a log-normal distribution whose standard deviation is 1.2 times its mean, as B. Salt found for films ("The
 numbers speak", in: Moving into Pictures, 2006, and on cinemetrics.uchicago.edu). Their means:
 
-- films: 4 s. J. E. Cutting, J. E. DeLong and C. E. Nothelfer, "Attention and the evolution of Hollywood film",
+- films: 4 s. J. E. ShotSelection, J. E. DeLong and C. E. Nothelfer, "Attention and the evolution of Hollywood film",
   Psychological Science 21(3), 2010: about 4 s in films of today, of 1500 to 2500 shots each.
 - music videos: 2 s. J. P. Pérez Rufí and J. Rodríguez-López, "Edición del videoclip y duración del plano", 2017.
 - a one-take: one shot.

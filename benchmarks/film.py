@@ -30,7 +30,7 @@ from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.render.film import Film
 from dreamvid.render.metrics import warped_error
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.render.targets import make_dreamer, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.frames import to_frame, to_tensor
 
@@ -81,13 +81,13 @@ def main() -> None:
     device = machine.device
     network, weights = load(options.model)
     settings = make_settings({"model": options.model, "layer": options.layer, "size": options.size})
-    aims = load_aims(settings, networks={(options.model, None): network})
+    goals = resolve_targets(settings, networks={(options.model, None): network})
     settings = settings.for_model(network.spec.look)
     print(f"{describe_machine(device)}, {machine.precision}")
     print(f"{options.model} ({weights}) {options.layer} at {options.size}\n")
 
     busy = BusyTime(device)
-    shown, errors, wall = render(settings, make_dreamer(aims, settings, machine), busy, options.frames, device)
+    shown, errors, wall = render(settings, make_dreamer(goals, settings, machine), busy, options.frames, device)
     per_frame = wall / options.frames
     energies = [energy for energy, _ in shown]
     print(f"dreamvid: {options.frames / wall:.2f} frames/s, first frame included; "

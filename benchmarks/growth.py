@@ -19,7 +19,7 @@ from dreamvid.config.settings import make_settings
 from dreamvid.media import open_reader
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.render.targets import make_dreamer, resolve_targets
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import FrameDone
 
@@ -32,9 +32,9 @@ SHOT = 40
 def frame_times(machine: Machine, frames: int, **values: Any) -> tuple[list[float], float]:
     """Seconds of each frame of the clip's first shot, played to and fro, and the process's peak memory in MiB."""
     settings = make_settings({"model": "dreamnet", "layer": "inception4d", "precision": "fp32"}, values)
-    aims = load_aims(settings)
-    settings = settings.for_model(aims[0].network.spec.look)
-    planner = Planner(make_dreamer(aims, settings, machine), settings, Clock(Fraction(24)))
+    goals = resolve_targets(settings)
+    settings = settings.for_model(goals[0].network.spec.look)
+    planner = Planner(make_dreamer(goals, settings, machine), settings, Clock(Fraction(24)))
     with open_reader(CLIP, size=settings.size, frames=SHOT) as reader:
         shot = list(reader)
     seconds = []

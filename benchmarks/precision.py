@@ -21,7 +21,7 @@ from torch import Tensor
 from dreamvid.config.settings import Settings, make_settings
 from dreamvid.dream import Dreamer
 from dreamvid.media import read_image
-from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.render.targets import make_dreamer, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.frames import to_tensor
 
@@ -41,9 +41,9 @@ def lift(dreamer: Dreamer, dream: Tensor, raw: Tensor) -> float:
 
 def dreamer_in(settings: Settings, precision: str, device: str) -> Dreamer:
     """The dreamer of some settings in `fp32` or `bf16`."""
-    aims = load_aims(settings)
-    settings = settings.for_model(aims[0].network.spec.look)
-    return make_dreamer(aims, settings, choose_machine(device, precision))
+    goals = resolve_targets(settings)
+    settings = settings.for_model(goals[0].network.spec.look)
+    return make_dreamer(goals, settings, choose_machine(device, precision))
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from dreamvid.config.settings import Settings, make_settings
 from dreamvid.media import open_reader
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.render.targets import make_dreamer, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import FrameDone
 
@@ -36,9 +36,9 @@ def measure(frames: int, *, carried: bool, iterations: str, device: torch.device
     values: dict[str, Any] = {"model": "dreamnet", "layer": "inception4d", "report": True}
     values |= {"warm_iterations": iterations} if carried else {"iterations": iterations}
     settings = make_settings(values)
-    aims = load_aims(settings)
-    settings = settings.for_model(aims[0].network.spec.look)
-    dreamer = make_dreamer(aims, settings, choose_machine())
+    goals = resolve_targets(settings)
+    settings = settings.for_model(goals[0].network.spec.look)
+    dreamer = make_dreamer(goals, settings, choose_machine())
     with open_reader(CLIP, frames=frames) as reader:
         planner = Planner(dreamer, settings, Clock(reader.rate or 24))
         # Each frame from nothing: a carry that carries none of it, and so begins with as many steps as a shot's first.

@@ -4,7 +4,7 @@
 
 One shot is dreamed from its first frame, and again from later ones. Printed is how far the two dreams are apart,
 RMS of the difference over RMS of the dream, against the number of frames since the later start; beside it how far
-the dreams of neighbouring frames are apart, which is what an eye is used to.
+the dreams of neighboring frames are apart, which is what an eye is used to.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def main() -> None:
         for name, source in write_shots(Path(folder), arguments.frames, arguments.size).items():
             whole = residuals(source, 0, settings)
             strength = rms(whole).mean()
-            neighbours = np.median(rms(np.diff(whole, axis=0))) / strength
-            print(f"{name}: neighbouring frames' dreams differ by {neighbours:.3f}")
+            neighbors = np.median(rms(np.diff(whole, axis=0))) / strength
+            print(f"{name}: neighboring frames' dreams differ by {neighbors:.3f}")
             for start in arguments.starts:
                 late = residuals(source, start, settings)
                 apart = rms(late - whole[start:]) / strength

@@ -29,7 +29,7 @@ from dreamvid.render.film import Film
 from dreamvid.render.plan import STILL, Clock, Planner
 from dreamvid.render.preparation import prepare
 from dreamvid.render.still import dream_residual, finish
-from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.render.targets import make_dreamer, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import FrameDone, outcome
 from dreamvid.runtime.frames import to_frame, to_tensor
@@ -56,7 +56,7 @@ def settings_for(layer: str | None, weights: Path | None = None, model: str = MO
 def dream_picture(picture: Picture, layer: str, weights: Path | None = None, model: str = MODEL) -> Picture:
     settings = settings_for(layer, weights, model)
     machine = choose_machine()
-    plan = Planner(make_dreamer(load_aims(settings), settings, machine), settings, STILL, governed=False).at(0)
+    plan = Planner(make_dreamer(resolve_targets(settings), settings, machine), settings, STILL, governed=False).at(0)
     raw = to_tensor(picture, machine.device)
     return to_frame(finish(raw, plan.gain * dream_residual(raw, plan), plan))
 
@@ -70,14 +70,14 @@ def fill(picture: Picture) -> Picture:
     return np.ascontiguousarray(scaled[top : top + CELL[1], left : left + CELL[0]])
 
 
-def quantise(picture: Picture) -> Cell:
+def quantize(picture: Picture) -> Cell:
     return np.round(picture * 255).astype(np.uint8)
 
 
 def label(picture: Picture, text: str) -> Cell:
-    marked = quantise(picture)
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(marked, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA)
+    marked = quantize(picture)
+    for color, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(marked, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, color, thickness, cv2.LINE_AA)
     return marked
 
 
@@ -87,7 +87,7 @@ def make_layer_sheet() -> Cell:
     for layer in LAYERS:
         rows.append(np.concatenate([label(dream_picture(source, layer), layer) for source in sources], axis=1))
         print(layer, flush=True)
-    rows.insert(0, np.concatenate([quantise(source) for source in sources], axis=1))
+    rows.insert(0, np.concatenate([quantize(source) for source in sources], axis=1))
     half = len(rows) // 2
     return np.concatenate([np.concatenate(rows[:half]), np.concatenate(rows[half:])], axis=1)
 
@@ -96,7 +96,8 @@ def make_film_sheet() -> Cell:
     settings = settings_for(None)
     machine = choose_machine()
     with open_reader(HERE / "journey.mp4") as reader:
-        planner = Planner(make_dreamer(load_aims(settings), settings, machine), settings, Clock(Fraction(reader.rate)))
+        dreamer = make_dreamer(resolve_targets(settings), settings, machine)
+        planner = Planner(dreamer, settings, Clock(Fraction(reader.rate)))
         pairs = Film(planner, machine.device).dream(reader, watch_cuts(HERE / "journey.mp4", Fraction(reader.rate)))
         frames = [frame for frame, _ in pairs if frame is not None]
     cells = [label(resize_image(frames[index], 400, 225), f"frame {index}") for index in FRAMES]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from dreamvid.audio import ENVELOPES, LEVELS, SoundAnalysis, analyse_sound, tracker
+from dreamvid.audio import ENVELOPES, LEVELS, SoundAnalysis, analyze_sound, tracker
 from dreamvid.audio import onsets as onsets_module
 from dreamvid.audio.decode import SAMPLE_RATE, decode_sound
 from dreamvid.audio.drawing import draw_analysis
@@ -77,8 +77,8 @@ def drum_loop(seconds: float, times: npt.NDArray[np.float64], hats: tuple[float,
     return sound / np.abs(sound).max() * 0.9
 
 
-def analyse(folder: Path, sound: Sound, **options: object) -> SoundAnalysis:
-    return analyse_sound(write_wave(folder / "sound.wav", sound), **options)  # type: ignore[arg-type]
+def analyze(folder: Path, sound: Sound, **options: object) -> SoundAnalysis:
+    return analyze_sound(write_wave(folder / "sound.wav", sound), **options)  # type: ignore[arg-type]
 
 
 def lateness(found: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -141,7 +141,7 @@ def test_what_has_no_sound_gets_one_line(tmp_path: Path, click_at_750_ms: tuple[
         (empty, "cannot be decoded"),
     ):
         with pytest.raises(MediaError, match=message) as caught:
-            analyse_sound(path, names=["rms"])
+            analyze_sound(path, names=["rms"])
         assert "\n" not in str(caught.value)
 
 
@@ -150,7 +150,7 @@ def test_what_has_no_sound_gets_one_line(tmp_path: Path, click_at_750_ms: tuple[
 
 @pytest.mark.parametrize(("hz", "band"), [(45, "bass"), (110, "bass"), (400, "mid"), (1500, "mid"), (6000, "high")])
 def test_a_tone_drives_its_own_band_and_no_other(hz: float, band: str, tmp_path: Path) -> None:
-    heard = analyse(tmp_path, tone(hz, 2.013, 0.3), names=LEVELS).envelopes
+    heard = analyze(tmp_path, tone(hz, 2.013, 0.3), names=LEVELS).envelopes
     assert heard[band][20:].min() > 0.95
     assert heard["rms"][20:].min() > 0.95
     for other in {"bass", "mid", "high"} - {band}:
@@ -159,19 +159,19 @@ def test_a_tone_drives_its_own_band_and_no_other(hz: float, band: str, tmp_path:
 
 def test_levels_do_not_depend_on_the_volume_nor_on_what_else_is_asked_for(tmp_path: Path) -> None:
     sound = drum_loop(4, np.arange(0.1, 4, 0.5))
-    loud = analyse(tmp_path, sound, names=LEVELS).envelopes
-    soft = analyse(tmp_path, sound / 20, names=["mid"]).envelopes
+    loud = analyze(tmp_path, sound, names=LEVELS).envelopes
+    soft = analyze(tmp_path, sound / 20, names=["mid"]).envelopes
     assert list(soft) == ["mid"]
     assert np.abs(loud["mid"] - soft["mid"]).max() < 0.02
 
 
 def test_silence_stays_silent(tmp_path: Path) -> None:
-    heard = analyse(tmp_path, np.zeros(RATE))
+    heard = analyze(tmp_path, np.zeros(RATE))
     assert all(not curve.any() for curve in heard.envelopes.values())
     assert heard.tempo is None
     assert not len(heard.beat_times)
     hiss = np.random.default_rng(0).integers(-1, 2, RATE) / 32768
-    assert max(curve.max() for curve in analyse(tmp_path, hiss, names=LEVELS).envelopes.values()) < 0.5
+    assert max(curve.max() for curve in analyze(tmp_path, hiss, names=LEVELS).envelopes.values()) < 0.5
 
 
 def test_one_bang_leaves_the_music_visible(tmp_path: Path) -> None:
@@ -179,20 +179,20 @@ def test_one_bang_leaves_the_music_visible(tmp_path: Path) -> None:
     bang = np.copy(music)
     place(bang, 7.3, np.exp(-60 * moments(0.2)), 0.9)
     for name in ("rms", "bass"):
-        heard = analyse(tmp_path, bang, names=[name]).envelopes[name]
+        heard = analyze(tmp_path, bang, names=[name]).envelopes[name]
         assert np.delete(heard, np.arange(720, 830)).max() > 0.5
         assert heard[725:740].max() == 1
 
 
 def test_a_rare_drum_is_full_amid_silence(tmp_path: Path) -> None:
-    heard = analyse(tmp_path, clicks(40, [1, 39]), names=["high"]).envelopes["high"]
+    heard = analyze(tmp_path, clicks(40, [1, 39]), names=["high"]).envelopes["high"]
     assert heard[95:110].max() == heard[3895:3910].max() == 1
     assert heard[150] < 0.2
 
 
 @pytest.mark.parametrize("length", [1, 2, 300, 441, 5000])
 def test_the_shortest_sounds_do_no_harm(length: int, tmp_path: Path) -> None:
-    heard = analyse(tmp_path, np.random.default_rng(0).uniform(-0.5, 0.5, length))
+    heard = analyze(tmp_path, np.random.default_rng(0).uniform(-0.5, 0.5, length))
     assert set(heard.envelopes) == set(ENVELOPES)
     assert heard.duration == length / RATE
     for curve in heard.envelopes.values():
@@ -204,7 +204,7 @@ def test_the_shortest_sounds_do_no_harm(length: int, tmp_path: Path) -> None:
 
 def test_rise_and_fall_take_attack_and_release(tmp_path: Path) -> None:
     sound = tone(1000, 4) * ((moments(4) >= 1) & (moments(4) < 2.5))
-    heard = analyse(tmp_path, sound, attack=0.1, release=0.5, names=["rms"])
+    heard = analyze(tmp_path, sound, attack=0.1, release=0.5, names=["rms"])
     assert heard.at(1.1)["rms"] == pytest.approx(1 - 1 / np.e, abs=0.05)
     assert heard.at(2.4)["rms"] == pytest.approx(1, abs=0.02)
     assert heard.at(3.0)["rms"] == pytest.approx(1 / np.e, abs=0.03)
@@ -217,7 +217,7 @@ def test_rise_and_fall_take_attack_and_release(tmp_path: Path) -> None:
 @pytest.mark.parametrize("time", [1.0, 1.013, 1.53])
 def test_a_click_is_seen_in_its_own_frame(fps: float, time: float, tmp_path: Path) -> None:
     names = ["rms", "mid", "high", "onset"]
-    heard = analyse(tmp_path, clicks(3, [time]), names=names)
+    heard = analyze(tmp_path, clicks(3, [time]), names=names)
     frame = int(time * fps + 1e-9)
     for name in names:
         before, now, after = (heard.at(index / fps, 1 / fps)[name] for index in (frame - 1, frame, frame + 1))
@@ -227,7 +227,7 @@ def test_a_click_is_seen_in_its_own_frame(fps: float, time: float, tmp_path: Pat
 
 
 def test_slow_frames_hear_what_fast_ones_do(tmp_path: Path) -> None:
-    heard = analyse(tmp_path, drum_loop(5, np.arange(0.137, 5, 0.5)))
+    heard = analyze(tmp_path, drum_loop(5, np.arange(0.137, 5, 0.5)))
     for frame in range(100):
         slow = heard.at(frame / 24, 1 / 24)
         fast = [heard.at((5 * frame + part) / 120, 1 / 120) for part in range(5)]
@@ -247,14 +247,14 @@ def test_between_hops_values_are_linear() -> None:
 
 def test_a_positive_offset_is_later(tmp_path: Path) -> None:
     sound = drum_loop(6, np.arange(0.3, 6, 0.5))
-    plain, later, sooner = (analyse(tmp_path, sound, offset=offset) for offset in (0, 0.12, -0.2))
+    plain, later, sooner = (analyze(tmp_path, sound, offset=offset) for offset in (0, 0.12, -0.2))
     for name in ENVELOPES:
         assert np.array_equal(later.envelopes[name][12:], plain.envelopes[name][:-12])
         assert not later.envelopes[name][:12].any()
         assert np.array_equal(sooner.envelopes[name][:-20], plain.envelopes[name][20:])
     assert later.beat_times[:5] == pytest.approx(plain.beat_times[:5] + 0.12)
     assert sooner.beat_times[:5] == pytest.approx(plain.beat_times[:5] - 0.2)
-    assert analyse(tmp_path, sound, offset=100).beat_times.size == 0
+    assert analyze(tmp_path, sound, offset=100).beat_times.size == 0
 
 
 # ------------------------------------------------------------------------------------ onsets and beats
@@ -264,7 +264,7 @@ def test_a_positive_offset_is_later(tmp_path: Path) -> None:
 @pytest.mark.parametrize("first", [0.0, 0.237, 1.31])
 def test_clicks_are_beats(bpm: float, first: float, tmp_path: Path) -> None:
     truth = np.arange(first, 11.9, 60 / bpm)
-    heard = analyse(tmp_path, clicks(12, truth), names=["beat"])
+    heard = analyze(tmp_path, clicks(12, truth), names=["beat"])
     assert lateness(heard.beat_times, truth).max() < 0.005
     assert lateness(truth, heard.beat_times).max() < 0.005  # and nothing else is
     assert heard.tempo == pytest.approx(bpm, rel=0.003)
@@ -274,7 +274,7 @@ def test_clicks_are_beats(bpm: float, first: float, tmp_path: Path) -> None:
 @pytest.mark.parametrize("hats", [(0.5,), (0, 0.25, 0.5, 0.75)])
 def test_the_bass_drum_has_the_beat(bpm: float, hats: tuple[float, ...], tmp_path: Path) -> None:
     truth = np.arange(0.237, 14, 60 / bpm)
-    heard = analyse(tmp_path, drum_loop(14, truth, hats), names=["beat"])
+    heard = analyze(tmp_path, drum_loop(14, truth, hats), names=["beat"])
     assert lateness(heard.beat_times, truth[8:-1]).max() < 0.05
     assert lateness(truth, heard.beat_times).max() < 0.05
     assert heard.tempo == pytest.approx(bpm, rel=0.01)
@@ -283,7 +283,7 @@ def test_the_bass_drum_has_the_beat(bpm: float, hats: tuple[float, ...], tmp_pat
 @pytest.mark.parametrize(("first_bpm", "last_bpm"), [(100, 135), (120, 80)])
 def test_beats_follow_a_tempo_that_changes(first_bpm: float, last_bpm: float, tmp_path: Path) -> None:
     truth = 0.2 + np.concatenate([[0], np.cumsum(60 / np.linspace(first_bpm, last_bpm, 50))])
-    heard = analyse(tmp_path, drum_loop(truth[-1] + 0.4, truth), names=["beat"])
+    heard = analyze(tmp_path, drum_loop(truth[-1] + 0.4, truth), names=["beat"])
     assert lateness(heard.beat_times, truth[8:]).max() < 0.05
     assert len(heard.beat_times) == pytest.approx(len(truth), abs=1)
 
@@ -293,20 +293,20 @@ def test_a_given_tempo_is_kept_exactly(bpm: float, first: float, tmp_path: Path)
     truth = np.arange(first, 10, 60 / bpm)
     sound = drum_loop(10, truth)
     sound[4 * RATE : 6 * RATE] = 0
-    heard = analyse(tmp_path, sound, bpm=bpm, names=["beat"])
+    heard = analyze(tmp_path, sound, bpm=bpm, names=["beat"])
     assert heard.tempo == bpm
     assert np.diff(heard.beat_times) == pytest.approx(60 / bpm, abs=1e-9)
     assert lateness(heard.beat_times, truth).max() < 0.02
 
 
 def test_another_tempo_than_the_musics_is_kept_too(tmp_path: Path) -> None:
-    heard = analyse(tmp_path, clicks(8, np.arange(0.25, 8, 0.5)), bpm=60, names=["beat"])
+    heard = analyze(tmp_path, clicks(8, np.arange(0.25, 8, 0.5)), bpm=60, names=["beat"])
     assert np.diff(heard.beat_times) == pytest.approx(1)
     assert lateness(np.arange(0.25, 8, 0.5), heard.beat_times).max() < 0.02
 
 
 def test_the_sample_clip_beats_each_half_second() -> None:
-    heard = analyse_sound(SAMPLES / "journey.mp4")
+    heard = analyze_sound(SAMPLES / "journey.mp4")
     assert heard.beat_times == pytest.approx(np.arange(8) / 2, abs=0.03)
     assert heard.tempo == pytest.approx(120, rel=0.01)
     assert heard.at(0, 1 / 24)["beat"] == 1
@@ -314,7 +314,7 @@ def test_the_sample_clip_beats_each_half_second() -> None:
 
 
 def test_a_beat_is_one_and_fades(tmp_path: Path) -> None:
-    heard = analyse(tmp_path, clicks(10, np.arange(0.5, 10, 0.5)), release=0.1, attack=0.5, names=["beat"])
+    heard = analyze(tmp_path, clicks(10, np.arange(0.5, 10, 0.5)), release=0.1, attack=0.5, names=["beat"])
     beat = heard.envelopes["beat"]
     assert beat[100] == beat[150] == 1
     assert beat[110] == pytest.approx(1 / np.e, abs=1e-3)
@@ -324,7 +324,7 @@ def test_a_beat_is_one_and_fades(tmp_path: Path) -> None:
 def test_noise_and_tones_have_no_beat(tmp_path: Path) -> None:
     noise = 0.1 * np.random.default_rng(3).standard_normal(6 * RATE)
     for sound, first in ((noise, 0), (tone(3005, 5), 100)):  # that a tone begins is heard
-        heard = analyse(tmp_path, sound, names=["beat", "onset"])
+        heard = analyze(tmp_path, sound, names=["beat", "onset"])
         assert not len(heard.beat_times)
         assert heard.tempo is None
         assert not heard.envelopes["beat"].any()
@@ -336,7 +336,7 @@ def test_onsets_are_where_something_begins(tmp_path: Path) -> None:
     begins = [0.9, 2.35, 4.1]
     for time, hz in zip(begins, (300, 800, 2000), strict=True):
         place(sound, time, tone(hz, 1.2) * np.minimum(1, (1.2 - moments(1.2)) / 0.8))
-    onset = analyse(tmp_path, sound, release=0.05, names=["onset"]).envelopes["onset"]
+    onset = analyze(tmp_path, sound, release=0.05, names=["onset"]).envelopes["onset"]
     for time in begins:
         assert onset[int(time * 100) : int(time * 100) + 3].max() > 0.6
     quiet = np.ones(len(onset), bool)
@@ -347,7 +347,7 @@ def test_onsets_are_where_something_begins(tmp_path: Path) -> None:
 
 def test_the_same_sound_gives_the_same_numbers(tmp_path: Path) -> None:
     sound = drum_loop(5, np.arange(0.1, 5, 0.4))
-    first, second = (analyse(tmp_path, sound) for _ in range(2))
+    first, second = (analyze(tmp_path, sound) for _ in range(2))
     assert all(np.array_equal(first.envelopes[name], second.envelopes[name]) for name in ENVELOPES)
     assert np.array_equal(first.beat_times, second.beat_times)
 
@@ -367,7 +367,7 @@ def test_the_same_sound_gives_the_same_numbers(tmp_path: Path) -> None:
 )
 def test_nonsense_is_refused(options: dict[str, object], message: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=message):
-        analyse(tmp_path, np.zeros(100), **options)
+        analyze(tmp_path, np.zeros(100), **options)
 
 
 # ------------------------------------------------------------------------------------------- drawing

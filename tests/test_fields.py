@@ -16,10 +16,10 @@ from dreamvid.config.settings import CameraSettings, FrameSettings, MotionSettin
 from dreamvid.errors import SettingsError
 from dreamvid.farm.settings import FarmSettings
 from dreamvid.schedule import Moment, Schedule
-from dreamvid.visualize.settings import VisualiseSettings
+from dreamvid.visualize.settings import VisualizeSettings
 
 ROOT = Path(__file__).parent.parent
-MODELS = (Settings, ZoomSettings, FarmSettings, VisualiseSettings)
+MODELS = (Settings, ZoomSettings, FarmSettings, VisualizeSettings)
 
 GIVEN = [
     "half: float = settings.strength",

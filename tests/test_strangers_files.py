@@ -39,7 +39,7 @@ from dreamvid.schedule import Moment, Schedule
 from dreamvid.shots.shotlist import read_shots
 from dreamvid.train.pictures import listed_pictures
 from dreamvid.train.settings import TrainSettings
-from dreamvid.visualize.settings import VisualiseSettings, make_visualise_settings
+from dreamvid.visualize.settings import VisualizeSettings, make_visualize_settings
 from tests.hostile import EXPRESSIONS, HOSTILE, JOURNALS, JSON, LISTS, NUMBERS, TEXTS, TIMES, YAML
 
 SECONDS, MEGABYTES = 1.0, 300.0
@@ -86,8 +86,8 @@ def test_nor_do_the_settings_of_other_commands() -> None:
     for value in HOSTILE:
         for name in FarmSettings.model_fields:
             one_line_or_nothing(partial(make_farm_settings, {name: value}), f"{name}: {shorten(value)}")
-        for name in VisualiseSettings.model_fields:
-            one_line_or_nothing(partial(make_visualise_settings, {name: value}), f"{name}: {shorten(value)}")
+        for name in VisualizeSettings.model_fields:
+            one_line_or_nothing(partial(make_visualize_settings, {name: value}), f"{name}: {shorten(value)}")
         for name in TrainSettings.model_fields:
             one_line_or_nothing(partial(train, {name: value}), f"{name}: {shorten(value)}")
 

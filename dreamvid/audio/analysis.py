@@ -11,7 +11,7 @@ import numpy as np
 
 from dreamvid.audio.beats import NO_BEATS, Beats, Times, find_beats
 from dreamvid.audio.decode import SAMPLE_RATE, Samples, decode_sound
-from dreamvid.audio.levels import BANDS, HOP, RATE, Curve, follow, hop_count, loudest, measure_levels, normalise
+from dreamvid.audio.levels import BANDS, HOP, RATE, Curve, follow, hop_count, loudest, measure_levels, normalize
 from dreamvid.audio.onsets import WEAKEST_ONSET, measure_flux, onset_curve
 from dreamvid.errors import SettingsError, did_you_mean
 
@@ -61,7 +61,7 @@ class SoundAnalysis:
         return values
 
 
-def analyse_sound(
+def analyze_sound(
     path: Path | str,
     *,
     attack: float = 0.01,
@@ -103,7 +103,7 @@ def _measure(
     # The overall level is measured always, as the yardstick of what counts as faint.
     levels = measure_levels(samples, {name for name in LEVELS if name in names} | {"rms"})
     levels = {name: follow(curve, attack, release) for name, curve in levels.items()}
-    curves, beats = normalise(levels, loudest(levels["rms"])), NO_BEATS
+    curves, beats = normalize(levels, loudest(levels["rms"])), NO_BEATS
     if "onset" in names or "beat" in names:
         flux = measure_flux(samples)
         if "onset" in names:

@@ -91,7 +91,7 @@ def _fill(
     color: Color,
     lines: NDArray[np.int64],
 ) -> None:
-    """Paint an empty lane (rows, columns, 3), lines down it, and over them a colour where `cover` and `shade` say."""
+    """Paint an empty lane (rows, columns, 3), lines down it, and over them a color where `cover` and `shade` say."""
     area[:] = _LANE
     area[:, lines] = _BEAT_LINE
     alpha = (cover * shade)[..., None]

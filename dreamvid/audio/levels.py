@@ -26,7 +26,7 @@ class Band(NamedTuple):
     window: int
 
 
-# Longer windows tell neighbouring frequencies apart, shorter ones neighbouring moments. In 2048 samples a tone is 172
+# Longer windows tell neighboring frequencies apart, shorter ones neighboring moments. In 2048 samples a tone is 172
 # Hz wide; the gap below mid keeps those of bass drums out of it, up to 114 Hz.
 BANDS = {
     "rms": Band(20, 20_000, 2048),
@@ -84,12 +84,12 @@ def _power_spectra(samples: Samples, window: int) -> Iterator[NDArray[np.float32
     shape = get_window("blackmanharris", window).astype(np.float32)
     transform = ShortTimeFFT(shape, HOP, SAMPLE_RATE, fft_mode="onesided2X", scale_to="psd", phase_shift=None)
     padded = extend(samples, window)
-    centre = window - round(_HALF_WIDTH * window)
+    center = window - round(_HALF_WIDTH * window)
     hops = hop_count(samples)
     for first in range(0, hops, _CHUNK):
         count = min(_CHUNK, hops - first)
         part = padded[first * HOP : (first + count) * HOP + 2 * window]
-        yield transform.spectrogram(part, p0=0, p1=count, k_offset=centre) * np.float32(transform.delta_f)
+        yield transform.spectrogram(part, p0=0, p1=count, k_offset=center) * np.float32(transform.delta_f)
 
 
 def follow(curve: Curve, attack: float, release: float) -> Curve:
@@ -111,7 +111,7 @@ def loudest(curve: Curve) -> float:
     return float(np.percentile(peaks[peaks >= _AUDIBLE * peaks.max()], _LOUD_SHARE))
 
 
-def normalise(curves: dict[str, Curve], overall: float) -> dict[str, Curve]:
+def normalize(curves: dict[str, Curve], overall: float) -> dict[str, Curve]:
     """Scale each curve to [0, 1] by its `loudest`, clipped; silence, and what is faint beside `overall`, stay low."""
     faintest = max(_FAINTEST * overall, _QUIETEST)
     return {name: np.clip(curve / max(loudest(curve), faintest), 0, 1) for name, curve in curves.items()}

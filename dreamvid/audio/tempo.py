@@ -60,8 +60,8 @@ def local_tempi(likeness: Likeness, tempo: float, hops: int) -> NDArray[np.float
     lags = _lags(tempo / 2**_DRIFT, tempo * 2**_DRIFT, likeness.shape[1])
     near = likeness[:, lags] * _bell(60 * RATE / lags, tempo, _DRIFT_SPREAD)
     tempi = np.where(near.any(1), 60 * RATE / lags[near.argmax(1)], tempo)
-    centres = min(_SPAN, hops) / 2 + _STEP * np.arange(len(tempi))
-    return np.interp(np.arange(hops), centres, tempi)
+    centers = min(_SPAN, hops) / 2 + _STEP * np.arange(len(tempi))
+    return np.interp(np.arange(hops), centers, tempi)
 
 
 def _lags(slowest: float, fastest: float, end: int) -> NDArray[np.int64]:

@@ -53,7 +53,7 @@ def audio(
     settings = SoundSettings(**{name: value for name, value in given.items() if name in SoundSettings.model_fields})
     fps = TableSettings(fps=given.get("fps")).fps
 
-    from dreamvid.audio import ENVELOPES, analyse_sound
+    from dreamvid.audio import ENVELOPES, analyze_sound
     from dreamvid.audio.drawing import describe, draw_analysis
     from dreamvid.images.header import check_file
     from dreamvid.images.write import check_image_target
@@ -69,7 +69,7 @@ def audio(
     check_image_target(picture, 8)
     for target in (picture, table):
         check_target(target, None, overwrite=overwrite, protected=[source])
-    analysis = analyse_sound(
+    analysis = analyze_sound(
         source,
         attack=settings.attack,
         release=settings.release,

@@ -1,4 +1,4 @@
-"""`dreamvid explore INPUT`: which layer, which channel, which strength? A labelled contact sheet answers."""
+"""`dreamvid explore INPUT`: which layer, which channel, which strength? A labeled contact sheet answers."""
 
 from __future__ import annotations
 

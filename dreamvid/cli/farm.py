@@ -66,8 +66,8 @@ def farm(
     from dreamvid.render import Job
 
     job = Job(Path(source), Path(output) if output else None, settings, overwrite, fresh)
-    with open_crew(farm_settings, settings) as crew:
-        show(render_on_farm(job, farm_settings, crew), progress)
+    with open_crew(farm_settings, settings) as pool:
+        show(render_on_farm(job, farm_settings, pool), progress)
 
 
 def _refuse_settings_beside_a_list(given: Mapping[str, Any]) -> None:
@@ -87,5 +87,5 @@ def _run_list(file: Path, farm_settings: FarmSettings, overwrite: bool, progress
     from dreamvid.render.batch import read_batch
 
     jobs = read_batch(file, overwrite=overwrite)
-    with open_crew(farm_settings, jobs[0].settings) as crew:
-        render_list(jobs, lambda job: render_on_farm(job, farm_settings, crew), overwrite, progress)
+    with open_crew(farm_settings, jobs[0].settings) as pool:
+        render_list(jobs, lambda job: render_on_farm(job, farm_settings, pool), overwrite, progress)

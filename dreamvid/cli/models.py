@@ -17,7 +17,7 @@ def models() -> None:
     licenses: dict[str, list[str]] = {}
     for row in describe_models():
         table.add_row(row.name, "available" if row.at_hand else row.remedy, row.default_layer, row.description)
-        licenses.setdefault(row.licence, []).append(row.name)
+        licenses.setdefault(row.license, []).append(row.name)
     console = Console(highlight=False)
     console.print(table)
     console.print("\nlicenses")

@@ -9,7 +9,7 @@ import typer
 
 from dreamvid.cli.options import Config, Progress, with_options
 from dreamvid.config.settings import read_settings_file
-from dreamvid.visualize.settings import COMMAND, VISUALISE_GROUPS, make_visualise_settings
+from dreamvid.visualize.settings import COMMAND, VISUALISE_GROUPS, make_visualize_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,12 +42,12 @@ def visualize(
 
     Each channel, class and whole layer gets a picture of its own.
     """
-    method, settings = make_visualise_settings(read_settings_file(Path(config)) if config else {}, given)
+    method, settings = make_visualize_settings(read_settings_file(Path(config)) if config else {}, given)
 
-    from dreamvid.visualize.job import VisualisationJob, visualise
+    from dreamvid.visualize.job import VisualizationJob, visualize
 
-    job = VisualisationJob(settings, method, Path(output) if output else None, sheet, overwrite)
-    show(visualise(job), progress)
+    job = VisualizationJob(settings, method, Path(output) if output else None, sheet, overwrite)
+    show(visualize(job), progress)
 
 
 def show(events: Iterator[DrawingEvent], how: str) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dreamvid.dream.color import color_prior, weigh_colors
 from dreamvid.dream.compose import compose
-from dreamvid.dream.conditioning import blur, normalise_bands, spectral_gain, tilt_spectrum
+from dreamvid.dream.conditioning import blur, normalize_bands, spectral_gain, tilt_spectrum
 from dreamvid.dream.gradient import Extractor, image_gradient
 from dreamvid.dream.look import Look
 from dreamvid.dream.priors import source_pull, total_variation_gradient
@@ -106,23 +106,23 @@ class Ascent:
         shifted picture."""
         look = self.look
         gradient = image_gradient(self._extractor, shift.there(image), look.targets, look.spread, self.tiling)
-        update = self._push(shift.back(gradient), image) * length
+        update = self._update(shift.back(gradient), image) * length
         if self.gain is not None:
             update = update * self.gain
         return compose(image, update, keep_color=look.keep_color)
 
-    def _push(self, gradient: Tensor, image: Tensor) -> Tensor:
+    def _update(self, gradient: Tensor, image: Tensor) -> Tensor:
         """What a step is made of: the conditioned gradient with a mean |g| of 1, less the pull of the priors."""
         look = self.look
         gradient = weigh_colors(gradient, self._prior)
         gradient = tilt_spectrum(gradient, self._spectrum)
-        gradient = normalise_bands(gradient, look.laplacian)
+        gradient = normalize_bands(gradient, look.laplacian)
         gradient = blur(gradient, look.smooth)
         if look.keep_color:  # the steepest way that moves red, green and blue alike
             gradient = gradient.mean(1, keepdim=True).expand_as(gradient)
-        push = gradient / gradient.abs().mean().clamp_min(_TINY)
+        update = gradient / gradient.abs().mean().clamp_min(_TINY)
         if look.tv:
-            push = push - look.tv * total_variation_gradient(image)
+            update = update - look.tv * total_variation_gradient(image)
         if look.l2:
-            push = push - look.l2 * source_pull(image, self.base)
-        return push
+            update = update - look.l2 * source_pull(image, self.base)
+        return update

@@ -10,7 +10,7 @@ import torch
 
 from dreamvid.config.types import Tile
 from dreamvid.dream.pyramid import Size
-from dreamvid.dream.tiles import Grain, Tiling, plan_tiles
+from dreamvid.dream.tiles import TileConstraints, Tiling, plan_tiles
 from dreamvid.errors import ResourceError
 from dreamvid.runtime.events import Notice, Tell, ignore
 from dreamvid.runtime.memory import available_bytes, is_out_of_memory, return_unused, used_bytes
@@ -86,20 +86,22 @@ class TileBudget:
         self._most = math.inf  # pixels, since memory ran out
         self._tell = tell
 
-    def tiling(self, octave: Size, frame: Size, grain: Grain, bytes_per_pixel: Callable[[], float]) -> Tiling:
+    def tiling(
+        self, octave: Size, frame: Size, constraints: TileConstraints, bytes_per_pixel: Callable[[], float]
+    ) -> Tiling:
         """The tiles of an octave's picture, of a frame of a size; one, where it fits whole.
 
         `bytes_per_pixel` says what a gradient takes; it is called where that must be known.
         """
         if self._tile == "none":
-            return plan_tiles(octave, grain, math.inf)
+            return plan_tiles(octave, constraints, math.inf)
         side = None if self._tile == "auto" else self._tile
         if self._tile == "auto" and frame not in self._planned:
             self._planned[frame] = self._pixels(frame, bytes_per_pixel)
-            self._say_plan(plan_tiles(frame, grain, self._planned[frame]), frame)
-        return plan_tiles(octave, grain, min(self._most, self._planned.get(frame, math.inf)), side)
+            self._say_plan(plan_tiles(frame, constraints, self._planned[frame]), frame)
+        return plan_tiles(octave, constraints, min(self._most, self._planned.get(frame, math.inf)), side)
 
-    def smaller(self, tiling: Tiling, octave: Size, grain: Grain) -> Tiling | None:
+    def smaller(self, tiling: Tiling, octave: Size, constraints: TileConstraints) -> Tiling | None:
         """The tiling to try after `tiling` ran out of memory: tiles of half the pixels, about. None: there is none."""
         if self._tile == "none":
             raise ResourceError(
@@ -107,7 +109,7 @@ class TileBudget:
                 "--tile auto, or a smaller --max-size"
             )
         side = None if self._tile == "auto" else self._tile
-        halved = plan_tiles(octave, grain, tiling.largest // 2, side)
+        halved = plan_tiles(octave, constraints, tiling.largest // 2, side)
         if halved.largest >= tiling.largest:
             return None
         if self._most == math.inf:

@@ -67,7 +67,7 @@ def blur(gradient: Tensor, sigma: float) -> Tensor:
     return gradient
 
 
-def normalise_bands(gradient: Tensor, levels: int) -> Tensor:
+def normalize_bands(gradient: Tensor, levels: int) -> Tensor:
     """Split the gradient into `levels` Laplacian bands and give each the same standard deviation; 0: leave it alone.
 
     Burt & Adelson 1983 for the pyramid; its use on dreams is from the TensorFlow DeepDream tutorial of 2015. The

@@ -16,7 +16,7 @@ from dreamvid.dream.ascent import Ascent, Roll
 from dreamvid.dream.budget import until_it_fits
 from dreamvid.dream.calibration import CALIBRATION_SIDE, NOMINAL_CONTRAST, calibration_key, find_step
 from dreamvid.dream.color import contrast
-from dreamvid.dream.gradient import Extractor, grain_of, image_gradient
+from dreamvid.dream.gradient import Extractor, image_gradient, tile_constraints
 from dreamvid.dream.graphs import Move
 from dreamvid.dream.look import Look
 from dreamvid.dream.noise import pink_noise
@@ -63,7 +63,7 @@ class Dreamer:
         self.look = look
         self.device = torch.device(device)
         self.shared = Shared(self.device) if shared is None else shared
-        self._grain = grain_of(extractor)
+        self._constraints = tile_constraints(extractor)
         self._guide = tuple(guide) or (None,) * len(extractor.taps)
         self._pause = pause
 
@@ -203,7 +203,7 @@ class Dreamer:
         too small for the network, `ResourceError` where there is too little memory for the smallest tiles.
         """
         image, added = picture, torch.zeros_like(picture)
-        for image, added in self._climb(picture, iterations, carried, gain, pace):  # noqa: B007 - the last ones are wanted
+        for image, added in self._ascend_octaves(picture, iterations, carried, gain, pace):  # noqa: B007 - the last ones are wanted
             pass
         return _at_full_size(picture, carried, image, added)
 
@@ -212,10 +212,10 @@ class Dreamer:
 
         Raises `SettingsError` where the picture is too small for the network.
         """
-        for image, added in self._climb(picture, iterations, None, None, 1.0):
+        for image, added in self._ascend_octaves(picture, iterations, None, None, 1.0):
             yield _at_full_size(picture, None, image, added)
 
-    def _climb(
+    def _ascend_octaves(
         self,
         picture: Tensor,
         iterations: Sequence[int] | None,
@@ -248,9 +248,9 @@ class Dreamer:
 
         def smaller(failed: Tiling) -> Tiling | None:
             self.shared.graphs.clear()
-            return self.shared.budget.smaller(failed, octave_size, self._grain)
+            return self.shared.budget.smaller(failed, octave_size, self._constraints)
 
-        tiling = self.shared.budget.tiling(octave_size, size, self._grain, self._measure_bytes_per_pixel)
+        tiling = self.shared.budget.tiling(octave_size, size, self._constraints, self._measure_bytes_per_pixel)
         return until_it_fits(ascend, tiling, smaller)
 
     def _measure_bytes_per_pixel(self) -> float:

@@ -1,6 +1,6 @@
 """Pictures as spectra: the coordinates in which pictures are drawn from nothing.
 
-Gradient ascent on pixels draws grain, because neighbouring pixels of a photograph go together and so do its colours.
+Gradient ascent on pixels draws grain, because neighboring pixels of a photograph go together and so do its colors.
 In coordinates that are independent in photographs, the same steps draw shapes. Olah, Mordvintsev & Schubert 2017
 ("Feature Visualization", Distill) call this preconditioning.
 """
@@ -27,7 +27,7 @@ _FAINT = 0.3
 
 
 class FourierPictures:
-    """N pictures of any one size, each as the spectrum of its three independent colours.
+    """N pictures of any one size, each as the spectrum of its three independent colors.
 
     A picture is  sigmoid(A · irfft2(gain · c)).  The gain falls as 1/f^power, scaled so that unit-normal coefficients
     make a picture of RMS 1 before the sigmoid whatever its size; A takes the axes above to RGB and keeps that RMS.
@@ -35,7 +35,7 @@ class FourierPictures:
     Attributes:
         size: (H, W).
         coefficients: c, (N, 3, K, L, 2), real and imaginary parts, float32, for a canvas somewhat larger than the
-            picture: the leaf to be optimised.
+            picture: the leaf to be optimized.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class FourierPictures:
         self.size = size
         self._canvas = (size[0] + 2 * _MARGIN, size[1] + 2 * _MARGIN)
         self._gain = spectral_gain(self._canvas, power).to(device)
-        self._colours = color_matrix().to(device)
+        self._colors = color_matrix().to(device)
         shape = (3, *self._gain.shape, 2)
         start = torch.stack([torch.randn(shape, generator=noise) for noise in noises]) * _FAINT
         self.coefficients = start.to(device).requires_grad_(True)
@@ -54,7 +54,7 @@ class FourierPictures:
         """The pictures, (N, 3, H, W) RGB in (0, 1); gradients flow to the coefficients."""
         planes = torch.fft.irfft2(torch.view_as_complex(self.coefficients) * self._gain, s=self._canvas)
         planes = planes[..., _MARGIN : _MARGIN + self.size[0], _MARGIN : _MARGIN + self.size[1]]
-        pictures: Tensor = torch.einsum("rc,nchw->nrhw", self._colours, planes).sigmoid()
+        pictures: Tensor = torch.einsum("rc,nchw->nrhw", self._colors, planes).sigmoid()
         return pictures
 
 

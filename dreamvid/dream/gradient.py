@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dreamvid.dream.target import Target
-from dreamvid.dream.tiles import LARGEST_HALO, Grain, Overlay, Tile, Tiling
+from dreamvid.dream.tiles import LARGEST_HALO, Overlay, Tile, TileConstraints, Tiling
 
 _TINY = 1e-12
 
@@ -31,10 +31,10 @@ class Extractor(Protocol):
     def from_map(self, tap: int, tap_map: Tensor) -> Tensor: ...
 
 
-def grain_of(extractor: Extractor) -> Grain:
+def tile_constraints(extractor: Extractor) -> TileConstraints:
     """What a network asks of tiles."""
     before, after = (min(side, LARGEST_HALO) for side in extractor.reach)
-    return Grain(extractor.strides, before, after, extractor.minimum_side)
+    return TileConstraints(extractor.strides, before, after, extractor.minimum_side)
 
 
 def image_gradient(

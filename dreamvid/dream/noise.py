@@ -9,7 +9,7 @@ from dreamvid.dream.pyramid import Size
 
 
 def pink_noise(size: Size, seed: int = 0) -> Tensor:
-    """Coloured 1/f noise of `size`, (1, 3, H, W) in [0, 1]: the spectrum of photographs (Field 1987) and no content."""
+    """Colored 1/f noise of `size`, (1, 3, H, W) in [0, 1]: the spectrum of photographs (Field 1987) and no content."""
     height, width = size
     noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
     fy = torch.fft.fftfreq(height)[:, None] * height

@@ -12,7 +12,7 @@ _LEVEL = 1.0 / 255.0
 
 
 def total_variation_gradient(image: Tensor) -> Tensor:
-    """The gradient of  sum sqrt(dx² + dy² + eps²),  per colour channel; shape (N, 3, H, W), values within ±4.
+    """The gradient of  sum sqrt(dx² + dy² + eps²),  per color channel; shape (N, 3, H, W), values within ±4.
 
     dx and dy are forward differences, 0 past the border; eps is one 8-bit level, so that flat areas are left in
     peace. Rudin, Osher & Fatemi 1992.

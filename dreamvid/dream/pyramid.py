@@ -60,7 +60,7 @@ def absolute_octave_sizes(size: Size, short_sides: Sequence[int]) -> list[Size]:
 def resize(image: Tensor, size: Size) -> Tensor:
     """Resample `image` (N, C, H, W) to `size`, antialiased when it shrinks.
 
-    Convention: pixel centres at half-integers (`align_corners=False`), bicubic both ways: a residual that is
+    Convention: pixel centers at half-integers (`align_corners=False`), bicubic both ways: a residual that is
     handed from octave to octave stays as sharp as the sampling theorem lets it.
     """
     if image.shape[-2:] == torch.Size(size):

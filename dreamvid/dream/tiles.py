@@ -25,7 +25,7 @@ LARGEST_HALO = 256
 
 
 @dataclass(frozen=True)
-class Grain:
+class TileConstraints:
     """What a network asks of tiles.
 
     Attributes:
@@ -137,7 +137,7 @@ class Overlay:
 
 
 @functools.lru_cache(maxsize=64)
-def plan_tiles(size: Size, grain: Grain, pixels: float, side: int | None = None) -> Tiling:
+def plan_tiles(size: Size, constraints: TileConstraints, pixels: float, side: int | None = None) -> Tiling:
     """The tiling of a picture of `size` that has the least to compute, of those whose tiles are small enough.
 
     Args:
@@ -146,7 +146,7 @@ def plan_tiles(size: Size, grain: Grain, pixels: float, side: int | None = None)
         pixels: that a tile may have, halo included; where even the smallest has more, it is the smallest.
         side: the most pixels along a side of an interior.
     """
-    choices = [_choices(length, grain, side) for length in size]
+    choices = [_choices(length, constraints, side) for length in size]
     tilings = [Tiling(rows, columns) for rows in choices[0] for columns in choices[1]]
     small = [tiling for tiling in tilings if tiling.largest <= pixels]
     if not small:
@@ -154,20 +154,22 @@ def plan_tiles(size: Size, grain: Grain, pixels: float, side: int | None = None)
     return min(small, key=lambda tiling: (_total(tiling.rows) * _total(tiling.columns), len(tiling)))
 
 
-def _choices(length: int, grain: Grain, side: int | None) -> list[tuple[Span, ...]]:
+def _choices(length: int, constraints: TileConstraints, side: int | None) -> list[tuple[Span, ...]]:
     """The ways to cut a side, each with interiors of one length as near as the strides allow."""
-    most = max(1, length // max(SMALLEST_TILE, grain.step))
+    most = max(1, length // max(SMALLEST_TILE, constraints.step))
     fewest = 1 if side is None else min(most, -(-length // side))
-    interiors = dict.fromkeys(-(-length // count // grain.step) * grain.step for count in range(fewest, most + 1))
-    return [_cut(length, interior, grain) for interior in interiors]
+    step = constraints.step
+    interiors = dict.fromkeys(-(-length // count // step) * step for count in range(fewest, most + 1))
+    return [_cut(length, interior, constraints) for interior in interiors]
 
 
-def _cut(length: int, interior: int, grain: Grain) -> tuple[Span, ...]:
+def _cut(length: int, interior: int, constraints: TileConstraints) -> tuple[Span, ...]:
     spans = []
     for first in range(0, length, interior):
         end = min(length, first + interior)
-        start = max(0, min(first - grain.before, length - grain.least)) // grain.step * grain.step
-        stop = min(length, max(end + grain.after, start + grain.least))
+        start = max(0, min(first - constraints.before, length - constraints.least))
+        start = start // constraints.step * constraints.step
+        stop = min(length, max(end + constraints.after, start + constraints.least))
         spans.append(Span(start, first, end, stop, end == length))
     return tuple(spans)
 

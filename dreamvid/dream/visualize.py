@@ -1,4 +1,4 @@
-"""Pictures from noise of what a part of a network answers to: feature visualisation.
+"""Pictures from noise of what a part of a network answers to: feature visualization.
 
 Olah, Mordvintsev & Schubert 2017 ("Feature Visualization", Distill): ascent on spectra (see `fourier.py`), each step
 on another view of the picture, so that only what survives being moved, turned and scaled is drawn.
@@ -31,7 +31,7 @@ _SETTLING = 0.4  # the last share of the steps, over which they shrink to nothin
 
 @dataclass(frozen=True)
 class Method:
-    """The numbers that shape a visualisation; `dreamvid.visualize.settings` says what each means."""
+    """The numbers that shape a visualization; `dreamvid.visualize.settings` says what each means."""
 
     size: Size = (224, 224)
     steps: int = 128
@@ -45,7 +45,7 @@ class Method:
     seed: int = 0
 
 
-class Visualisation:
+class Visualization:
     """Several pictures on the way from noise to what some taps of a network answer to.
 
     A tap whose target weighs 0 is not climbed: it is only where diverse pictures are told apart. The same inputs give
@@ -107,30 +107,30 @@ class Visualisation:
         seen = pictures.detach().requires_grad_(True)
         with GentleReLU() if self._waking else contextlib.nullcontext():
             activations = self.extractor(self._view(seen))
-        push = self._climb(activations, seen)
+        update = self._ascend_octaves(activations, seen)
         if self.method.diversity and len(seen) > 1:
             (apart,) = torch.autograd.grad(mean_similarity(activations), seen)
-            push = push - self.method.diversity * _unit(apart)
+            update = update - self.method.diversity * _unit(apart)
         if self.method.tv:
-            push = push - self.method.tv * total_variation_gradient(seen.detach())
+            update = update - self.method.tv * total_variation_gradient(seen.detach())
         self._waking = any(map(self._sleeps, activations, self.targets))
         self._adam.param_groups[0]["lr"] = self.method.lr * self._length(self._step)
         self._adam.zero_grad()
-        pictures.backward(-push)  # type: ignore[no-untyped-call]
+        pictures.backward(-update)  # type: ignore[no-untyped-call]
         self._adam.step()
         self._step += 1
         return self._weighted([activation.detach() for activation in activations]).cpu()
 
-    def _climb(self, activations: Sequence[Tensor], seen: Tensor) -> Tensor:
+    def _ascend_octaves(self, activations: Sequence[Tensor], seen: Tensor) -> Tensor:
         """The weighted sum of every tap's gradient on the pictures, each with a mean |g| of 1 per picture."""
-        push = torch.zeros_like(seen)
+        update = torch.zeros_like(seen)
         for activation, target in zip(activations, self.targets, strict=True):
             if target.weight == 0:
                 continue
             climbed = response(activation, target, neuron=self.neuron).sum()
             (gradient,) = torch.autograd.grad(climbed, seen, retain_graph=True)
-            push = push + target.weight * _unit(gradient)
-        return push
+            update = update + target.weight * _unit(gradient)
+        return update
 
     def _weighted(self, activations: Sequence[Tensor]) -> Tensor:
         answers = [
@@ -204,7 +204,7 @@ def mean_similarity(activations: Sequence[Tensor]) -> Tensor:
 
 
 def mean_variation(pictures: Tensor) -> Tensor:
-    """How rough pictures (N, 3, H, W) are, (N,): the mean |difference| of neighbours across plus that of those below.
+    """How rough pictures (N, 3, H, W) are, (N,): the mean |difference| of neighbors across plus that of those below.
 
     White noise has 2/3, photographs of this size about 0.05 to 0.15.
     """
@@ -216,8 +216,8 @@ def mean_variation(pictures: Tensor) -> Tensor:
 def look(pictures: Tensor, size: Size, angles: Tensor, shifts: Tensor) -> Tensor:
     """Scale pictures (N, 3, H, W) to `size`, then turn and shift each in its own way; bilinear.
 
-    Convention: `angles` (N,) in radians turn the content clockwise about the centre; `shifts` (N, 2), (x, y) in pixels
-    of the view, move it right and down, after the turn. Pixel centres at half-integers; beyond its borders a picture is
+    Convention: `angles` (N,) in radians turn the content clockwise about the center; `shifts` (N, 2), (x, y) in pixels
+    of the view, move it right and down, after the turn. Pixel centers at half-integers; beyond its borders a picture is
     mirrored.
     """
     scaled = resize(pictures, size)

@@ -25,7 +25,7 @@ from dreamvid.errors import MediaError, SettingsError
 from dreamvid.explore.still_frame import Still, find_still
 from dreamvid.explore.still_plan import Sounds, plan_still
 from dreamvid.graphics.contact_sheet import Cell, Pixels, Section, Sheet, write_sheet
-from dreamvid.images.read import quantise
+from dreamvid.images.read import quantize
 from dreamvid.media import default_output
 from dreamvid.media.target import check_target, output_pattern
 from dreamvid.models import AUTO, LayerInfo, Network
@@ -34,14 +34,14 @@ from dreamvid.output.fingerprint import files_of
 from dreamvid.render.plan import FramePlan
 from dreamvid.render.still import dream_still
 from dreamvid.render.targets import (
-    Aim,
     Networks,
+    TapTarget,
     auto_layers,
     fetch_networks,
-    load_aims,
     load_networks,
     make_dreamer,
     make_look,
+    resolve_targets,
 )
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Event, Finished, FrameDone, Notice, Outbox, Started, Tell
@@ -153,13 +153,13 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
         yield from (ranked for ranked, _ in rankings)
         parts = [part for _, found in rankings for part in found]
     elif not parts:
-        main = studio.aims(settings.replace(layer=None, class_=None))[0].network
+        main = studio.goals(settings.replace(layer=None, class_=None))[0].network
         parts = cross_axes(job.values, (Axis("layer", which_layers(main.layers())),))
     trials = [trial for part in parts for trial in part.trials]
     studio.check(trials)
-    aims = [aim for trial in trials for aim in studio.aims(trial.settings)]
+    goals = [goal for trial in trials for goal in studio.goals(trial.settings)]
     yield from outbox.take()
-    model = " + ".join(dict.fromkeys(aim.network.spec.name for aim in aims))
+    model = " + ".join(dict.fromkeys(goal.network.spec.name for goal in goals))
     yield Started(
         source=job.source,
         target=picture,
@@ -168,7 +168,7 @@ def explore(job: Exploration) -> Iterator[Event | Ranked]:
         height=still.size[0],
         rate=None,
         model=model,
-        layers=tuple(dict.fromkeys(aim.tap for aim in aims)),
+        layers=tuple(dict.fromkeys(goal.tap for goal in goals)),
         device=str(machine.device),
         precision=machine.precision,
     )
@@ -252,9 +252,9 @@ class _Studio:
         self.networks: Networks = {}
         self._sounds: Sounds = {}
 
-    def aims(self, settings: Settings) -> list[Aim]:
-        """What the settings aim at; see `load_aims`."""
-        return load_aims(settings, self.networks)
+    def goals(self, settings: Settings) -> list[TapTarget]:
+        """What the settings goal at; see `resolve_targets`."""
+        return resolve_targets(settings, self.networks)
 
     def check(self, trials: Sequence[_Trial]) -> None:
         """Raise what dreaming them would raise."""
@@ -277,14 +277,14 @@ class _Studio:
     def rank(self, layer: LayerTarget | None, job: Exploration) -> tuple[Ranked, list[_Part]]:
         """The channels of a layer (None: the network's default one) that the frame excites most and least."""
         settings = make_settings(job.values).replace(layer=None if layer is None else (layer,), class_=None)
-        aim = self.aims(settings)[0]
+        goal = self.goals(settings)[0]
         self.check([_Trial(settings, (), frozenset())])
-        ratios = respond(aim.network, aim.tap, self.still.frame)
-        among = torch.tensor(aim.target.channels or range(len(ratios)))
+        ratios = respond(goal.network, goal.tap, self.still.frame)
+        among = torch.tensor(goal.target.channels or range(len(ratios)))
         order = among[ratios[among].argsort(descending=True, stable=True)].tolist()
         ends = order[: job.rank], order[max(job.rank, len(order) - job.rank) :][::-1]
         most, least = (tuple(ChannelResponse(one, float(ratios[one])) for one in end) for end in ends)
-        name = aim.tap if layer is None else layer.name
+        name = goal.tap if layer is None else layer.name
         parts = []
         for heading, end in (("excites most", most), ("excites least", least)):
             trials = []
@@ -295,7 +295,7 @@ class _Studio:
                 trials.append(_Trial(own, ("--layer", str(target)), _TARGETS, note))
             if trials:
                 parts.append(_Part(f"{name}: channels that the frame {heading}", tuple(trials)))
-        return Ranked(aim.network.spec.name, name, most, least), parts
+        return Ranked(goal.network.spec.name, name, most, least), parts
 
     def main(self, settings: Settings) -> Network | None:
         """The network that `settings` call by its name, where it was needed."""
@@ -303,17 +303,17 @@ class _Studio:
 
     def _plans(self, trials: Sequence[_Trial]) -> Iterator[tuple[_Trial, FramePlan[FrameSettings]]]:
         """Trials and how they are dreamed; those of the same layers follow each other and share an extractor."""
-        aims = {trial: self.aims(trial.settings) for trial in trials}
-        taps = {trial: tuple((aim.network, aim.tap) for aim in aims[trial]) for trial in trials}
+        goals = {trial: self.goals(trial.settings) for trial in trials}
+        taps = {trial: tuple((goal.network, goal.tap) for goal in goals[trial]) for trial in trials}
         first = {key: place for place, key in reversed(list(enumerate(taps.values())))}
         for _, group in itertools.groupby(sorted(trials, key=lambda trial: first[taps[trial]]), taps.__getitem__):
             dreamer = None
             for trial in group:
-                settings = trial.settings.for_model(aims[trial][0].network.spec.look)
+                settings = trial.settings.for_model(goals[trial][0].network.spec.look)
                 if dreamer is None:
-                    dreamer = make_dreamer(aims[trial], settings, self.machine, self._tell)
-                look = make_look(settings.without_schedules(), [aim.target for aim in aims[trial]])
-                layers = [aim.layer for aim in aims[trial]]
+                    dreamer = make_dreamer(goals[trial], settings, self.machine, self._tell)
+                look = make_look(settings.without_schedules(), [goal.target for goal in goals[trial]])
+                layers = [goal.layer for goal in goals[trial]]
                 yield trial, plan_still(self.still, dreamer.with_look(look), settings, layers, self._sounds)
 
 
@@ -352,13 +352,13 @@ def respond(network: Network, tap: str, frame: Frame) -> Tensor:
 
 
 def _pixels(frame: Frame) -> Pixels:
-    return quantise(frame, 8).astype(np.uint8, copy=False)
+    return quantize(frame, 8).astype(np.uint8, copy=False)
 
 
 def _cell(trial: _Trial, dream: Pixels, job: Exploration, studio: _Studio) -> Cell:
     """The dream with what to type for it; where the network was left to chance, the command names the one it was."""
     main = studio.main(trial.settings)
-    is_named = trial.settings.model != AUTO or any(auto_layers(studio.aims(trial.settings), trial.settings))
+    is_named = trial.settings.model != AUTO or any(auto_layers(studio.goals(trial.settings), trial.settings))
     pinned = ("--model", main.spec.name) if main and not is_named else ()
     command = ["dreamvid", str(job.source), *pinned, *_common_words(job, trial.replaced), *trial.words]
     return Cell(dream, shlex.join(trial.words), shlex.join(command), trial.note)

@@ -71,9 +71,9 @@ def find_still(
 def find_frame(source: Path, reader: Reader, settings: Settings, tell: Tell = ignore) -> int:
     """The number of a frame that shows what a clip is like; `settings` say how it is read.
 
-    Nine frames evenly over the clip are looked at, small; the one with the largest detail · (1 + colourfulness) wins,
+    Nine frames evenly over the clip are looked at, small; the one with the largest detail · (1 + colorfulness) wins,
     the earliest of equals. Detail is the mean length of the brightness's gradient: black, flat, faded and blurred
-    frames have little. Colourfulness is Hasler & Süsstrunk's (2003). Frames that cannot be decoded are passed over,
+    frames have little. Colorfulness is Hasler & Süsstrunk's (2003). Frames that cannot be decoded are passed over,
     unless none can: then the error of the last is raised, a `MediaError`.
     """
     count = min(_SAMPLES, reader.frame_count)
@@ -96,8 +96,8 @@ def interest(frame: Frame) -> float:
     red, green, blue = frame[..., 0], frame[..., 1], frame[..., 2]
     dy, dx = np.gradient(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) if min(frame.shape[:2]) > 1 else (red * 0, red * 0)
     against, across = red - green, (red + green) / 2 - blue
-    colour = np.hypot(against.std(), across.std()) + 0.3 * np.hypot(against.mean(), across.mean())
-    return float(np.hypot(dx, dy).mean() * (1 + colour))
+    color = np.hypot(against.std(), across.std()) + 0.3 * np.hypot(against.mean(), across.mean())
+    return float(np.hypot(dx, dy).mean() * (1 + color))
 
 
 def _read(

@@ -1,4 +1,4 @@
-"""The driver: one film, its units given to a crew, their segments joined.
+"""The driver: one film, its units given to a pool of workers, their segments joined.
 
 What the driver does is little, whatever the number of workers: it looks at the source and the networks once, keeps the
 journal, and joins segments that are encoded already. See `farm.plan` for the units and `farm.rendering` for why the
@@ -27,13 +27,13 @@ from dreamvid.farm.messages import SharedFile, Stretch, Task
 from dreamvid.farm.plan import Unit, longest_first, plan_units, shots_within
 from dreamvid.farm.rendering import fade_name, files_written, networks_fingerprint, open_segment
 from dreamvid.farm.settings import FarmSettings
-from dreamvid.farm.worker_pool import Crew, Joined, Lost, Reported
+from dreamvid.farm.worker_pool import Joined, Lost, Reported, WorkerPool
 from dreamvid.images.write import publish, temporary_beside
 from dreamvid.media import default_output
 from dreamvid.media.segments import join_segments
 from dreamvid.media.target import output_pattern
 from dreamvid.models.weights import cache_path
-from dreamvid.output.fingerprint import identify, picture_fingerprints
+from dreamvid.output.fingerprint import fingerprint_job, picture_fingerprints
 from dreamvid.output.frame_store import load_frame
 from dreamvid.output.sidecar import RenderLog
 from dreamvid.render.job import Job, OpenedClip, first_number_of, open_clip, open_source, prepare_clip, render_tags
@@ -57,15 +57,15 @@ _SHORTEST_STRETCH = 480  # frames: below that, opening the source takes longer t
 
 
 @contextlib.contextmanager
-def open_crew(farm: FarmSettings, settings: Settings) -> Iterator[Crew]:
+def open_crew(farm: FarmSettings, settings: Settings) -> Iterator[WorkerPool]:
     """The workers of a cluster, for one film or several. Raises `FarmError` or `SettingsError`."""
     with connected(farm.address) as ray:
         share_of_each = choose_share(farm, settings, ray.nodes())
-        with Crew(ray, share_of_each, farm.tries) as crew:
-            yield crew
+        with WorkerPool(ray, share_of_each, farm.tries) as pool:
+            yield pool
 
 
-def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
+def render_on_farm(job: Job, farm: FarmSettings, pool: WorkerPool) -> Iterator[Event]:
     """Render `job` on many machines, yielding events as `render_job` does, with the same promises and errors.
 
     Frames come in no order. Raises `FarmError` where a shot failed on every try, after all others are rendered; they
@@ -90,7 +90,7 @@ def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
         yield from outbox.take()
         task = make_task(job, clip, networks, target)
         networks.clear()  # they were only looked at
-        identity = identify(prepared.settings, job.source, _facts(task, farm, clip), by_picture=True)
+        identity = fingerprint_job(prepared.settings, job.source, _facts(task, farm, clip), by_picture=True)
         pictures = picture_fingerprints(job.source)
         journal = FarmJournal(target, identity, pictures=pictures, fresh=job.fresh, tell=outbox.tell)
         tags = render_tags(job, prepared.settings)
@@ -98,7 +98,7 @@ def render_on_farm(job: Job, farm: FarmSettings, crew: Crew) -> Iterator[Event]:
         opened = OpenedJob(
             place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity, journal
         )
-        loop = _FarmLoop(job, farm, clip, task, journal, crew, tags, place.log, outbox.tell)
+        loop = _FarmLoop(job, farm, clip, task, journal, pool, tags, place.log, outbox.tell)
         yield from run_job(opened, loop, outbox)
 
 
@@ -111,36 +111,36 @@ class _FarmLoop(JobLoop):
     clip: OpenedClip
     task: Task
     journal: FarmJournal
-    crew: Crew
+    pool: WorkerPool
     tags: Mapping[str, str]
     log: RenderLog
     tell: Tell
 
     def begin(self) -> Iterator[Event]:
         """Plan the units unless that was done."""
-        journal, farm, crew = self.journal, self.farm, self.crew
+        journal, farm, pool = self.journal, self.farm, self.pool
         if journal.published is not None:
             return
-        crew.assign(self.task, journal.machine)
+        pool.assign(self.task, journal.machine)
         if not journal.units:
-            shots = yield from _find_shots(self.clip, crew)
-            units = plan_units(shots, crew.share.workers, farm.chunk, run_in=farm.run_in, fade=farm.fade)
+            shots = yield from _find_shots(self.clip, pool)
+            units = plan_units(shots, pool.share.workers, farm.chunk, run_in=farm.run_in, fade=farm.fade)
             journal.keep_units(units)
             run_to_end(_tell_of_chunks(units), self.tell)
 
     def announce(self, started: Started) -> Started:
-        crew, workers = self.crew, self.crew.share.workers
+        pool, workers = self.pool, self.pool.share.workers
         return replace(
             started,
             frames=sum(unit.frames for unit in self.journal.units),
-            device=f"{workers} worker{'s' * (workers != 1)} with {crew.share} each",
-            precision=crew.machine[1] if crew.machine else self.job.settings.precision,
+            device=f"{workers} worker{'s' * (workers != 1)} with {pool.share} each",
+            precision=pool.machine[1] if pool.machine else self.job.settings.precision,
         )
 
     def render(self) -> Iterator[Event]:
         journal = self.journal
         if journal.published is None:
-            failures = yield from _render(journal, self.crew, self.tell)
+            failures = yield from _render(journal, self.pool, self.tell)
             if failures:
                 raise FarmError(_explain(failures, journal))
             self._join()
@@ -230,19 +230,19 @@ def _facts(task: Task, farm: FarmSettings, clip: OpenedClip) -> dict[str, object
     }
 
 
-def _find_shots(clip: OpenedClip, crew: Crew) -> Generator[Event, None, list[Shot]]:
+def _find_shots(clip: OpenedClip, pool: WorkerPool) -> Generator[Event, None, list[Shot]]:
     """The shots of the wanted part; its cuts are looked for by all workers, each in a stretch of it."""
     reader = clip.reader
     first, end = reader.first_index, reader.first_index + reader.frame_count
     if reader.rate is None:
         raise ValueError("a film has a frame rate")
-    known = clip.cutting.known_shots(reader.rate)
+    known = clip.selection.known_shots(reader.rate)
     if known is not None:
         return shots_within(known, first, end)
-    length = max(_SHORTEST_STRETCH, math.ceil(reader.frame_count / (2 * crew.share.workers)))
+    length = max(_SHORTEST_STRETCH, math.ceil(reader.frame_count / (2 * pool.share.workers)))
     stretches = [Stretch(begin, min(begin + length, end)) for begin in range(first, end, length)]
     marks: dict[Stretch, tuple[bool, ...]] = {}
-    for report in crew.work(stretches):
+    for report in pool.work(stretches):
         match report:
             case Reported(stretch, message):
                 marks[stretch] = message.marks
@@ -263,16 +263,16 @@ def _tell_of_chunks(units: list[Unit]) -> Iterator[Notice]:
         yield Notice(f"shot {shot} is long and is rendered in {parts} chunks; use --chunk none to keep shots whole")
 
 
-def _render(journal: FarmJournal, crew: Crew, tell: Tell) -> Generator[Event, None, dict[Unit, str]]:
+def _render(journal: FarmJournal, pool: WorkerPool, tell: Tell) -> Generator[Event, None, dict[Unit, str]]:
     """Have all units rendered that are not; return why some failed."""
     left = [unit for unit in journal.units if not journal.is_done(unit)]
     frames: dict[Unit, list[FrameDone]] = {unit: [] for unit in left}
     failures: dict[Unit, str] = {}
 
     def progress() -> FarmProgress:
-        return FarmProgress(len(journal.units) - len(frames), len(journal.units), crew.ready)
+        return FarmProgress(len(journal.units) - len(frames), len(journal.units), pool.ready)
 
-    for report in crew.work(longest_first(left)):
+    for report in pool.work(longest_first(left)):
         match report:
             case Notice():
                 yield report
@@ -281,7 +281,7 @@ def _render(journal: FarmJournal, crew: Crew, tell: Tell) -> Generator[Event, No
                 yield progress()
             case Reported(unit, message):
                 if journal.machine is None:
-                    journal.machine = crew.machine
+                    journal.machine = pool.machine
                 if message.piece is not None:
                     journal.receive(unit, message.piece)
                 frames[unit] += message.frames

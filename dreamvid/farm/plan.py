@@ -13,7 +13,7 @@ A carried dream does not forget where it began: measured (`benchmarks/run_in.py`
 began at different frames stay apart by 1.1 to 1.4 times their strength however long they run, as two dreams of
 unlike pictures do. What settles within 24 frames is how strong they are, to within 5 %. So the run-in is for the
 strength, and the fade for the rest: over 12 frames it adds a change of 0.1 from frame to frame, where the dreams of
-neighbouring frames differ by 0.4 to 0.5.
+neighboring frames differ by 0.4 to 0.5.
 """
 
 from __future__ import annotations

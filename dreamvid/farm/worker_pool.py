@@ -59,7 +59,7 @@ class _Hand:
         self.failed_starts = 0
 
 
-class Crew:
+class WorkerPool:
     """As many workers as the share says; a context manager. Whoever is ready works, others join when they are."""
 
     def __init__(self, ray: Any, share: Share, tries: int) -> None:
@@ -72,7 +72,7 @@ class Crew:
         self._complaint = ""
         self._waited_since = time.monotonic()
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerPool:
         ray = self._ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

@@ -99,7 +99,7 @@ _FACES = {  # what there may be on Linux, macOS and Windows; else Pillow's own, 
     "flags": ("DejaVuSansMono.ttf", "Menlo.ttc", "consola.ttf"),
 }
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-_Colour = tuple[int, int, int]
+_Color = tuple[int, int, int]
 
 
 def draw_sheet(sheet: Sheet, side: int) -> Image.Image:
@@ -130,7 +130,7 @@ class _Layout:
         """`tile` is the (width, height) of every picture."""
         self.tile = tile
         self._pictures: list[tuple[Pixels, tuple[int, int]]] = []
-        self._lines: list[tuple[str, _Font, _Colour, tuple[int, int]]] = []
+        self._lines: list[tuple[str, _Font, _Color, tuple[int, int]]] = []
 
     def put_picture(self, picture: Pixels, place: tuple[int, int]) -> int:
         """Place a picture; return where it ends below."""
@@ -138,21 +138,21 @@ class _Layout:
         return place[1] + self.tile[1]
 
     def put_line(
-        self, text: str, face: str, size: int, colour: _Colour, place: tuple[int, int], width: int
+        self, text: str, face: str, size: int, color: _Color, place: tuple[int, int], width: int
     ) -> int:
         """Place a line of letters of `size` pixels, shortened to `width`; return where it ends below."""
         font = _font(face, size)
-        self._lines.append((_shortened(_drawable(text, font), font, width), font, colour, place))
+        self._lines.append((_shortened(_drawable(text, font), font, width), font, color, place))
         return place[1] + round(size * _LEADING)
 
     def put_text(
-        self, text: str, face: str, size: int, colour: _Colour, place: tuple[int, int], width: int
+        self, text: str, face: str, size: int, color: _Color, place: tuple[int, int], width: int
     ) -> int:
         """Place a text in as many lines as it needs within `width`; return where it ends below."""
         left, top = place
         font = _font(face, size)
         for line in wrap(_drawable(text, font), font.getlength, width):
-            top = self.put_line(line, face, size, colour, (left, top), width)
+            top = self.put_line(line, face, size, color, (left, top), width)
         return top
 
     def draw(self, size: tuple[int, int]) -> Image.Image:
@@ -162,8 +162,8 @@ class _Layout:
             tile = Image.fromarray(picture)
             image.paste(tile if tile.size == self.tile else tile.resize(self.tile, Image.Resampling.LANCZOS), place)
         pen = ImageDraw.Draw(image)
-        for text, font, colour, place in self._lines:
-            pen.text(place, text, fill=colour, font=font)
+        for text, font, color, place in self._lines:
+            pen.text(place, text, fill=color, font=font)
         return image
 
 

@@ -1,4 +1,4 @@
-"""Colour: the tags of a clip, light and display values, and a high dynamic range made to fit a screen."""
+"""Color: the tags of a clip, light and display values, and a high dynamic range made to fit a screen."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def to_display(light: FloatImage) -> FloatImage:
 def tone_map(light: FloatImage, curve: str) -> FloatImage:
     """Bring light of any brightness, at least 0 with 1 as display white, into [0, 1]; the hue stays.
 
-    The brightest of the three colours follows the curve, the others go along. Curves: Hable's "filmic" (2010),
+    The brightest of the three colors follows the curve, the others go along. Curves: Hable's "filmic" (2010),
     Reinhard et al. (2002, equation 4), a Möbius transform that leaves the lower 0.3 alone, and cutting off. All but
     the last show 11.2 times display white as white.
     """

@@ -147,7 +147,7 @@ def _find_part(path: Path, file: Any) -> tuple[Any, dict[str, str]]:
         there = {channel.name for channel in part.header["channels"]}
         for layer in sorted({name.rpartition(".")[0] for name in there}):
             own = {name.rpartition(".")[2]: name for name in there if name.rpartition(".")[0] == layer}
-            if "Y" in own and not {"RY", "BY"} & own.keys():  # grey
+            if "Y" in own and not {"RY", "BY"} & own.keys():  # gray
                 own |= dict.fromkeys("RGB", own["Y"])
             if {"R", "G", "B"} <= own.keys():
                 return part, {channel: own[channel] for channel in "RGBA" if channel in own}

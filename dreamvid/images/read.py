@@ -148,14 +148,14 @@ def resize_image(image: FloatImage, width: int, height: int) -> FloatImage:
 
     if image.shape[2] == 3:
         return resized(image)
-    colours, alpha = np.ascontiguousarray(image[..., :3]), image[..., 3:]
-    plain, visible = resized(colours), resized(colours * alpha)
+    colors, alpha = np.ascontiguousarray(image[..., :3]), image[..., 3:]
+    plain, visible = resized(colors), resized(colors * alpha)
     covered = resized(np.ascontiguousarray(alpha))[..., None]
     mixed = np.divide(visible, covered, out=plain, where=covered > 1e-4)
     return np.concatenate([np.clip(mixed, 0, 1), covered], axis=-1)
 
 
-def quantise(image: FloatImage, bit_depth: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+def quantize(image: FloatImage, bit_depth: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """Return [0, 1] as 8 or 16 bit integers: clipped, then rounded half up. Shape is kept."""
     levels = np.clip(image, 0, 1) * np.float32(2**bit_depth - 1) + np.float32(0.5)
     return levels.astype(np.uint8) if bit_depth == 8 else levels.astype(np.uint16)

@@ -56,8 +56,8 @@ def read_tiff(path: Path) -> FloatImage:
         if page.planarconfig == 2 and pixels.ndim == 3:
             pixels = np.moveaxis(pixels, 0, -1)
         if page.photometric == PHOTOMETRIC.PALETTE:
-            colours = np.asarray(page.colormap).T.astype(np.float32) / 65535
-            return np.ascontiguousarray(colours[np.minimum(pixels, len(colours) - 1)], np.float32)
+            colors = np.asarray(page.colormap).T.astype(np.float32) / 65535
+            return np.ascontiguousarray(colors[np.minimum(pixels, len(colors) - 1)], np.float32)
         levels = 1 if pixels.dtype.kind == "f" else 2**page.bitspersample - 1
         image = np.divide(pixels, np.float32(levels), dtype=np.float32)
         if page.photometric == PHOTOMETRIC.MINISWHITE:
@@ -89,7 +89,7 @@ def write_tiff(
 
 
 def read_tiff_tags(path: Path) -> tuple[str, bytes | None]:
-    """The description, and the colour profile. Raises MediaError."""
+    """The description, and the color profile. Raises MediaError."""
     with _opened(path) as page:
         profile = page.tags.get(_ICC_PROFILE)
         return page.description, None if profile is None else bytes(profile.value)
@@ -110,15 +110,15 @@ def _opened(path: Path) -> Iterator[TiffPage]:
 
 
 def _has_alpha(page: TiffPage) -> bool:
-    colours = 3 if page.photometric == PHOTOMETRIC.RGB else 1
-    return page.samplesperpixel == colours + 1
+    colors = 3 if page.photometric == PHOTOMETRIC.RGB else 1
+    return page.samplesperpixel == colors + 1
 
 
 def _as_rgb(image: FloatImage, page: TiffPage) -> FloatImage:
     if image.ndim == 2:
         image = image[..., None]
-    colours = 3 if page.photometric == PHOTOMETRIC.RGB else 1
-    rgb, alpha = image[..., :colours], image[..., colours : colours + 1] if _has_alpha(page) else None
+    colors = 3 if page.photometric == PHOTOMETRIC.RGB else 1
+    rgb, alpha = image[..., :colors], image[..., colors : colors + 1] if _has_alpha(page) else None
     if alpha is None:
         return np.ascontiguousarray(np.broadcast_to(rgb, (*rgb.shape[:2], 3)))
     if page.extrasamples and page.extrasamples[0] == _PREMULTIPLIED:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from dreamvid.errors import MediaError
 from dreamvid.images.color import FloatImage
 from dreamvid.images.header import DAMAGED, IMAGE_SUFFIXES, ImageTags, is_image, load_exif
-from dreamvid.images.read import quantise
+from dreamvid.images.read import quantize
 
 ALPHA_SUFFIXES = frozenset({".png", ".webp", ".tif", ".tiff", ".exr"})
 """Of the formats that hold transparency."""
@@ -73,9 +73,9 @@ def write_image(
         elif suffix in _TIFF:
             from dreamvid.images.tiff import write_tiff
 
-            write_tiff(temporary, quantise(image, depth), metadata=metadata, icc_profile=tags.icc_profile)
+            write_tiff(temporary, quantize(image, depth), metadata=metadata, icc_profile=tags.icc_profile)
         else:
-            temporary.write_bytes(_encode(suffix, quantise(image, depth), quality or _QUALITY, metadata, tags))
+            temporary.write_bytes(_encode(suffix, quantize(image, depth), quality or _QUALITY, metadata, tags))
         publish(temporary, path, overwrite=overwrite)
     except cv2.error as error:
         raise MediaError(f"{path}: cannot be encoded ({error.err}); choose another format or size") from error

@@ -1,4 +1,4 @@
-"""What a media file is: size, exact rate, length, colour, sound.
+"""What a media file is: size, exact rate, length, color, sound.
 
 What a film holds comes from libavformat's own structures (`streams`), and when its frames are due from the ffmpeg
 that decodes them (`packets`): so the rate is exact, a variable rate is seen for what it is, and the number of frames
@@ -216,7 +216,7 @@ def _clip_info(path: Path, contents: Contents, picture: PictureStream, timing: T
 
 
 def _proprietary(log: str) -> str | None:
-    """The Dolby Vision profile, if nothing but Dolby Vision can make sense of the colours.
+    """The Dolby Vision profile, if nothing but Dolby Vision can make sense of the colors.
 
     PyAV does not show this record of a stream, so it is read in what ffmpeg prints. Where the compatibility is 0 no
     other standard fits the picture; elsewhere the picture is HDR10, HLG or SDR by itself.

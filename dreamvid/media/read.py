@@ -225,7 +225,7 @@ class VideoReader(Reader):
 
     @property
     def _decoded_size(self) -> tuple[int, int]:
-        """Where there is alpha, ffmpeg's scaler would let what cannot be seen colour what can."""
+        """Where there is alpha, ffmpeg's scaler would let what cannot be seen color what can."""
         return (self.info.width, self.info.height) if self.alpha else (self.width, self.height)
 
     def _arguments(self) -> list[str]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from dreamvid.errors import MediaError
 from dreamvid.images.color import ColorTags, FloatImage
-from dreamvid.images.read import quantise
+from dreamvid.images.read import quantize
 from dreamvid.images.write import publish, temporary_beside
 from dreamvid.media.codecs import Codec, Encoding, color_filters
 from dreamvid.media.ffmpeg import FFmpeg, file_url
@@ -100,7 +100,7 @@ class VideoWriter(Writer):
         return self._process
 
     def _write(self, frame: FloatImage) -> None:
-        pixels: npt.NDArray[Any] = quantise(frame, 16 if self.deep else 8)
+        pixels: npt.NDArray[Any] = quantize(frame, 16 if self.deep else 8)
         if any(self._padding):
             # Sizes that the codec cannot store grow by one pixel that repeats the edge; nothing is rescaled.
             pixels = np.pad(pixels, ((0, self._padding[0]), (0, self._padding[1]), (0, 0)), mode="edge")

@@ -5,7 +5,7 @@ has one purpose: nothing in the network may leave a regular pattern in the gradi
 
 - Every stride is even-handed: each input pixel counts with the same total weight in the outputs (6x6 kernel at
   stride 2, binomial blur at stride 2), so there is no checkerboard (Odena et al. 2016; Zhang 2019).
-- No max pooling. Behind a maximum one spot feeds a whole neighbourhood, so a lattice of spots is the cheapest
+- No max pooling. Behind a maximum one spot feeds a whole neighborhood, so a lattice of spots is the cheapest
   way to excite the next layer, and that is what dreams turn into.
 - The total stride at inception4a to 4e is 8 instead of 16: made for pictures of 64 x 64.
 """
@@ -53,7 +53,7 @@ def _scaled(channels: int, width: float) -> int:
 
 
 class ConvUnit(nn.Module):
-    """Convolution without bias, batch normalisation, ReLU."""
+    """Convolution without bias, batch normalization, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, padding: int = 0) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class Inception(nn.Module):
 
 
 class DreamNet(nn.Module):
-    """The network: (N, 3, H, W) normalised pictures to (N, classes) scores before the softmax.
+    """The network: (N, 3, H, W) normalized pictures to (N, classes) scores before the softmax.
 
     Args:
         width: GoogLeNet's channel numbers are multiplied by this, and rounded to eights.

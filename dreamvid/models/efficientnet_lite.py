@@ -93,7 +93,7 @@ def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups
 
 
 class LinearUnit(nn.Module):
-    """Convolution and batch normalisation."""
+    """Convolution and batch normalization."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
@@ -101,8 +101,8 @@ class LinearUnit(nn.Module):
         self.bn = nn.BatchNorm2d(outputs, eps=NORM_EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        normalised: Tensor = self.bn(self.conv(x))
-        return normalised
+        normalized: Tensor = self.bn(self.conv(x))
+        return normalized
 
 
 class ConvUnit(LinearUnit):
@@ -137,7 +137,7 @@ class InvertedBottleneck(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """The network, from pictures (N, 3, H, W) normalised by its mean and deviation to scores (N, classes)."""
+    """The network, from pictures (N, 3, H, W) normalized by its mean and deviation to scores (N, classes)."""
 
     def __init__(self, size: Size = Size(), classes: int = 1000, dropout: float = 0.2) -> None:  # noqa: B008
         super().__init__()

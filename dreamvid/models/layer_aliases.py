@@ -1,15 +1,15 @@
-"""Tables of the names people call layers by: module path -> spellings, of which the first is the one shown.
+"""Tables of the names people call layers by: module path -> aliases, of which the first is the one shown.
 
 Papers, Caffe, Keras, Lucid and torchvision each named the same layers differently, and people type what the
 tutorial in front of them says. Letter case, `_` and `-` never matter, `/` and `.` are the same, and an ending
-`/output` is ignored (see `layers.py`): a table lists only spellings that differ in more than that.
+`/output` is ignored (see `layers.py`): a table lists only aliases that differ in more than that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-Spellings = Mapping[str, tuple[str, ...]]
+LayerAliases = Mapping[str, tuple[str, ...]]
 
 _INCEPTION_BLOCKS = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
 
@@ -24,7 +24,7 @@ _INCEPTION_BRANCHES = {
 }
 
 
-def googlenet(pools: Sequence[str]) -> Spellings:
+def googlenet(pools: Sequence[str]) -> LayerAliases:
     """Names for GoogLeNet and its like; `pools`: the paths of the poolings in order of depth."""
     table: dict[str, tuple[str, ...]] = {
         "conv1": ("conv1", "conv1/7x7_s2", "conv2d0"),
@@ -42,7 +42,7 @@ def googlenet(pools: Sequence[str]) -> Spellings:
     return table
 
 
-def inception_v3() -> Spellings:
+def inception_v3() -> LayerAliases:
     """Names for Inception v3: Keras counts its blocks from `mixed0` to `mixed10`."""
     blocks = ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")
     return {f"Mixed_{block}": (f"Mixed_{block}", f"mixed{i}") for i, block in enumerate(blocks)}
@@ -59,13 +59,13 @@ def _classifier(first: int, step: int) -> dict[str, tuple[str, ...]]:
     }
 
 
-def vgg(convolutions: Sequence[int], *, batch_norm: bool) -> Spellings:
+def vgg(convolutions: Sequence[int], *, batch_norm: bool) -> LayerAliases:
     """Names for VGG with so many convolutions per block: `conv4_3` (before its ReLU), `relu4_3`, `pool4`."""
     table: dict[str, tuple[str, ...]] = {}
     index = 0
     for block, count in enumerate(convolutions, 1):
         for number in range(1, count + 1):
-            index += 1 if batch_norm else 0  # the response before the ReLU is the normalised one
+            index += 1 if batch_norm else 0  # the response before the ReLU is the normalized one
             table[f"features.{index}"] = (f"conv{block}_{number}",)
             table[f"features.{index + 1}"] = (f"relu{block}_{number}", f"block{block}_conv{number}")
             index += 2
@@ -74,14 +74,14 @@ def vgg(convolutions: Sequence[int], *, batch_norm: bool) -> Spellings:
     return table | _classifier(0, 3)
 
 
-def alexnet() -> Spellings:
+def alexnet() -> LayerAliases:
     """Names for AlexNet: `conv3` (before its ReLU), `relu3`, `pool5`."""
     names = ["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "conv3", "relu3", "conv4", "relu4"]
     names += ["conv5", "relu5", "pool5"]
     return {f"features.{i}": (name,) for i, name in enumerate(names)} | _classifier(1, 3)
 
 
-def resnet(blocks: Sequence[int]) -> Spellings:
+def resnet(blocks: Sequence[int]) -> LayerAliases:
     """Names for ResNet with so many blocks per stage: `layer3`, `layer3.5`, Keras' `conv4_block6_out`."""
     table: dict[str, tuple[str, ...]] = {}
     for stage, count in enumerate(blocks, 1):
@@ -92,7 +92,7 @@ def resnet(blocks: Sequence[int]) -> Spellings:
     return table
 
 
-def squeezenet(modules: Sequence[str]) -> Spellings:
+def squeezenet(modules: Sequence[str]) -> LayerAliases:
     """Names for SqueezeNet, whose features are these in order; a `fire` also names its three convolutions."""
     table: dict[str, tuple[str, ...]] = {}
     for i, name in enumerate(modules):
@@ -103,7 +103,7 @@ def squeezenet(modules: Sequence[str]) -> Spellings:
     return table | {"classifier.1": ("conv10",), "classifier.2": ("relu_conv10",)}
 
 
-def efficientnet_lite(repeats: Sequence[int]) -> Spellings:
+def efficientnet_lite(repeats: Sequence[int]) -> LayerAliases:
     """Names for EfficientNet-Lite with so many blocks per stage: `block10` counts them all from 0; Keras says
     `block5c`, timm `blocks.4.2`."""
     table: dict[str, tuple[str, ...]] = {"stem": ("stem",), "head": ("head",)}

@@ -64,7 +64,7 @@ class LayerInfo:
             `add`, `pre` (before the ReLUs) or `logits`.
         channels: feature maps, or classes.
         stride: pixels of the picture from one position to the next; `None` where no positions are left.
-        aliases: other spellings of the same place.
+        aliases: other aliases of the same place.
         dreams_of: what its dreams show, in a few words; "" where nobody has written that down.
     """
 
@@ -81,7 +81,7 @@ class LayerTable:
 
     Args:
         skeleton: the network on the meta device, in evaluation mode: shapes without numbers.
-        spec: whose spellings apply.
+        spec: whose aliases apply.
     """
 
     def __init__(self, skeleton: nn.Module, spec: ModelSpec) -> None:
@@ -116,7 +116,7 @@ class LayerTable:
     def subgraph(self, taps: Sequence[str]) -> fx.Graph:
         """Return the part of the network that leads to `taps` (as `resolve` returns them), and no more.
 
-        The graph takes the normalised picture and returns the tuple of the taps' activations.
+        The graph takes the normalized picture and returns the tuple of the taps' activations.
         """
         graph = copy.deepcopy(self.graph)
         nodes = {node.name: node for node in graph.nodes}
@@ -167,8 +167,8 @@ class LayerTable:
         spoken[_returned(self.graph)].append(LOGITS)
         self._prominent = set()
         places = {path: node for node, path in self._paths.items()} | self._modules
-        for path, spellings in spec.layer_names.items():
-            spoken[places[path]] += spellings
+        for path, aliases in spec.layer_names.items():
+            spoken[places[path]] += aliases
             self._prominent.add(places[path])
         for path, node in self._modules.items():
             spoken[node].append(path)

@@ -15,7 +15,7 @@ from torch.fx.experimental.optimization import fuse
 from dreamvid.errors import ModelError
 from dreamvid.models.classes import find_class
 from dreamvid.models.layers import LayerInfo, LayerTable, smallest_side
-from dreamvid.models.optimize import make_lean
+from dreamvid.models.optimize import optimize
 from dreamvid.models.receptive import gates, reach, split_local
 from dreamvid.models.spec import IMAGENET, ModelSpec, Triple
 from dreamvid.models.weights import (
@@ -195,7 +195,7 @@ class Network:
         skeleton = self._table.skeleton
         extractor = Extractor(
             # No second trace: it is a graph already, and tracing concerns the whole process, see `layers.py`.
-            make_lean(cast(fx.GraphModule, fuse(fx.GraphModule(self.module, graph), no_trace=True))),
+            optimize(cast(fx.GraphModule, fuse(fx.GraphModule(self.module, graph), no_trace=True))),
             [self._table.info(tap) for tap in taps],
             stride=self._table.total_stride(graph),
             minimum_side=smallest_side(skeleton, graph, self.spec.minimum_side),
@@ -316,7 +316,7 @@ class ModelInfo:
     parameters: int
     megabytes: float
     classes: str
-    licence: str
+    license: str
     default_layer: str
     at_hand: bool
     remedy: str
@@ -332,7 +332,7 @@ def describe_models() -> list[ModelInfo]:
             spec.parameters,
             spec.megabytes,
             spec.classes,
-            spec.licence,
+            spec.license,
             " + ".join(spec.default_layers or (spec.default_layer,)),
             is_at_hand(spec),
             _remedy(spec),

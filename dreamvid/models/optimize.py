@@ -22,10 +22,10 @@ from torch import Tensor, fx, nn
 
 from dreamvid.models.frozen_conv import FrozenConv
 
-_FEW_CHANNELS = 4  # a convolution of at most so many is a stem: its inputs are colours
+_FEW_CHANNELS = 4  # a convolution of at most so many is a stem: its inputs are colors
 
 
-def make_lean(body: fx.GraphModule) -> fx.GraphModule:
+def optimize(body: fx.GraphModule) -> fx.GraphModule:
     """Rewrite `body` in place and return it. Its weights must be its own, in evaluation mode and frozen."""
     taps = set(_output(body.graph).all_input_nodes)
     _fold_norms_behind_averages(body, taps)

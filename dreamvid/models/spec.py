@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.models.layer_aliases import Spellings
+from dreamvid.models.layer_aliases import LayerAliases
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,7 +51,7 @@ class ModelSpec:
         head: the path of the last layer, the one that makes the scores.
         parameters: how many numbers are learned (without auxiliary heads).
         classes: whose classes the weights tell apart.
-        licence: of code and weights, as far as their publishers say.
+        license: of code and weights, as far as their publishers say.
         minimum_side: the smallest picture that passes through the whole network, in pixels.
         default_layer: the layer that shows best what the network knows.
         default_layers: what to dream on together when nobody says, and how much each counts; {}: the default layer
@@ -76,7 +76,7 @@ class ModelSpec:
     head: str
     parameters: int
     classes: str
-    licence: str
+    license: str
     minimum_side: int
     default_layer: str
     description: str
@@ -90,13 +90,13 @@ class ModelSpec:
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     ignored: tuple[str, ...] = ()
-    layer_names: Spellings = field(default_factory=dict, repr=False)
+    layer_names: LayerAliases = field(default_factory=dict, repr=False)
     dreams_of: Mapping[str, str] = field(default_factory=dict, repr=False)
     googlenet_layers: Mapping[str, str] = field(default_factory=dict, repr=False)
     look: Mapping[str, Any] = field(default_factory=dict)
 
     def counterpart(self, layer: str) -> str | None:
-        """The layer as deep as one of GoogLeNet's, named in any of its spellings; None where there is none.
+        """The layer as deep as one of GoogLeNet's, named in any of its aliases; None where there is none.
 
         A branch of a block, and what goes into its ReLUs, mean the block.
         """

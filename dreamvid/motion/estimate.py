@@ -83,6 +83,6 @@ class MotionEstimator:
 
 
 def _enlarge(flow: FlowField, width: int, height: int) -> FlowField:
-    """Resize a flow field (pixel centres stay pixel centres) and scale its vectors with it."""
+    """Resize a flow field (pixel centers stay pixel centers) and scale its vectors with it."""
     scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
     return np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * scale, np.float32)

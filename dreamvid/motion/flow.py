@@ -1,7 +1,7 @@
 """Dense optical flow between two frames.
 
 Convention: flow is (H, W, 2) float32, (dx, dy) in pixels of the frames given, x to the right and y down.
-The pixel centre p of the first frame shows what the second frame shows at p + flow(p). So the flow from
+The pixel center p of the first frame shows what the second frame shows at p + flow(p). So the flow from
 the current frame to the previous one is the *backward* flow, the one that `warp_backward` wants.
 
 The methods are in `methods`, a module each.
@@ -75,10 +75,10 @@ def to_gray(frame: Frame) -> Frame:
 
 
 def to_8_bits(first: Frame, second: Frame) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Quantise two greys with one common gain, so that dark frames use all 256 levels."""
-    white = max(float(np.percentile(grey[::4, ::4], 99.5)) for grey in (first, second))
+    """Quantize two grays with one common gain, so that dark frames use all 256 levels."""
+    white = max(float(np.percentile(gray[::4, ::4], 99.5)) for gray in (first, second))
     gain = 255 / min(max(white, 1 / 16), 1.0)  # at most x16: below that there is only noise to see
-    a, b = (np.clip(grey * gain + 0.5, 0, 255).astype(np.uint8) for grey in (first, second))
+    a, b = (np.clip(gray * gain + 0.5, 0, 255).astype(np.uint8) for gray in (first, second))
     return a, b
 
 

@@ -84,7 +84,7 @@ class MotionStage:
         return MotionFrame(send(pair.raw, self._device), motion, pair.alpha)
 
 
-def follower_count(method: str, device: torch.device, threads: int) -> int:
+def motion_threads(method: str, device: torch.device, threads: int) -> int:
     """How many threads measure motion, on a machine with so many threads to compute with.
 
     A GPU dreams several frames in the time that one processor core takes to follow one; some methods run on the GPU

@@ -18,7 +18,7 @@ _LEAST_SHARE = 1 / 3
 _COPIES = 2  # of a film at its end: the segments, and what they are joined to
 
 
-def check_room(target: Path, codec: str, frames: int, width: int, height: int) -> str | None:
+def check_disk_space(target: Path, codec: str, frames: int, width: int, height: int) -> str | None:
     """Look whether `frames` frames have room beside `target`; return a line of warning where they may not.
 
     Raises `MediaError` where they cannot.

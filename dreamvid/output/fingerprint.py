@@ -22,7 +22,7 @@ _MOST_READ = 2**28  # bytes
 _PIECE = 2**16  # bytes
 
 
-def identify(
+def fingerprint_job(
     settings: DreamSettings, source: Path | None, facts: Mapping[str, object], *, by_picture: bool = False
 ) -> dict[str, str]:
     """The identity of a render of `source`; `facts` are what is not in the settings: range, machine, network.

@@ -25,7 +25,7 @@ from dreamvid.render.job import Job, open_source, render_job
 from dreamvid.render.plan import Clock
 from dreamvid.render.targets import make_look
 from dreamvid.runtime.events import Downloading, Event, FrameDone, Notice, Started, Tell, ignore
-from dreamvid.shots.selection import Cutting
+from dreamvid.shots.selection import ShotSelection
 
 MOST_BETWEEN = 12
 """Frames of `--every N` that are carried for trial."""
@@ -66,7 +66,7 @@ def estimate_job(job: Job, tell: Tell = ignore) -> Estimate:
 
     Raises what `render_job` does, and `SettingsError` for a still picture.
     """
-    start, chosen = Cutting(job.source, job.settings).chosen_range()
+    start, chosen = ShotSelection(job.source, job.settings).chosen_range()
     reader = open_source(job, start, chosen)
     if reader.rate is None:
         raise SettingsError(

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from dreamvid.config.settings import FrameSettings, Settings
 from dreamvid.media import Reader
-from dreamvid.motion.motion_stage import FrameMotion, MotionStage, follower_count, pair_up
+from dreamvid.motion.motion_stage import FrameMotion, MotionStage, motion_threads, pair_up
 from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.carry import Carry
-from dreamvid.render.metrics import Inspector
+from dreamvid.render.metrics import FrameMetrics
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.still import compose_frame, energy_of
 from dreamvid.runtime.events import FrameDone, ShotStarted
@@ -33,7 +33,7 @@ class Film:
         self._settings = planner.settings
         self._device = device
         self._carry = Carry()
-        self._inspector = Inspector() if planner.settings.report else None
+        self._metrics = FrameMetrics() if planner.settings.report else None
         self.done = 0
         """Frames so far."""
         self._shot = -1
@@ -71,7 +71,7 @@ class Film:
         frame_bytes = reader.width * reader.height * 3 * 4
         with ReadAhead(reader, depth_within(frame_bytes, _FRAMES_AHEAD)) as frames:
             method = self._settings.flow
-            followers = follower_count(method, self._device, torch.get_num_threads())
+            followers = motion_threads(method, self._device, torch.get_num_threads())
             depth = depth_within(2 * frame_bytes, _MOTIONS_AHEAD + followers - 1)  # a frame and its motion
             pairs = pair_up(frames, cuts, skip)
             with map_ahead(MotionStage(method, self._device), pairs, depth, followers) as moving:
@@ -84,8 +84,8 @@ class Film:
                         yield None, ShotStarted(self._shot, index)
                     shown = compose_frame(raw, plan.gain * self._next_residual(raw, frame.motion, plan), plan)
                     figures = None
-                    if self._inspector is not None:
-                        figures = self._inspector.measure(raw, shown, frame.motion, plan.dreamer)
+                    if self._metrics is not None:
+                        figures = self._metrics.measure(raw, shown, frame.motion, plan.dreamer)
                     self.done += 1
                     energy = energy_of(shown - raw)
                     now = time.perf_counter()

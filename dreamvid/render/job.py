@@ -21,7 +21,7 @@ from dreamvid.media import (
     open_reader,
     open_writer,
 )
-from dreamvid.output.fingerprint import files_of, identify, job_tag, picture_fingerprints
+from dreamvid.output.fingerprint import files_of, fingerprint_job, job_tag, picture_fingerprints
 from dreamvid.output.journal import Journal, path_of_journal
 from dreamvid.output.recipe import recipe_tags
 from dreamvid.output.recorder import Ending
@@ -32,13 +32,13 @@ from dreamvid.render.film import Film
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, fetch_missing, listen, prepare
 from dreamvid.render.runner import Destination, JobLoop, OpenedJob, RecordedLoop, claim_target, machine_facts, run_job
-from dreamvid.render.side_input import Companion, open_guide, open_mask
+from dreamvid.render.side_input import SideInput, open_guide, open_mask
 from dreamvid.render.still import dream_pictures
 from dreamvid.render.targets import Networks
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Event, Outbox, Tell, ignore
 from dreamvid.runtime.frames import Dreams
-from dreamvid.shots.selection import Cutting
+from dreamvid.shots.selection import ShotSelection
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class OpenedClip:
         flow: how motion is measured; None: it is a still, or nothing is.
     """
 
-    cutting: Cutting
+    selection: ShotSelection
     reader: Reader
     writer: Writer
     original: Original
@@ -107,8 +107,8 @@ class OpenedClip:
     clock: Clock
     machine: Machine
     flow: str | None
-    guide: Companion | None
-    mask: Companion | None
+    guide: SideInput | None
+    mask: SideInput | None
 
 
 def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> OpenedClip:
@@ -117,8 +117,8 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     Raises `MediaError` or `SettingsError`.
     """
     settings = job.settings
-    cutting = Cutting(job.source, settings)
-    reader = open_source(job, *cutting.chosen_range(), info=cutting.info, tell=tell)
+    selection = ShotSelection(job.source, settings)
+    reader = open_source(job, *selection.chosen_range(), info=selection.info, tell=tell)
     is_film = reader.rate is not None
     own_sound = job.source if is_film and reader.info.audio_codec is not None else None
     start = reader.first_index / reader.rate if reader.rate else Fraction(0)
@@ -145,7 +145,7 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     guide = open_guide(settings, closing)
     machine = choose_machine(settings.device, settings.precision, settings.threads)
     flow = settings.flow if is_film else None
-    return OpenedClip(cutting, reader, writer, original, sources, clock, machine, flow, guide, mask)
+    return OpenedClip(selection, reader, writer, original, sources, clock, machine, flow, guide, mask)
 
 
 def prepare_clip(
@@ -176,7 +176,7 @@ def _open_loop(
         "frame size": f"{reader.width}x{reader.height}",
         **machine_facts(prepared, clip.writer.encoder),
     }
-    identity = identify(prepared.settings, job.source, facts, by_picture=True)
+    identity = fingerprint_job(prepared.settings, job.source, facts, by_picture=True)
     open_with = partial(
         OpenedJob, place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity
     )
@@ -219,7 +219,7 @@ def _film_frames(job: Job, clip: OpenedClip, film: Film, tell: Tell) -> Dreams:
     if left > 0:
         start = (reader.first_index + film.done - film.lead) / reader.rate
         with open_source(job, start, left + film.lead, info=reader.info, tell=tell) as rest:
-            yield from film.dream(rest, clip.cutting.marks(rest))
+            yield from film.dream(rest, clip.selection.marks(rest))
 
 
 @dataclass(frozen=True)

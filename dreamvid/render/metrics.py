@@ -12,7 +12,7 @@ from dreamvid.runtime.events import Figures
 _TINY = 1e-12
 
 
-class Inspector:
+class FrameMetrics:
     """Looks at the frames of a film in order; it remembers the last one's residual."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from dreamvid.config.settings import (
 )
 from dreamvid.dream import Dreamer, Extractor, Look, Target
 from dreamvid.dream.color import luma
-from dreamvid.render.side_input import Companion
+from dreamvid.render.side_input import SideInput
 from dreamvid.render.targets import make_look
 from dreamvid.runtime.frames import to_tensor
 from dreamvid.schedule import Moment, Schedule
@@ -98,8 +98,8 @@ class Planner(Generic[S]):
         *,
         layer_of_target: Sequence[int | None] = (),
         governed: bool = True,
-        guide: Companion | None = None,
-        mask: Companion | None = None,
+        guide: SideInput | None = None,
+        mask: SideInput | None = None,
     ) -> None:
         """`layer_of_target` says which of `settings.layers` each of the dreamer's targets is; None: a class."""
         self._dreamer = dreamer
@@ -124,7 +124,7 @@ class Planner(Generic[S]):
         """The plan of a frame. Raises `SettingsError` where a schedule has no value then."""
         moment = self.clock.moment(index)
         settings = self.settings.at(moment)
-        self._look_at_companions(Fraction(moment.seconds))
+        self._update_side_inputs(Fraction(moment.seconds))
         dreamer, length = self._dreamer, 1.0
         if self.settings.varies:
             look = make_look(settings, self._targets_of(settings))
@@ -159,7 +159,7 @@ class Planner(Generic[S]):
             return self.settings.strength
         return max(self.settings.at(self.clock.moment(index)).strength for index in range(self.clock.frames or 1))
 
-    def _look_at_companions(self, seconds: Fraction) -> None:
+    def _update_side_inputs(self, seconds: Fraction) -> None:
         device = self._dreamer.device
         if self._guide is not None:
             picture = self._guide.at(seconds)

@@ -1,4 +1,4 @@
-"""What every render needs before its first frame: networks, companions, sound, and the plan that joins them."""
+"""What every render needs before its first frame: networks, side inputs, sound, and the plan that joins them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import SoundTrack
 from dreamvid.render.plan import Clock, Planner, S
-from dreamvid.render.side_input import Companion
+from dreamvid.render.side_input import SideInput
 from dreamvid.render.targets import (
     Networks,
     auto_layers,
     fetch_networks,
-    load_aims,
     load_networks,
     make_dreamer,
     make_look,
+    resolve_targets,
 )
 from dreamvid.runtime.device import Machine
 from dreamvid.runtime.events import Progress, Tell, ignore, run_to_end
@@ -65,8 +65,8 @@ def prepare(
     *,
     governed: bool,
     frames: range | None = None,
-    guide: Companion | None = None,
-    mask: Companion | None = None,
+    guide: SideInput | None = None,
+    mask: SideInput | None = None,
     networks: Networks | None = None,
     tell: Tell = ignore,
 ) -> Prepared[S]:
@@ -78,11 +78,11 @@ def prepare(
     """
     networks = {} if networks is None else networks
     load_networks(settings, networks)
-    aims = load_aims(settings, networks)
-    run_to_end(auto_layers(aims, settings), tell)
-    settings = settings.for_model(aims[0].network.spec.look)
-    dreamer = make_dreamer(aims, settings, machine, tell)
-    targets = [aim.target for aim in aims]
+    goals = resolve_targets(settings, networks)
+    run_to_end(auto_layers(goals, settings), tell)
+    settings = settings.for_model(goals[0].network.spec.look)
+    dreamer = make_dreamer(goals, settings, machine, tell)
+    targets = [goal.target for goal in goals]
     whole = range(clock.frames or 1)
     check_over_time(settings, clock, whole)
     check_over_time(
@@ -91,11 +91,11 @@ def prepare(
         whole if frames is None else frames,
         lambda now: dreamer.with_look(make_look(now, targets)).check_size(size),
     )
-    layer_of_target = [aim.layer for aim in aims]
+    layer_of_target = [goal.layer for goal in goals]
     planner = Planner(
         dreamer, settings, clock, layer_of_target=layer_of_target, governed=governed, guide=guide, mask=mask
     )
-    dreaming = dict.fromkeys(aim.network for aim in aims)
+    dreaming = dict.fromkeys(goal.network for goal in goals)
     models = " + ".join(dict.fromkeys(network.spec.name for network in dreaming))
     weights = {network.spec.name: network.weights for network in dreaming if network.weights is not None}
     return Prepared(planner, settings, machine, models, dreamer.extractor.taps, weights)
@@ -142,9 +142,9 @@ def listen(settings: DreamSettings, own_sound: Path | None) -> SoundAnalysis | N
             f"--{name}: follows the sound ({', '.join(sorted(needed))}), but there is none; provide one with --react "
             "SONG"
         )
-    from dreamvid.audio import analyse_sound  # with scipy, which takes a second to load
+    from dreamvid.audio import analyze_sound  # with scipy, which takes a second to load
 
-    return analyse_sound(
+    return analyze_sound(
         path,
         attack=settings.attack,
         release=settings.release,

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from dreamvid.config.settings import DreamSettings
 from dreamvid.media import Writer
-from dreamvid.output.disk_space import check_room
+from dreamvid.output.disk_space import check_disk_space
 from dreamvid.output.fingerprint import network_fingerprint
 from dreamvid.output.journal import Journal
 from dreamvid.output.journal_folder import JournalFolder, has_journal, was_published
@@ -134,7 +134,8 @@ def _render(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Generator[Event
     done = 0
     if journal is not None:
         done = journal.done
-        room = check_room(place.target, prepared.settings.codec, opened.frames - done, opened.width, opened.height)
+        left = opened.frames - done
+        room = check_disk_space(place.target, prepared.settings.codec, left, opened.width, opened.height)
         if room:
             outbox.tell(Notice(room))
     place.log.open(prepared, opened.source, opened.identity, journal)

@@ -17,7 +17,7 @@ _SHAPE_TOLERANCE = 0.02  # of the aspect ratio
 _NEARLY_BLACK = 3 / 255
 
 
-class Companion:
+class SideInput:
     """A still, or a film of its own rate, asked for by the main film's time; one frame is in memory at a time.
 
     A context manager.
@@ -56,7 +56,7 @@ class Companion:
         self._entered = False
         self._index: int | None = None  # of the frame that was given last
 
-    def __enter__(self) -> Companion:
+    def __enter__(self) -> SideInput:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -100,18 +100,18 @@ class Companion:
         self._index = None
 
 
-def open_guide(settings: DreamSettings, closing: ExitStack) -> Companion | None:
+def open_guide(settings: DreamSettings, closing: ExitStack) -> SideInput | None:
     """The guide, where there is one; it is closed by `closing`. Raises `MediaError`."""
     if settings.guide is None:
         return None
     return closing.enter_context(
-        Companion(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
+        SideInput(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
     )
 
 
 def open_mask(
     path: Path | None, size: tuple[int, int], shape: tuple[int, int], closing: ExitStack
-) -> Companion | None:
+) -> SideInput | None:
     """The mask, checked, where there is one; it is closed by `closing`.
 
     It is brought to (width, height) `size`; `shape` is that of what it masks. A mask says how much to dream where: no
@@ -119,12 +119,12 @@ def open_mask(
     """
     if path is None:
         return None
-    mask = closing.enter_context(Companion(path, size=size, tonemap=AS_CODED))
+    mask = closing.enter_context(SideInput(path, size=size, tonemap=AS_CODED))
     check_mask(mask, *shape)
     return mask
 
 
-def check_mask(mask: Companion, width: int, height: int) -> None:
+def check_mask(mask: SideInput, width: int, height: int) -> None:
     """Raise `SettingsError` for a mask of another shape than the film's, or a picture that is black everywhere."""
     shape, needed = (mask.info.width, mask.info.height), (width, height)
     if abs(shape[0] * needed[1] / (shape[1] * needed[0]) - 1) > _SHAPE_TOLERANCE:

@@ -11,7 +11,7 @@ from torch import Tensor
 from dreamvid.config.settings import Settings
 from dreamvid.dream import compose, level
 from dreamvid.media import Reader
-from dreamvid.render.metrics import Inspector
+from dreamvid.render.metrics import FrameMetrics
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.runtime.events import FrameDone, ShotStarted
 from dreamvid.runtime.frames import Dreams, join_alpha, split_alpha, to_frame, to_tensor
@@ -47,7 +47,7 @@ def dream_pictures(reader: Reader, planner: Planner[Settings], device: torch.dev
         plan = planner.at(0)
         yield None, ShotStarted(index, index)
         shown = dream_still(raw, plan)
-        figures = Inspector().measure(raw, shown, None, plan.dreamer) if plan.settings.report else None
+        figures = FrameMetrics().measure(raw, shown, None, plan.dreamer) if plan.settings.report else None
         done = FrameDone(index, index, energy_of(shown - raw), 1.0, time.perf_counter() - clock, figures)
         yield join_alpha(to_frame(shown), alpha), done
 

@@ -21,7 +21,7 @@ Networks = dict[tuple[str, Path | None], Network]
 
 
 @dataclass(frozen=True, eq=False)
-class Aim:
+class TapTarget:
     """One tap of a network and what is climbed there."""
 
     network: Network
@@ -57,7 +57,7 @@ def dreaming_networks(settings: DreamSettings, networks: Networks) -> list[Netwo
     return [networks[key] for key in _keys(settings)]
 
 
-def load_aims(settings: DreamSettings, networks: Networks | None = None) -> list[Aim]:
+def resolve_targets(settings: DreamSettings, networks: Networks | None = None) -> list[TapTarget]:
     """Find the layers, channels and classes that `settings` name in their networks.
 
     Aims of one network follow each other. `networks` are those that are loaded already, see `load_networks`; what is
@@ -77,29 +77,29 @@ def load_aims(settings: DreamSettings, networks: Networks | None = None) -> list
         weights = main.spec.default_layers or {main.spec.default_layer: 1.0}
         layers = () if settings.class_ else tuple(LayerTarget(*item) for item in weights.items())
     named = [_split_model(layer, settings.model) for layer in layers]
-    aims = [_layer_aim(network(model), layer, settings, number) for number, (model, layer) in enumerate(named)]
+    goals = [_layer_target(network(model), layer, settings, number) for number, (model, layer) in enumerate(named)]
     for wanted in settings.class_ or ():
         main = network(settings.model)
         target = Target(wanted.weight, (main.class_number(wanted.name),), _directed(Score(), settings))
-        aims.append(Aim(main, LOGITS, target))
-    order = list(dict.fromkeys(aim.network for aim in aims))
-    return sorted(aims, key=lambda aim: order.index(aim.network))
+        goals.append(TapTarget(main, LOGITS, target))
+    order = list(dict.fromkeys(goal.network for goal in goals))
+    return sorted(goals, key=lambda goal: order.index(goal.network))
 
 
 def make_dreamer(
-    aims: Iterable[Aim], settings: DreamSettings, machine: Machine, tell: Tell = ignore
+    goals: Iterable[TapTarget], settings: DreamSettings, machine: Machine, tell: Tell = ignore
 ) -> Dreamer:
-    """The dream core for some aims; the look of `settings`, with what suits the first network where nobody chose.
+    """The dream core for some goals; the look of `settings`, with what suits the first network where nobody chose.
 
     `tell` hears of memory and of the device while it dreams.
     """
-    aims = list(aims)
-    networks = list(dict.fromkeys(aim.network for aim in aims))
+    goals = list(goals)
+    networks = list(dict.fromkeys(goal.network for goal in goals))
     extractors = [
         (
             network.spec.name,
             network.extractor(
-                [aim.tap for aim in aims if aim.network is network], device=machine.device, dtype=machine.dtype
+                [goal.tap for goal in goals if goal.network is network], device=machine.device, dtype=machine.dtype
             ),
         )
         for network in networks
@@ -107,7 +107,7 @@ def make_dreamer(
     extractor: Extractor | Ensemble = extractors[0][1] if len(extractors) == 1 else Ensemble(extractors)
     memory = None if settings.memory is None else int(settings.memory * GB)
     budget = TileBudget(settings.tile, memory, machine.device, tell)
-    look = make_look(settings.without_schedules(), [aim.target for aim in aims])
+    look = make_look(settings.without_schedules(), [goal.target for goal in goals])
     shared = Shared(machine.device, budget=budget, measured=MeasuredLooks(), threads=machine.threads_for, tell=tell)
     return Dreamer(extractor, look, machine.device, shared)
 
@@ -156,13 +156,13 @@ def _split_model(layer: LayerTarget, default: str) -> tuple[str, LayerTarget]:
     return default, layer
 
 
-def auto_layers(aims: Sequence[Aim], settings: DreamSettings) -> Iterator[Notice]:
+def auto_layers(goals: Sequence[TapTarget], settings: DreamSettings) -> Iterator[Notice]:
     """A line for each layer of GoogLeNet's that means one of the network that `auto` has found."""
-    for aim in aims:
-        layer = None if aim.layer is None or settings.layers is None else settings.layers[aim.layer]
-        if layer is not None and _counterpart(aim.network, layer, settings):
+    for goal in goals:
+        layer = None if goal.layer is None or settings.layers is None else settings.layers[goal.layer]
+        if layer is not None and _counterpart(goal.network, layer, settings):
             yield Notice(
-                f"--layer {layer.name} is mapped to {aim.tap} of {aim.network.spec.name}, which is at the same depth"
+                f"--layer {layer.name} is mapped to {goal.tap} of {goal.network.spec.name}, which is at the same depth"
             )
 
 
@@ -171,7 +171,7 @@ def _counterpart(network: Network, layer: LayerTarget, settings: DreamSettings) 
     return network.spec.counterpart(layer.name) if settings.model == AUTO and settings.weights is None else None
 
 
-def _layer_aim(network: Network, layer: LayerTarget, settings: DreamSettings, number: int) -> Aim:
+def _layer_target(network: Network, layer: LayerTarget, settings: DreamSettings, number: int) -> TapTarget:
     info = network.layer(_counterpart(network, layer, settings) or layer.name)
     channels = layer.channels or settings.channels
     if channels and channels[-1] >= info.channels:
@@ -182,7 +182,7 @@ def _layer_aim(network: Network, layer: LayerTarget, settings: DreamSettings, nu
     objective = make_objective(settings.objective or "energy")
     if info.stride is None and not objective.takes_scores:
         raise SettingsError(f"--objective: {settings.objective} needs a layer with positions, which {info.name} is not")
-    return Aim(network, info.name, Target(layer.weight, channels, _directed(objective, settings)), number)
+    return TapTarget(network, info.name, Target(layer.weight, channels, _directed(objective, settings)), number)
 
 
 def _directed(objective: Objective, settings: DreamSettings) -> Objective:

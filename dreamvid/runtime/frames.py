@@ -19,15 +19,15 @@ Dreams = Generator[tuple[Frame | None, Event], None, None]
 
 
 def split_alpha(frame: Frame) -> tuple[Frame, Frame | None]:
-    """The colours of a frame, (H, W, 3), and its alpha, (H, W, 1), if it has one."""
+    """The colors of a frame, (H, W, 3), and its alpha, (H, W, 1), if it has one."""
     if frame.shape[2] == 3:
         return frame, None
     return np.ascontiguousarray(frame[..., :3]), frame[..., 3:]
 
 
-def join_alpha(colours: Frame, alpha: Frame | None) -> Frame:
+def join_alpha(colors: Frame, alpha: Frame | None) -> Frame:
     """What `split_alpha` has taken apart."""
-    return colours if alpha is None else np.concatenate([colours, alpha], axis=-1)
+    return colors if alpha is None else np.concatenate([colors, alpha], axis=-1)
 
 
 def send(array: Frame, device: torch.device) -> Tensor:

@@ -14,7 +14,7 @@ from dreamvid.shots.shotlist import read_shots
 from dreamvid.shots.shots import Shot, gather_shots, plan_parts, shots_at_rate, watch_cuts
 
 
-class Cutting:
+class ShotSelection:
     """The cuts of one source."""
 
     def __init__(self, source: Path, settings: Settings) -> None:

@@ -102,7 +102,7 @@ def shots_at_rate(shots: Sequence[Shot], rate: Fraction, new_rate: Fraction) -> 
 
 
 def plan_parts(shots: Sequence[Shot], wanted: Collection[int]) -> list[Part]:
-    """The frames of the shots with the `wanted` numbers, as ranges in the clip's order; neighbours become one.
+    """The frames of the shots with the `wanted` numbers, as ranges in the clip's order; neighbors become one.
 
     `shots` are the clip's from its first on; those after the last that is wanted may be missing. Raises `SettingsError`
     where a number is no shot's, or no frame is left.

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dreamvid.config.timecode import format_timecode
 from dreamvid.errors import MediaError
-from dreamvid.images.read import quantise
+from dreamvid.images.read import quantize
 from dreamvid.images.write import publish, temporary_beside
 from dreamvid.media import ClipInfo
 from dreamvid.runtime.frames import Frame
@@ -63,7 +63,7 @@ def draw_shots(frames: Iterable[Frame], shots: Sequence[Shot], rate: Fraction, s
     last = max(places)
     for number, frame in enumerate(frames):
         if number in places:
-            sheet.paste(Image.fromarray(quantise(frame, 8)), places[number])
+            sheet.paste(Image.fromarray(quantize(frame, 8)), places[number])
         if number == last:
             break
     return sheet

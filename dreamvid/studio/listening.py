@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from dreamvid.audio import analyse_sound
+from dreamvid.audio import analyze_sound
 from dreamvid.errors import SettingsError
 from dreamvid.media import ClipInfo
 from dreamvid.shots.shots import gather_shots, watch_cuts
@@ -45,7 +45,7 @@ def _listen(clip: ClipInfo, rate: Fraction, sound: Path | None, is_wanted: Calla
     heard = None
     if sound is not None:
         with HEARING:
-            heard = analyse_sound(sound)
+            heard = analyze_sound(sound)
     marks = _while_wanted(watch_cuts(clip.path, rate, info=clip), is_wanted)
     cuts = tuple(shot.first for shot in gather_shots(marks) if shot.first)
     return Track(max(1, clip.frame_count), rate, heard, cuts)

@@ -20,20 +20,20 @@ from dreamvid.errors import SettingsError
 from dreamvid.explore.job import respond, which_layers
 from dreamvid.explore.still_frame import Still, find_still
 from dreamvid.explore.still_plan import Sounds, hear_still, plan_still
-from dreamvid.images.read import quantise
+from dreamvid.images.read import quantize
 from dreamvid.media import resize_image
 from dreamvid.models import LayerInfo
 from dreamvid.render.plan import FramePlan
 from dreamvid.render.still import compose_still
 from dreamvid.render.targets import (
-    Aim,
     Networks,
+    TapTarget,
     fetch_networks,
     has_loaded,
-    load_aims,
     load_networks,
     make_dreamer,
     make_look,
+    resolve_targets,
 )
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Progress, run_to_end
@@ -110,7 +110,7 @@ class Previewer:
         """
         still = look_at(SHOWN_SIDE)
         self._hear(still, settings)
-        before = quantise_frame(still.frame)
+        before = quantize_frame(still.frame)
         turn = self._turns.turn(is_wanted)
         try:
             for side, haste, stage in ((DRAFT_SIDE, _HASTE, "draft"), (SHOWN_SIDE, 1, "preview")):
@@ -121,12 +121,12 @@ class Previewer:
                     if picture is None:
                         break
                     large = resize_image(picture, still.size[1], still.size[0])
-                    yield Shown(before, quantise_frame(large), stage)
+                    yield Shown(before, quantize_frame(large), stage)
                 if max(still.size) <= DRAFT_SIDE and haste == 1:
                     break
         except NoLongerWantedError:
             return
-        yield Shown(before, quantise_frame(large), "preview", is_final=True)
+        yield Shown(before, quantize_frame(large), "preview", is_final=True)
 
     def close(self) -> None:
         """Let whoever dreams finish an octave, and nobody begin another.
@@ -143,7 +143,7 @@ class Previewer:
         self._hear(still, settings)
         with self._turns.turn(is_wanted) as turn:
             *_, picture = self._dream(still, settings, _CELL_HASTE, turn)
-        return quantise_frame(picture)
+        return quantize_frame(picture)
 
     def layers_worth_a_look(self, settings: Settings) -> tuple[str, ...]:
         """The layers that an explorer shows of the network of `settings`."""
@@ -159,28 +159,28 @@ class Previewer:
 
     def rank_channels(self, still: Still, settings: Settings, count: int) -> list[LayerTarget]:
         """The channels of the first layer that the frame excites most, each as a layer of its own."""
-        aim = self._main(settings, settings.layers[:1] if settings.layers else None)[0]
+        goal = self._main(settings, settings.layers[:1] if settings.layers else None)[0]
         with self._turns.turn():
-            ratios = respond(aim.network, aim.tap, still.frame)
-        name = settings.layers[0].name if settings.layers else aim.tap
+            ratios = respond(goal.network, goal.tap, still.frame)
+        name = settings.layers[0].name if settings.layers else goal.tap
         best = ratios.argsort(descending=True, stable=True)[:count].tolist()
         return [LayerTarget(name, channels=(channel,)) for channel in best]
 
     def own_look(self, settings: Settings) -> Settings:
         """`settings` with what the network and its layer suggest where nobody chose."""
-        aims = self._aims(settings)
-        return settings.for_model(aims[0].network.spec.look)
+        goals = self._aims(settings)
+        return settings.for_model(goals[0].network.spec.look)
 
     def model(self, settings: Settings) -> str:
         """The network that dreams first."""
         return self._aims(settings)[0].network.spec.name
 
-    def _main(self, settings: Settings, layers: tuple[LayerTarget, ...] | None = None) -> list[Aim]:
+    def _main(self, settings: Settings, layers: tuple[LayerTarget, ...] | None = None) -> list[TapTarget]:
         return self._aims(settings.replace(layer=layers, class_=None))
 
-    def _aims(self, settings: Settings) -> list[Aim]:
+    def _aims(self, settings: Settings) -> list[TapTarget]:
         self._load(settings)
-        return load_aims(settings, networks=self._networks)
+        return resolve_targets(settings, networks=self._networks)
 
     def _load(self, settings: Settings) -> None:
         run_to_end(self.load(settings))
@@ -215,16 +215,17 @@ class Previewer:
 
     def _plan(self, still: Still, settings: Settings, turn: Turn) -> FramePlan[FrameSettings]:
         machine = self._on()
-        aims = load_aims(settings, networks=self._networks)
-        settings = settings.for_model(aims[0].network.spec.look)
-        taps = tuple((aim.network, aim.tap) for aim in aims)
+        goals = resolve_targets(settings, networks=self._networks)
+        settings = settings.for_model(goals[0].network.spec.look)
+        taps = tuple((goal.network, goal.tap) for goal in goals)
         if taps not in self._dreamers:
-            self._dreamers[taps] = make_dreamer(aims, settings, machine)
+            self._dreamers[taps] = make_dreamer(goals, settings, machine)
         self._dreamers.move_to_end(taps)
-        dreamer = self._dreamers[taps].with_look(make_look(settings.without_schedules(), [aim.target for aim in aims]))
+        look = make_look(settings.without_schedules(), [goal.target for goal in goals])
+        dreamer = self._dreamers[taps].with_look(look)
         _keep_latest(self._dreamers, _DREAMERS_KEPT)
         sounds = self._sounds_of(still, settings)
-        return plan_still(still, dreamer.pausing(turn.pass_on), settings, [aim.layer for aim in aims], sounds)
+        return plan_still(still, dreamer.pausing(turn.pass_on), settings, [goal.layer for goal in goals], sounds)
 
     def _on(self) -> Machine:
         if self._machine is None:
@@ -255,6 +256,6 @@ def _fit(dreamer: Dreamer, size: tuple[int, int]) -> Dreamer:
             return dreamer
 
 
-def quantise_frame(frame: Frame) -> Pixels:
+def quantize_frame(frame: Frame) -> Pixels:
     """(H, W, 3) in [0, 1] with 8 bits."""
-    return quantise(frame, 8).astype(np.uint8, copy=False)
+    return quantize(frame, 8).astype(np.uint8, copy=False)

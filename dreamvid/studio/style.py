@@ -53,7 +53,7 @@ def make_theme() -> gr.themes.Base:
     theme = gr.themes.Base(
         primary_hue="blue", neutral_hue="slate", radius_size="md", text_size="sm", font=_SANS, font_mono=_MONO
     )
-    known = inspect.signature(theme.set).parameters  # not every colour has a dark twin
+    known = inspect.signature(theme.set).parameters  # not every color has a dark twin
     dark = {f"{name}_dark": value for name, value in colors.items() if f"{name}_dark" in known}
     return theme.set(**colors, **dark, block_border_width="0px", block_shadow="none", block_label_shadow="none")
 

@@ -1,4 +1,4 @@
-"""Random crops, flips and colours, and the adversarial step: batches in, batches out.
+"""Random crops, flips and colors, and the adversarial step: batches in, batches out.
 
 Every function takes its randomness from a CPU generator, so a seed means the same pictures on every device.
 """
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Rotations about the grey axis (1, 1, 1): the generator matrix of Rodrigues' formula, and the projection on grey.
+# Rotations about the gray axis (1, 1, 1): the generator matrix of Rodrigues' formula, and the projection on gray.
 _CROSS = ((0.0, -1.0, 1.0), (1.0, 0.0, -1.0), (-1.0, 1.0, 0.0))
 _HUE_RADIANS = 0.25  # standard deviation
 _SATURATION = (0.3, 1.4)
@@ -48,9 +48,9 @@ def random_crops(
 
 
 def random_colors(pictures: Tensor, generator: torch.Generator, *, strength: float = 1.0) -> Tensor:
-    """Change hue (a rotation about the grey axis), saturation, brightness and contrast of each picture.
+    """Change hue (a rotation about the gray axis), saturation, brightness and contrast of each picture.
 
-    A network that cannot rely on colour has to learn shape, and dreams of shapes instead of colour blobs.
+    A network that cannot rely on color has to learn shape, and dreams of shapes instead of color blobs.
 
     Args:
         pictures: (N, 3, H, W) float in [0, 1]; so is the result.
@@ -68,15 +68,15 @@ def random_colors(pictures: Tensor, generator: torch.Generator, *, strength: flo
 
 
 def color_matrices(count: int, generator: torch.Generator, *, strength: float = 1.0) -> Tensor:
-    """Return (count, 3, 3) matrices of random hue and saturation. All of them leave grey as it is."""
+    """Return (count, 3, 3) matrices of random hue and saturation. All of them leave gray as it is."""
     cross = torch.tensor(_CROSS) / math.sqrt(3)
-    grey, unit = torch.full((3, 3), 1 / 3), torch.eye(3)
+    gray, unit = torch.full((3, 3), 1 / 3), torch.eye(3)
     angle = (torch.randn(count, generator=generator) * _HUE_RADIANS * strength)[:, None, None]
     rotation = unit + torch.sin(angle) * cross + (1 - torch.cos(angle)) * (cross @ cross)
     low, high = (1 + (bound - 1) * strength for bound in _SATURATION)
     saturation = _uniform(count, max(low, 0), high, generator)
     saturation[torch.rand(count, generator=generator) < _GREY_SHARE * strength] = 0
-    return (grey + saturation[:, None, None] * (unit - grey)) @ rotation
+    return (gray + saturation[:, None, None] * (unit - gray)) @ rotation
 
 
 def _around_one(count: int, spread: float, generator: torch.Generator) -> Tensor:

@@ -27,7 +27,7 @@ UInt8Image = NDArray[np.uint8]
 
 
 def decode_square(encoded: bytes, side: int) -> UInt8Image | None:
-    """Decode a picture and return its centred square as (side, side, 3) uint8 RGB; `None` if unreadable."""
+    """Decode a picture and return its centered square as (side, side, 3) uint8 RGB; `None` if unreadable."""
     if not encoded:
         return None
     image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB)

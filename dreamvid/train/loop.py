@@ -22,7 +22,7 @@ from dreamvid.train.checkpoint import RunFolder, export_weights
 from dreamvid.train.curve import write_curve
 from dreamvid.train.data import PictureStore, stored_side
 from dreamvid.train.events import EpochDone, Event, StepDone, TrainingFinished, TrainingStarted
-from dreamvid.train.networks import Interface, Normalised, fetch_start, load_start, new_network
+from dreamvid.train.networks import Interface, Normalized, fetch_start, load_start, new_network
 from dreamvid.train.pictures import PictureSet, choose_pictures
 from dreamvid.train.plan import Plan, Step, generator_for
 from dreamvid.train.settings import TrainSettings
@@ -120,7 +120,7 @@ class _Run:
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             network = new_network(settings, self.classes, start)
-            learner = Normalised(network, self.interface, settings.auxiliary)
+            learner = Normalized(network, self.interface, settings.auxiliary)
         self.learner = learner.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Biases and batch norm's scales are no directions to shrink (He et al. 2019, "Bag of tricks").
         decayed = [p for p in self.learner.parameters() if p.ndim > 1]
@@ -225,7 +225,7 @@ class _Run:
     def _attacked(self, x: Tensor, labels: Tensor, budget: float, generator: torch.Generator) -> Tensor:
         """One signed-gradient step from a random start (Wong et al. 2020, "Fast is better than free").
 
-        Gradients of networks that withstand it look like the things they recognise (Engstrom et al. 2019).
+        Gradients of networks that withstand it look like the things they recognize (Engstrom et al. 2019).
         """
         noise = (torch.rand(x.shape, generator=generator) * 2 - 1).to(x.device) * budget
         noise.requires_grad_(True)

@@ -19,7 +19,7 @@ from dreamvid.train.settings import PRETRAINED, TrainSettings
 
 class Interface(NamedTuple):
     """What goes into a network, and what comes out: its classes, in the order of the scores, and the `mean` and `std`
-    that pictures, RGB in [0, 1], are normalised with."""
+    that pictures, RGB in [0, 1], are normalized with."""
 
     classes: tuple[str, ...]
     mean: Triple = IMAGENET_MEAN
@@ -74,8 +74,8 @@ def new_network(settings: TrainSettings, classes: Sequence[str], start: Network 
     return models.get_model(settings.model, weights=None, num_classes=len(classes))  # type: ignore[no-any-return]
 
 
-class Normalised(nn.Module):
-    """A network that takes RGB in [0, 1], normalises it, and may learn at an inner layer as well.
+class Normalized(nn.Module):
+    """A network that takes RGB in [0, 1], normalizes it, and may learn at an inner layer as well.
 
     GoogLeNet was trained with classifiers at inner layers (Szegedy et al. 2015, section 5); here that is the
     layer's mean over the picture and one linear map. Such a head is not part of what is exported.

@@ -31,7 +31,7 @@ MODEL_DEFAULTS: dict[str, ModelDefaults] = {
     "efficientnet_lite1": ModelDefaults("sgd", 0.1, 128),
     "efficientnet_lite2": ModelDefaults("sgd", 0.1, 128),
     "googlenet": ModelDefaults("sgd", 0.1, 224),
-    # Without batch normalisation, VGG diverges at larger rates (Simonyan & Zisserman 2015 start at 0.01).
+    # Without batch normalization, VGG diverges at larger rates (Simonyan & Zisserman 2015 start at 0.01).
     "vgg11": ModelDefaults("sgd", 0.01, 224),
     "vgg16": ModelDefaults("sgd", 0.01, 224),
     "vgg19": ModelDefaults("sgd", 0.01, 224),

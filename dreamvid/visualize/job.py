@@ -14,35 +14,35 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dreamvid.config.settings import Settings
 from dreamvid.dream import Extractor, Target
-from dreamvid.dream.visualize import Method, Visualisation, check_size, mean_variation
+from dreamvid.dream.visualize import Method, Visualization, check_size, mean_variation
 from dreamvid.errors import SettingsError
-from dreamvid.images.read import quantise
+from dreamvid.images.read import quantize
 from dreamvid.media import FloatImage, write_image
 from dreamvid.models import Network
-from dreamvid.render.targets import Aim, Networks, fetch_networks, load_aims, load_networks, make_dreamer
+from dreamvid.render.targets import Networks, TapTarget, fetch_networks, load_networks, make_dreamer, resolve_targets
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Progress
 from dreamvid.runtime.frames import to_frame
-from dreamvid.visualize.settings import VisualiseSettings
+from dreamvid.visualize.settings import VisualizeSettings
 from dreamvid.visualize.subjects import Subject, list_subjects, picture_targets, sheet_target
 
 _BATCH = 4  # pictures drawn at a time where they need not know of each other: a bound on memory
 
 
 @dataclass(frozen=True)
-class VisualisationJob:
+class VisualizationJob:
     """One run.
 
     Attributes:
         settings: which network, layers, channels and classes; and what it runs on.
         method: how many pictures of each, and how they are drawn.
         output: a file, a pattern, a folder or None; see `picture_targets` and `sheet_target`.
-        sheet: all pictures on one labelled contact sheet instead of a file for each.
+        sheet: all pictures on one labeled contact sheet instead of a file for each.
         overwrite: whether files that are there already may be replaced.
     """
 
     settings: Settings = field(default_factory=Settings)
-    method: VisualiseSettings = field(default_factory=VisualiseSettings)
+    method: VisualizeSettings = field(default_factory=VisualizeSettings)
     output: Path | None = None
     sheet: bool = False
     overwrite: bool = False
@@ -77,7 +77,7 @@ class PictureDone:
     """A picture is finished, and written unless it is for a sheet (`target` None).
 
     `response` is what the network answers to it and `at_start` what it answered to the noise; `variation` is the mean
-    difference between neighbouring pixels, in [0, 2]; `similarity` the mean over all pairs of pictures that were drawn
+    difference between neighboring pixels, in [0, 2]; `similarity` the mean over all pairs of pictures that were drawn
     together, None for a single one. `number` counts the subject's pictures from 1.
     """
 
@@ -102,7 +102,7 @@ class DrawingFinished:
 DrawingEvent = Progress | DrawingStarted | StepDone | PictureDone | DrawingFinished
 
 
-def visualise(job: VisualisationJob) -> Iterator[DrawingEvent]:
+def visualize(job: VisualizationJob) -> Iterator[DrawingEvent]:
     """Draw the pictures of `job`, yielding events as it goes; the work is done by iterating to the end.
 
     Each picture is written, whole, as soon as it is done; a sheet at the end. If the iteration is broken off, the
@@ -118,8 +118,8 @@ def visualise(job: VisualisationJob) -> Iterator[DrawingEvent]:
     networks: Networks = {}
     yield from fetch_networks(job.settings, networks)
     load_networks(job.settings, networks)
-    aims = load_aims(job.settings, networks)
-    subjects = list_subjects(aims, together=job.method.together, neuron=job.method.neuron)
+    goals = resolve_targets(job.settings, networks)
+    subjects = list_subjects(goals, together=job.method.together, neuron=job.method.neuron)
     targets = _choose_targets(job, subjects)
     easels = _make_easels(job, subjects, method, machine)
     numbers = range(job.method.count)
@@ -129,8 +129,8 @@ def visualise(job: VisualisationJob) -> Iterator[DrawingEvent]:
         steps=len(subjects) * len(batches) * method.steps,
         width=method.size[1],
         height=method.size[0],
-        model=" + ".join(dict.fromkeys(aim.network.spec.name for aim in aims)),
-        layers=tuple(dict.fromkeys(aim.tap for aim in aims)),
+        model=" + ".join(dict.fromkeys(goal.network.spec.name for goal in goals)),
+        layers=tuple(dict.fromkeys(goal.tap for goal in goals)),
         device=str(machine.device),
         precision=machine.precision,
     )
@@ -145,15 +145,15 @@ def visualise(job: VisualisationJob) -> Iterator[DrawingEvent]:
                     yield event
                 else:
                     target = next(waiting)
-                    write_image(target, picture, metadata=_recipe(job, aims, event), overwrite=job.overwrite)
+                    write_image(target, picture, metadata=_recipe(job, goals, event), overwrite=job.overwrite)
                     yield replace(event, target=target)
     if job.sheet:
         sheet = draw_sheet(pictures, [subject.label for subject in subjects], job.method.count)
-        write_image(targets[0], sheet, metadata=_recipe(job, aims), overwrite=job.overwrite)
+        write_image(targets[0], sheet, metadata=_recipe(job, goals), overwrite=job.overwrite)
     yield DrawingFinished(tuple(targets), len(subjects) * job.method.count, time.perf_counter() - began)
 
 
-def make_method(settings: VisualiseSettings) -> Method:
+def make_method(settings: VisualizeSettings) -> Method:
     """The numbers of the dream core out of `settings`."""
     width, height = settings.size
     return Method(
@@ -179,29 +179,29 @@ class _Easel:
     neuron: bool
 
 
-def _make_easels(job: VisualisationJob, subjects: Sequence[Subject], method: Method, machine: Machine) -> list[_Easel]:
+def _make_easels(job: VisualizationJob, subjects: Sequence[Subject], method: Method, machine: Machine) -> list[_Easel]:
     """One for each subject; those of one layer share the extractor. Raises `SettingsError` for too small a picture."""
     extractors: dict[tuple[tuple[Network, str], ...], Extractor] = {}
     easels = []
     for subject in subjects:
-        aims = [*subject.aims, *(_witnesses(subject.aims) if job.method.count > 1 else ())]
-        key = tuple((aim.network, aim.tap) for aim in aims)
+        goals = [*subject.goals, *(_witnesses(subject.goals) if job.method.count > 1 else ())]
+        key = tuple((goal.network, goal.tap) for goal in goals)
         if key not in extractors:
-            extractors[key] = make_dreamer(aims, job.settings, machine).extractor
+            extractors[key] = make_dreamer(goals, job.settings, machine).extractor
             check_size(extractors[key], method)
-        easels.append(_Easel(extractors[key], tuple(aim.target for aim in aims), job.method.neuron))
+        easels.append(_Easel(extractors[key], tuple(goal.target for goal in goals), job.method.neuron))
     return easels
 
 
-def _witnesses(aims: Sequence[Aim]) -> list[Aim]:
+def _witnesses(goals: Sequence[TapTarget]) -> list[TapTarget]:
     """Where scores alone are climbed, the layer where their pictures are told apart: scores say nothing of texture."""
-    if any(aim.network.layer(aim.tap).stride is not None for aim in aims):
+    if any(goal.network.layer(goal.tap).stride is not None for goal in goals):
         return []
-    network = aims[-1].network
-    return [Aim(network, network.resolve(network.spec.default_layer), Target(weight=0.0))]
+    network = goals[-1].network
+    return [TapTarget(network, network.resolve(network.spec.default_layer), Target(weight=0.0))]
 
 
-def _choose_targets(job: VisualisationJob, subjects: Sequence[Subject]) -> list[Path]:
+def _choose_targets(job: VisualizationJob, subjects: Sequence[Subject]) -> list[Path]:
     protected = [path for path in (job.settings.weights,) if path]
     if job.sheet:
         return [sheet_target(job.output, subjects, overwrite=job.overwrite, protected=protected)]
@@ -212,7 +212,7 @@ def _draw(
     subject: Subject, easel: _Easel, numbers: Sequence[int], method: Method, machine: Machine
 ) -> Generator[StepDone, None, list[tuple[FloatImage, PictureDone]]]:
     """Draw a subject's pictures of these numbers, from 0; return them with what there is to say about each."""
-    drawing = Visualisation(
+    drawing = Visualization(
         easel.extractor, easel.targets, method, neuron=easel.neuron, numbers=numbers, device=machine.device
     )
     before = drawing.responses().tolist()
@@ -230,10 +230,10 @@ def _draw(
     ]
 
 
-def _recipe(job: VisualisationJob, aims: Sequence[Aim], event: PictureDone | None = None) -> dict[str, str]:
+def _recipe(job: VisualizationJob, goals: Sequence[TapTarget], event: PictureDone | None = None) -> dict[str, str]:
     """What is written into a file: what it shows, and all that is needed to draw it again."""
     what = job.settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    what["model"] = aims[0].network.spec.name
+    what["model"] = goals[0].network.spec.name
     how = job.method.model_dump(mode="json", by_alias=True)
     recipe = {"command": "visualize", "settings": json.dumps(what | how)}
     return recipe if event is None else recipe | {"subject": event.subject, "number": str(event.number)}
@@ -259,7 +259,7 @@ def draw_sheet(pictures: Sequence[FloatImage], labels: Sequence[str], count: int
     for index, picture in enumerate(pictures):
         left = _MARGIN + index % columns * (width + _MARGIN)
         top = _MARGIN + index // columns * (height + _LINE + _MARGIN)
-        sheet.paste(Image.fromarray(quantise(picture, 8)), (left, top))
+        sheet.paste(Image.fromarray(quantize(picture, 8)), (left, top))
         text = labels[index // count] + (f"  {index % count + 1}" if count > 1 else "")
         while font.getlength(text) > width and len(text) > 1:
             text = text[:-2] + "…" if text.endswith("…") else text[:-1] + "…"

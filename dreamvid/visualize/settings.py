@@ -44,7 +44,7 @@ _Factor = Annotated[float, Field(ge=_SMALLEST_SCALE, le=_LARGEST_SCALE)]
 ScaleRange = Annotated[tuple[_Factor, _Factor], BeforeValidator(_parse_range)]
 
 
-class VisualiseSettings(Group):
+class VisualizeSettings(Group):
     """How pictures are drawn from noise."""
 
     neuron: bool = setting(False, "Visualize a single neuron: the channel at the center position", "")
@@ -93,13 +93,13 @@ class VisualiseSettings(Group):
 VISUALISE_GROUPS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("Network", NetworkSettings),
     ("What to draw", ObjectiveSettings),
-    ("How to draw it", VisualiseSettings),
+    ("How to draw it", VisualizeSettings),
     ("Running", RunSettings),
 )
 """The groups in the order of `--help`, with their headings."""
 
 
-def make_visualise_settings(*layers: Mapping[str, Any], source: str = "settings") -> tuple[VisualiseSettings, Settings]:
+def make_visualize_settings(*layers: Mapping[str, Any], source: str = "settings") -> tuple[VisualizeSettings, Settings]:
     """How to draw, and what with which network, from mappings of values; later ones win; keys with `-` or `_`.
 
     Raises `SettingsError` that names the first key at fault and, for an unknown one, those nearest to it.
@@ -108,5 +108,5 @@ def make_visualise_settings(*layers: Mapping[str, Any], source: str = "settings"
         name for _, group in VISUALISE_GROUPS for name, _, facts in fields_of(group) if COMMAND not in facts.not_for
     ]
     merged = merge_values(layers, names, f"{source}: visualize has no setting")
-    own = {name: value for name, value in merged.items() if name in VisualiseSettings.model_fields}
-    return VisualiseSettings(**own), make_settings({name: value for name, value in merged.items() if name not in own})
+    own = {name: value for name, value in merged.items() if name in VisualizeSettings.model_fields}
+    return VisualizeSettings(**own), make_settings({name: value for name, value in merged.items() if name not in own})

@@ -13,7 +13,7 @@ from dreamvid.images.write import check_image_target
 from dreamvid.media.names import made_name
 from dreamvid.media.target import check_target, output_pattern
 from dreamvid.models import LOGITS, class_label
-from dreamvid.render.targets import Aim
+from dreamvid.render.targets import TapTarget
 
 _LONGEST_NAME = 80
 
@@ -25,25 +25,25 @@ class Subject:
     Attributes:
         label: for people: `inception4d 5`, `school bus`.
         name: for files, unlike that of any other subject: `inception4d-5`, `school_bus`.
-        aims: the taps that are climbed.
+        goals: the taps that are climbed.
     """
 
     label: str
     name: str
-    aims: tuple[Aim, ...]
+    goals: tuple[TapTarget, ...]
 
 
-def list_subjects(aims: Sequence[Aim], *, together: bool = False, neuron: bool = False) -> list[Subject]:
-    """One subject for each channel, class and whole layer of `aims`, in their order; or all `together` as one.
+def list_subjects(goals: Sequence[TapTarget], *, together: bool = False, neuron: bool = False) -> list[Subject]:
+    """One subject for each channel, class and whole layer of `goals`, in their order; or all `together` as one.
 
     Weights count only together; alone no more than their sign does: away from a layer is its reverse.
     """
-    several = len({aim.network for aim in aims}) > 1
-    aims = [_drawn(aim) for aim in aims]
+    several = len({goal.network for goal in goals}) > 1
+    goals = [_drawn(goal) for goal in goals]
     if together:
-        label = " + ".join(_label(aim, several=several, neuron=neuron) for aim in aims)
-        return [Subject(label, _file_name(label), tuple(aims))]
-    parts = [part for aim in aims for part in _parts(aim)]
+        label = " + ".join(_label(goal, several=several, neuron=neuron) for goal in goals)
+        return [Subject(label, _file_name(label), tuple(goals))]
+    parts = [part for goal in goals for part in _parts(goal)]
     labels = [_label(part, several=several, neuron=neuron) for part in parts]
     names = _unlike([_file_name(label) for label in labels])
     return [Subject(label, name, (part,)) for label, name, part in zip(labels, names, parts, strict=True)]
@@ -85,7 +85,7 @@ def sheet_target(
     Raises `MediaError` as `picture_targets` does.
     """
     if output is None or _is_folder(output):
-        taps = dict.fromkeys(aim.tap for subject in subjects for aim in subject.aims)
+        taps = dict.fromkeys(goal.tap for subject in subjects for goal in subject.goals)
         output = _made(output or Path()) / made_name(_file_name(" ".join(taps)), "-sheet.png")
     _check_picture(output, overwrite, protected)
     return output
@@ -107,32 +107,32 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _drawn(aim: Aim) -> Aim:
-    """The aim with what is climbed of chosen channels."""
-    if aim.target.channels is None:
-        return aim
-    return replace(aim, target=replace(aim.target, objective=aim.target.objective.of_channels()))
+def _drawn(goal: TapTarget) -> TapTarget:
+    """The goal with what is climbed of chosen channels."""
+    if goal.target.channels is None:
+        return goal
+    return replace(goal, target=replace(goal.target, objective=goal.target.objective.of_channels()))
 
 
-def _parts(aim: Aim) -> list[Aim]:
-    """The aim's channels one by one, each at full weight."""
-    objective = aim.target.objective
-    alone = replace(aim.target, weight=1.0, objective=objective.reversed() if aim.target.weight < 0 else objective)
-    if aim.target.channels is None:
-        return [replace(aim, target=alone)]
-    return [replace(aim, target=replace(alone, channels=(channel,))) for channel in aim.target.channels]
+def _parts(goal: TapTarget) -> list[TapTarget]:
+    """The goal's channels one by one, each at full weight."""
+    objective = goal.target.objective
+    alone = replace(goal.target, weight=1.0, objective=objective.reversed() if goal.target.weight < 0 else objective)
+    if goal.target.channels is None:
+        return [replace(goal, target=alone)]
+    return [replace(goal, target=replace(alone, channels=(channel,))) for channel in goal.target.channels]
 
 
-def _label(aim: Aim, *, several: bool, neuron: bool) -> str:
+def _label(goal: TapTarget, *, several: bool, neuron: bool) -> str:
     """`inception4d 5`, `inception4d 3,5 neuron`, `school bus`; with `several` networks the network's name before it."""
-    channels = aim.target.channels
-    names = aim.network.class_names
-    if aim.tap == LOGITS and channels is not None:
+    channels = goal.target.channels
+    names = goal.network.class_names
+    if goal.tap == LOGITS and channels is not None:
         text = ", ".join(class_label(names[number]) if names else f"class {number}" for number in channels)
     else:
-        text = aim.tap if channels is None else f"{aim.tap} {','.join(map(str, channels))}"
+        text = goal.tap if channels is None else f"{goal.tap} {','.join(map(str, channels))}"
         text += " neuron" * neuron
-    return f"{aim.network.spec.name} {text}" if several else text
+    return f"{goal.network.spec.name} {text}" if several else text
 
 
 def _file_name(label: str) -> str:

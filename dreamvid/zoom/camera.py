@@ -1,6 +1,6 @@
 """The camera of a zoom: exact affine motion from any time to any other, and one sharp resampling.
 
-Convention: a motion is a 3 x 3 matrix that takes a pixel of the later picture, (x, y, 1) with pixel centres at whole
+Convention: a motion is a 3 x 3 matrix that takes a pixel of the later picture, (x, y, 1) with pixel centers at whole
 numbers, y down, to the place in the earlier picture that it shows (the backward map, as `warp_backward` wants it).
 """
 
@@ -53,7 +53,7 @@ def _middle(time: Fraction) -> Fraction:
 
 
 def _velocity(camera: ZoomFrameSettings, size: Size) -> Tensor:
-    """How fast the place that a pixel shows moves as time goes back: zoom and rotation about the centre, and pan."""
+    """How fast the place that a pixel shows moves as time goes back: zoom and rotation about the center, and pan."""
     height, width = size
     growth, turn = math.log(camera.zoom), math.radians(camera.rotate)
     x, y = camera.center_x * width - 0.5, camera.center_y * height - 0.5

@@ -13,7 +13,7 @@ from dreamvid.config.settings import ZoomSettings
 from dreamvid.dream.noise import pink_noise
 from dreamvid.media import SoundTrack, Writer, default_output, open_writer, video_codec
 from dreamvid.media.target import output_pattern
-from dreamvid.output.fingerprint import files_of, identify
+from dreamvid.output.fingerprint import files_of, fingerprint_job
 from dreamvid.output.journal import Journal, path_of_journal
 from dreamvid.output.recipe import recipe_tags
 from dreamvid.output.recorder import Ending
@@ -22,7 +22,7 @@ from dreamvid.output.sources import Sources
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import Prepared, choose_sound, fetch_missing, listen, prepare
 from dreamvid.render.runner import Destination, OpenedJob, RecordedLoop, claim_target, machine_facts, run_job
-from dreamvid.render.side_input import Companion, open_guide, open_mask
+from dreamvid.render.side_input import SideInput, open_guide, open_mask
 from dreamvid.render.still import dream_still
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Event, Notice, Outbox, Tell, ignore
@@ -75,15 +75,15 @@ def render_zoom(job: ZoomJob) -> Iterator[Event]:
 class _OpenedFlight:
     """What a zoom reads and writes: open and checked, but without its networks."""
 
-    source: Companion | None
+    source: SideInput | None
     width: int
     height: int
     writer: Writer
     sources: Sources
     clock: Clock
     machine: Machine
-    guide: Companion | None
-    mask: Companion | None
+    guide: SideInput | None
+    mask: SideInput | None
 
 
 def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> _OpenedFlight:
@@ -113,7 +113,7 @@ def _open_loop(
 ) -> tuple[OpenedJob, RecordedLoop]:
     settings, source, size = job.settings, flight.source, (flight.width, flight.height)
     facts = {"frame size": f"{flight.width}x{flight.height}", **machine_facts(prepared, flight.writer.encoder)}
-    identity = identify(prepared.settings, None if source is None else source.path, facts)
+    identity = fingerprint_job(prepared.settings, None if source is None else source.path, facts)
     journal = Journal(place.target, identity, fresh=job.fresh)
     frames = frame_count(settings)
     opened = OpenedJob(place, job.source, frames, *size, settings.fps, prepared, identity, journal)
@@ -146,12 +146,12 @@ def zoom_output(source: Path, codec: str = "h264") -> Path:
 
 def _open_source(
     path: Path, settings: ZoomSettings, closing: contextlib.ExitStack, tell: Tell
-) -> Companion | None:
+) -> SideInput | None:
     if path == NOISE:
         return None
     max_size = None if settings.size else settings.max_size
     return closing.enter_context(
-        Companion(
+        SideInput(
             path,
             size=settings.size,
             max_size=max_size,
@@ -167,7 +167,7 @@ def _open_target(
     target: Path,
     job: ZoomJob,
     size: tuple[int, int],
-    source: Companion | None,
+    source: SideInput | None,
     *,
     overwrite: bool,
     sound: SoundTrack | None = None,

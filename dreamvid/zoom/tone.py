@@ -1,4 +1,4 @@
-"""Holding brightness, contrast and colour where they were, over thousands of frames that feed on each other."""
+"""Holding brightness, contrast and color where they were, over thousands of frames that feed on each other."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Tone:
 def keep_tone(picture: Tensor, tone: Tone, seconds: float) -> Tensor:
     """Bring `picture`, (1, 3, H, W) in [0, 1], closer to `tone`, by as much as `seconds` of film allow.
 
-    Each colour is stretched about its mean and shifted: no structure is lost, and nothing is done to a picture
+    Each color is stretched about its mean and shifted: no structure is lost, and nothing is done to a picture
     that has the tone already.
     """
     share = 1 - math.exp(-seconds / _SECONDS)

@@ -14,7 +14,7 @@ from dreamvid.config.settings import ZoomFrameSettings, ZoomSettings, key_of
 from dreamvid.dream import compose
 from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.plan import Clock, FramePlan, Planner
-from dreamvid.render.side_input import Companion
+from dreamvid.render.side_input import SideInput
 from dreamvid.runtime.events import Figures, FrameDone, ShotStarted
 from dreamvid.runtime.frames import Dreams, to_frame, to_tensor
 from dreamvid.zoom.camera import camera_motion, move, steps_until
@@ -41,7 +41,7 @@ class Zoom:
         planner: Planner[ZoomSettings],
         tone: Tone,
         *,
-        source: Companion | None = None,
+        source: SideInput | None = None,
     ) -> None:
         """Begin with `picture`; `tone` is what brightness and contrast are held to, `source` a film that is fed in."""
         self._picture = picture

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from dreamvid.audio import analyse_sound
+from dreamvid.audio import analyze_sound
 from dreamvid.cli import main as cli
 
 JOURNEY = Path(__file__).parents[2] / "samples" / "journey.mp4"
@@ -41,7 +41,7 @@ def test_picture_and_table_lie_beside_the_sound(clip: Path, capsys: pytest.Captu
     assert list(rows[0]) == ["frame", "seconds", "rms", "bass", "mid", "high", "onset", "beat"]
     assert [row["frame"] for row in rows[:3]] == ["0", "1", "2"]
     assert float(rows[24]["seconds"]) == pytest.approx(1.001)
-    heard = analyse_sound(JOURNEY)
+    heard = analyze_sound(JOURNEY)
     for index in (0, 12, 50, 95):
         for name, value in heard.at(index * 1001 / 24000, 1001 / 24000).items():
             assert float(rows[index][name]) == pytest.approx(value, abs=1e-4)
@@ -55,7 +55,7 @@ def test_options_reach_the_table(clip: Path, tmp_path: Path) -> None:
     assert len(rows) == 41  # of 4.004 seconds
     beats = [index for index, row in enumerate(rows) if float(row["beat"]) > 0.9]
     assert beats in ([2, 12, 22, 32], [7, 17, 27, 37])  # one a second, a fifth of a second late
-    heard = analyse_sound(JOURNEY, attack=0, release=0.05, offset=0.2, bpm=60)
+    heard = analyze_sound(JOURNEY, attack=0, release=0.05, offset=0.2, bpm=60)
     for index in (3, 8, 30):
         for name, value in heard.at(index / 10, 0.1).items():
             assert float(rows[index][name]) == pytest.approx(value, abs=1e-4)

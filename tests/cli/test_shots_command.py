@@ -55,13 +55,13 @@ def test_a_list_is_written_and_taken_in_place_of_looking(
 
 
 def test_the_sheet_shows_the_middle_of_each_shot(tmp_path: Path) -> None:
-    """Two shots of one colour each, at 25 frames per second, with pixels that are twice as wide as high."""
+    """Two shots of one color each, at 25 frames per second, with pixels that are twice as wide as high."""
     clip, sheet, cuts = tmp_path / "clip.mp4", tmp_path / "sheet.png", tmp_path / "cuts.txt"
     with open_writer(clip, width=64, height=64, rate=Fraction(25), sample_aspect=Fraction(2)) as writer:
         for frame in range(20):
-            colour = (1, 0, 0) if frame < 8 else (0, 0, 1)
+            color = (1, 0, 0) if frame < 8 else (0, 0, 1)
             white = frame in (4, 7, 8, 14)  # beside the middles, and at the ends
-            writer.write(np.ones((64, 64, 3), np.float32) * np.float32((1, 1, 1) if white else colour))
+            writer.write(np.ones((64, 64, 3), np.float32) * np.float32((1, 1, 1) if white else color))
     cuts.write_text("8\n")
     assert run(["shots", str(clip), "--cuts", str(cuts), "--thumbnails", str(sheet)]) == 0
     pixels = cv2.imread(str(sheet)).astype(int)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget, budget
 from dreamvid.dream.budget import until_it_fits
-from dreamvid.dream.tiles import Grain
+from dreamvid.dream.tiles import TileConstraints
 from dreamvid.errors import ResourceError
 from dreamvid.runtime.events import Tell, ignore
 from tests.tiny import TinyExtractor, noise
@@ -19,7 +19,7 @@ from tests.told import Told
 
 LOOK = Look(octaves=2, iterations=(2,), jitter=4, spread=1.0)
 PICTURE = noise(180, 250)
-GRAIN = Grain((2,), 3, 2, 8)
+GRAIN = TileConstraints((2,), 3, 2, 8)
 
 
 class Cramped(TinyExtractor):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from dreamvid.dream.conditioning import blur, normalise_bands, spectral_gain, tilt_spectrum
+from dreamvid.dream.conditioning import blur, normalize_bands, spectral_gain, tilt_spectrum
 from dreamvid.dream.pyramid import octave_sizes, resize
 
 GRADIENT = torch.randn(1, 3, 60, 80, generator=torch.Generator().manual_seed(1))
@@ -48,15 +48,15 @@ def test_the_tilt_leaves_no_tint() -> None:
 def test_bands_come_out_equally_strong() -> None:
     loud_fine = wave(20) * 100 + wave(2)
     before = float((loud_fine * wave(2)).mean() / (loud_fine * wave(20)).mean())
-    normal = normalise_bands(loud_fine, 5)
+    normal = normalize_bands(loud_fine, 5)
     after = float((normal * wave(2)).mean() / (normal * wave(20)).mean())
     assert before == pytest.approx(0.01, rel=0.01)
     assert 0.3 < after < 3
-    assert torch.equal(normalise_bands(GRADIENT, 0), GRADIENT)
+    assert torch.equal(normalize_bands(GRADIENT, 0), GRADIENT)
 
 
 def test_more_bands_than_the_picture_has_is_no_error() -> None:
-    assert normalise_bands(GRADIENT, 16).shape == GRADIENT.shape
+    assert normalize_bands(GRADIENT, 16).shape == GRADIENT.shape
 
 
 @pytest.mark.parametrize("sigma", [0.6, 2.0, 5.0])

@@ -75,7 +75,7 @@ def test_the_result_stays_in_range() -> None:
     assert float(dreamed.max()) == 1
 
 
-def test_a_layers_weight_counts_against_normalised_gradients() -> None:
+def test_a_layers_weight_counts_against_normalized_gradients() -> None:
     taps = ("first", "second")
     look = Look(octaves=1, iterations=(2,), jitter=0, targets=(Target(1.0), Target(0.5)))
     plain = Dreamer(TinyExtractor(taps), look).dream(PICTURE)

@@ -79,7 +79,7 @@ def test_smoothing_keeps_the_length_of_a_step() -> None:
     assert float(one.diff(dim=3).abs().mean()) < 0.5 * float(plain.diff(dim=3).abs().mean())
 
 
-def test_a_dream_in_brightness_moves_all_three_colours_alike() -> None:
+def test_a_dream_in_brightness_moves_all_three_colors_alike() -> None:
     added = dream(keep_color=True) - PICTURE
     assert float(added.abs().mean()) > 1 / 255
     assert float((added - added[:, :1]).abs().max()) < 1e-5
@@ -90,7 +90,7 @@ def test_compose_adds_and_clips() -> None:
     assert torch.equal(compose(picture, residual), (picture + residual).clamp(0, 1))
 
 
-def test_compose_in_brightness_keeps_colour_differences_even_at_the_ends_of_the_range() -> None:
+def test_compose_in_brightness_keeps_color_differences_even_at_the_ends_of_the_range() -> None:
     generator = torch.Generator().manual_seed(5)
     picture = torch.rand(1, 3, 40, 50, generator=generator)
     residual = torch.rand(1, 3, 40, 50, generator=generator) * 2 - 1

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget
-from dreamvid.dream.gradient import Extractor, grain_of, image_gradient
+from dreamvid.dream.gradient import Extractor, image_gradient, tile_constraints
 from dreamvid.dream.objective import Score
 from dreamvid.dream.objectives.energy import Energy
 from dreamvid.dream.objectives.strongest import Strongest
-from dreamvid.dream.tiles import Grain, Tiling, plan_tiles
+from dreamvid.dream.tiles import TileConstraints, Tiling, plan_tiles
 from dreamvid.models import Ensemble, load_network
 from tests.tiny import TinyExtractor, noise
 
@@ -44,7 +44,7 @@ OBJECTIVES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 
 
 def faint_half(height: int, width: int) -> Tensor:
-    """A picture whose left half is nearly flat: normalised tile by tile, it would be dreamed as strongly as the other.
+    """A picture whose left half is nearly flat: normalized tile by tile, it would be dreamed as strongly as the other.
     """
     picture = noise(height, width, seed=3)
     picture[..., : width // 2] = 0.5 + 0.02 * (picture[..., : width // 2] - 0.5)
@@ -52,7 +52,7 @@ def faint_half(height: int, width: int) -> Tensor:
 
 
 def tiled(extractor: Extractor, picture: Tensor, side: int = 64) -> Tiling:
-    tiling = plan_tiles((picture.shape[-2], picture.shape[-1]), grain_of(extractor), math.inf, side)
+    tiling = plan_tiles((picture.shape[-2], picture.shape[-1]), tile_constraints(extractor), math.inf, side)
     assert len(tiling.rows) > 1
     assert len(tiling.columns) > 1
     return tiling
@@ -147,8 +147,8 @@ def test_what_fits_is_dreamed_whole_to_the_bit() -> None:
 def test_tiles_are_small_enough_and_interiors_cover_the_picture_once(
     size: tuple[int, int], strides: list[int], before: int, after: int, least: int, pixels: int, side: int | None
 ) -> None:
-    grain = Grain(tuple(strides), before, after, least)
-    tiling = plan_tiles(size, grain, pixels, side)
+    constraints = TileConstraints(tuple(strides), before, after, least)
+    tiling = plan_tiles(size, constraints, pixels, side)
     covered = torch.zeros(size, dtype=torch.int32)
     for tile in tiling:
         for span, length in zip(tile, size, strict=True):
@@ -161,17 +161,17 @@ def test_tiles_are_small_enough_and_interiors_cover_the_picture_once(
         covered[tile.rows.first : tile.rows.end, tile.columns.first : tile.columns.end] += 1
         assert torch.zeros(size)[tile.pixels].numel() <= tiling.largest
     assert covered.min() == covered.max() == 1
-    smallest = plan_tiles(size, grain, 0, side)
+    smallest = plan_tiles(size, constraints, 0, side)
     assert tiling.largest <= max(pixels, smallest.largest)
 
 
 def test_of_all_tilings_the_one_with_least_to_compute() -> None:
-    grain = Grain((8,), 90, 84, 2)
-    whole = plan_tiles((2160, 3840), grain, 2160 * 3840)
+    constraints = TileConstraints((8,), 90, 84, 2)
+    whole = plan_tiles((2160, 3840), constraints, 2160 * 3840)
     assert len(whole) == 1
-    halves = plan_tiles((2160, 3840), grain, 2160 * 3840 - 1)
+    halves = plan_tiles((2160, 3840), constraints, 2160 * 3840 - 1)
     assert (len(halves.rows), len(halves.columns)) == (1, 2)  # the shorter seam
-    tiles = plan_tiles((2160, 3840), grain, 1_000_000)
+    tiles = plan_tiles((2160, 3840), constraints, 1_000_000)
     computed = sum(
         (tile.rows.stop - tile.rows.start) * (tile.columns.stop - tile.columns.start) for tile in tiles
     )

@@ -16,7 +16,7 @@ from dreamvid.dream.color import color_matrix
 from dreamvid.dream.fourier import FourierPictures
 from dreamvid.dream.objective import Score
 from dreamvid.dream.objectives.energy import Energy
-from dreamvid.dream.visualize import GentleReLU, Method, Visualisation, look, mean_similarity, mean_variation, response
+from dreamvid.dream.visualize import GentleReLU, Method, Visualization, look, mean_similarity, mean_variation, response
 from dreamvid.errors import SettingsError
 from tests.tiny import TinyExtractor, noise
 
@@ -43,9 +43,9 @@ def drawn(
     numbers: tuple[int, ...] = (0,),
     *,
     neuron: bool = False,
-) -> Visualisation:
-    """A visualisation, all steps done."""
-    drawing = Visualisation(extractor or TinyExtractor(), targets, method, numbers=numbers, neuron=neuron)
+) -> Visualization:
+    """A visualization, all steps done."""
+    drawing = Visualization(extractor or TinyExtractor(), targets, method, numbers=numbers, neuron=neuron)
     for _ in range(method.steps):
         drawing.advance()
     return drawing
@@ -75,7 +75,7 @@ def test_unit_coefficients_make_a_picture_of_rms_1_whatever_the_size(power: floa
         assert float(pixels(fourier.render().detach()).square().mean().sqrt()) == pytest.approx(1, rel=0.15)
 
 
-def test_colours_go_together_as_in_photographs() -> None:
+def test_colors_go_together_as_in_photographs() -> None:
     fourier = FourierPictures((80, 80), seeds(8), power=1.0)
     rendered = np.corrcoef(pixels(fourier.render().detach()).numpy())
     red_green, red_blue, green_blue = rendered[0, 1], rendered[0, 2], rendered[1, 2]
@@ -83,16 +83,16 @@ def test_colours_go_together_as_in_photographs() -> None:
     assert abs(red_green - green_blue) < 0.1
 
 
-def test_the_coordinates_of_colour_are_independent_in_photographs() -> None:
+def test_the_coordinates_of_color_are_independent_in_photographs() -> None:
     photographs = [cv2.imread(str(SAMPLES / f"{name}.jpg"))[..., ::-1] for name in ("sky", "landscape", "portrait")]
-    colours = np.concatenate([photograph.reshape(-1, 3)[::7] for photograph in photographs]) / 255
+    colors = np.concatenate([photograph.reshape(-1, 3)[::7] for photograph in photographs]) / 255
 
     def spread(values: np.ndarray) -> float:
         """The largest over the smallest standard deviation along any axis: 1 if they are independent and equal."""
         variances = np.linalg.eigvalsh(np.cov(values.T))
         return float(np.sqrt(variances[-1] / variances[0]))
 
-    assert spread(np.linalg.solve(color_matrix().numpy(), colours.T).T) < 0.45 * spread(colours)
+    assert spread(np.linalg.solve(color_matrix().numpy(), colors.T).T) < 0.45 * spread(colors)
 
 
 def test_power_says_how_fine_the_noise_is() -> None:
@@ -128,7 +128,7 @@ def test_a_shift_moves_the_content_right_and_down() -> None:
     assert torch.allclose(seen[..., 3:, 5:], PICTURE[..., :-3, :-5], atol=1e-5)
 
 
-def test_a_turn_is_clockwise_about_the_centre_and_keeps_circles_round() -> None:
+def test_a_turn_is_clockwise_about_the_center_and_keeps_circles_round() -> None:
     seen = look(PICTURE, (24, 32), torch.tensor([math.pi / 2]), STILL)
     middle = PICTURE[..., 4:28]
     assert torch.allclose(seen[..., 4:28], torch.rot90(middle, -1, (2, 3)), atol=1e-4)
@@ -199,7 +199,7 @@ def test_scores_alone_have_a_similarity_too() -> None:
     assert float(mean_similarity([scores])) == pytest.approx(0.5)
 
 
-def test_variation_is_the_difference_of_neighbours() -> None:
+def test_variation_is_the_difference_of_neighbors() -> None:
     ramp = torch.linspace(0, 1, 11).expand(1, 3, 11, 11)
     assert float(mean_variation(ramp)) == pytest.approx(0.1)
     assert float(mean_variation(ramp.transpose(2, 3))) == pytest.approx(0.1)
@@ -224,7 +224,7 @@ def test_a_gentle_relu_differs_only_where_a_channel_sleeps() -> None:
 
 @pytest.mark.parametrize("target", [CHANNEL, Target(), Target(channels=(1, 5), objective=Score())])
 def test_the_response_rises_and_the_picture_stays_smooth(target: Target) -> None:
-    start = Visualisation(TinyExtractor(), (target,), QUICK)
+    start = Visualization(TinyExtractor(), (target,), QUICK)
     drawing = drawn(targets=(target,))
     assert float(drawing.responses()) > 10 * float(start.responses()) > 0
     assert float(mean_variation(drawing.pictures)) < 0.12
@@ -233,12 +233,12 @@ def test_the_response_rises_and_the_picture_stays_smooth(target: Target) -> None
 def test_the_reverse_falls() -> None:
     target = replace(CHANNEL, objective=Score().reversed())
     assert -1e-3 < float(drawn(targets=(target,)).responses()) <= 0
-    assert float(Visualisation(TinyExtractor(), (target,), QUICK).responses()) < -4e-3
+    assert float(Visualization(TinyExtractor(), (target,), QUICK).responses()) < -4e-3
 
 
 def test_a_channel_that_sleeps_through_the_noise_is_woken() -> None:
     method = replace(QUICK, tv=0.0, steps=48)
-    start = Visualisation(DeepSleeper(), (CHANNEL,), method)
+    start = Visualization(DeepSleeper(), (CHANNEL,), method)
     assert float(DeepSleeper()(start.pictures)[0].max()) == 0
     assert float(drawn(method, DeepSleeper()).responses()) > 0.05
     assert float(drawn(method, DeepSleeper(), neuron=True).responses()) > 0.05
@@ -260,10 +260,10 @@ def test_sleepers_beside_a_channel_that_answers_are_woken() -> None:
 
 def test_waking_ends_when_all_answer() -> None:
     for channels, sleeps in (((0,), False), ((0, 3), True), (None, False)):
-        half = Visualisation(Half(), (Target(channels=channels, objective=Score()),), QUICK)
+        half = Visualization(Half(), (Target(channels=channels, objective=Score()),), QUICK)
         half.advance()
         assert half._waking == sleeps
-    drawing = Visualisation(DeepSleeper(), (CHANNEL,), QUICK)
+    drawing = Visualization(DeepSleeper(), (CHANNEL,), QUICK)
     states = []
     for _ in range(QUICK.steps):
         states.append(drawing._waking)
@@ -296,7 +296,7 @@ def test_a_picture_depends_on_its_number_not_on_those_beside_it() -> None:
 def test_diversity_tells_pictures_apart_that_still_show_their_target() -> None:
     numbers = (0, 1, 2)
     whole = (Target(),)
-    start = Visualisation(TinyExtractor(), whole, QUICK, numbers=numbers).responses()
+    start = Visualization(TinyExtractor(), whole, QUICK, numbers=numbers).responses()
     alike = drawn(targets=whole, numbers=numbers)
     apart = drawn(replace(QUICK, diversity=0.5), targets=whole, numbers=numbers)
     assert apart.similarity() < alike.similarity() - 0.1
@@ -313,7 +313,7 @@ def test_total_variation_smooths() -> None:
 
 
 def test_the_steps_shrink_to_nothing_at_the_end() -> None:
-    drawing = Visualisation(TinyExtractor(), (CHANNEL,), QUICK)
+    drawing = Visualization(TinyExtractor(), (CHANNEL,), QUICK)
     changes = []
     for _ in range(QUICK.steps):
         before = drawing.pictures
@@ -340,12 +340,12 @@ def test_weights_count_against_gradients_of_equal_length() -> None:
 def test_the_response_of_several_taps_is_their_weighted_sum() -> None:
     extractor = TinyExtractor(("first", "second"))
     targets = (CHANNEL, Target(0.5))
-    drawing = Visualisation(extractor, targets, QUICK, numbers=(0, 1))
+    drawing = Visualization(extractor, targets, QUICK, numbers=(0, 1))
     first, second = extractor(drawing.pictures)
     assert torch.allclose(drawing.responses(), response(first, CHANNEL) + 0.5 * response(second, Target()))
 
 
 def test_a_picture_that_is_too_small_at_its_smallest_is_refused() -> None:
-    Visualisation(TinyExtractor(), (CHANNEL,), Method(size=(10, 20), scale_range=(0.8, 1.0)))
+    Visualization(TinyExtractor(), (CHANNEL,), Method(size=(10, 20), scale_range=(0.8, 1.0)))
     with pytest.raises(SettingsError, match=r"14x7, but first needs at least 8"):
-        Visualisation(TinyExtractor(), (CHANNEL,), Method(size=(10, 20), scale_range=(0.7, 1.0)))
+        Visualization(TinyExtractor(), (CHANNEL,), Method(size=(10, 20), scale_range=(0.7, 1.0)))

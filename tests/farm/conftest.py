@@ -10,7 +10,7 @@ from dreamvid.config.settings import make_settings
 from dreamvid.farm.cluster import import_ray
 from dreamvid.farm.driver import open_crew
 from dreamvid.farm.settings import FarmSettings
-from dreamvid.farm.worker_pool import Crew
+from dreamvid.farm.worker_pool import WorkerPool
 from dreamvid.media import open_writer
 from dreamvid.runtime.frames import to_frame
 from tests.tiny import noise
@@ -38,7 +38,7 @@ def twelve_shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def crew() -> Iterator[Crew]:
+def pool() -> Iterator[WorkerPool]:
     """Two workers of one core each, in a Ray cluster of this machine alone: started once for all tests."""
-    with open_crew(FarmSettings(address="local", workers=2), make_settings({"threads": 1})) as crew:
-        yield crew
+    with open_crew(FarmSettings(address="local", workers=2), make_settings({"threads": 1})) as pool:
+        yield pool

@@ -27,7 +27,7 @@ from dreamvid.farm.journal import path_of_journal
 from dreamvid.farm.messages import SharedFile, Task
 from dreamvid.farm.plan import Unit
 from dreamvid.farm.settings import FarmSettings
-from dreamvid.farm.worker_pool import Crew
+from dreamvid.farm.worker_pool import WorkerPool
 from dreamvid.images.write import publish
 from dreamvid.media import open_reader, probe, read_metadata
 from dreamvid.render import Event, FrameDone, Job, Notice, render_job
@@ -51,8 +51,8 @@ def frames_of(path: Path) -> Film:
         return np.stack(list(reader))
 
 
-def farm(job: Job, crew: Crew, settings: FarmSettings = WHOLE) -> list[Event]:
-    return list(render_on_farm(job, settings, crew))
+def farm(job: Job, pool: WorkerPool, settings: FarmSettings = WHOLE) -> list[Event]:
+    return list(render_on_farm(job, settings, pool))
 
 
 def of(kind: type, events: list[Event]) -> list[Any]:
@@ -73,10 +73,10 @@ def alone(job: Job, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_twelve_shots_by_two_workers_are_the_film_of_one_process(
-    job: Job, alone: Path, crew: Crew, tmp_path: Path
+    job: Job, alone: Path, pool: WorkerPool, tmp_path: Path
 ) -> None:
     target = tmp_path / "film.mp4"
-    events = farm(replace(job, target=target), crew)
+    events = farm(replace(job, target=target), pool)
     assert np.array_equal(frames_of(target), frames_of(alone))
     assert sorted(event.frame for event in of(FrameDone, events)) == list(range(sum(LENGTHS)))
     assert of(FarmProgress, events)[-1] == FarmProgress(12, 12, 2)
@@ -85,10 +85,10 @@ def test_twelve_shots_by_two_workers_are_the_film_of_one_process(
     assert {path.name for path in tmp_path.iterdir()} == {"film.mp4", "film.mp4.json"}
 
 
-def test_a_part_of_it_dreams_as_in_the_whole(job: Job, alone: Path, crew: Crew, tmp_path: Path) -> None:
+def test_a_part_of_it_dreams_as_in_the_whole(job: Job, alone: Path, pool: WorkerPool, tmp_path: Path) -> None:
     target = tmp_path / "part.mkv"
     settings = make_settings(VALUES, {"shots": "3-5", "codec": "ffv1"})
-    farm(replace(job, target=target, settings=settings), crew)
+    farm(replace(job, target=target, settings=settings), pool)
     first, end = sum(LENGTHS[:2]), sum(LENGTHS[:5])
     exact = tmp_path / "exact.mkv"
     list(render_job(replace(job, target=exact, settings=make_settings(VALUES, {"codec": "ffv1"}))))
@@ -96,11 +96,11 @@ def test_a_part_of_it_dreams_as_in_the_whole(job: Job, alone: Path, crew: Crew, 
 
 
 @pytest.mark.slow
-def test_pictures_are_numbered_and_carry_the_recipe(job: Job, crew: Crew, tmp_path: Path) -> None:
+def test_pictures_are_numbered_and_carry_the_recipe(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
     settings = make_settings(VALUES, {"shots": "2-3"})
     (tmp_path / "one").mkdir()
     list(render_job(replace(job, target=tmp_path / "one" / "%05d.png", settings=settings)))
-    farm(replace(job, target=tmp_path / "two" / "%05d.png", settings=settings), crew)
+    farm(replace(job, target=tmp_path / "two" / "%05d.png", settings=settings), pool)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
@@ -108,16 +108,16 @@ def test_pictures_are_numbered_and_carry_the_recipe(job: Job, crew: Crew, tmp_pa
 
 
 def test_a_worker_that_is_killed_costs_its_shot_and_nothing_else(
-    job: Job, alone: Path, crew: Crew, tmp_path: Path
+    job: Job, alone: Path, pool: WorkerPool, tmp_path: Path
 ) -> None:
     target = tmp_path / "film.mp4"
     events: list[Event] = []
     done: set[int] = set()
     victim = None
-    for event in render_on_farm(replace(job, target=target), WHOLE, crew):
+    for event in render_on_farm(replace(job, target=target), WHOLE, pool):
         events.append(event)
         if isinstance(event, FrameDone) and victim is None:
-            victim = next(hand for hand in crew._hands if hand.stage == "busy")
+            victim = next(hand for hand in pool._hands if hand.stage == "busy")
             assert victim.facts is not None
             os.kill(victim.facts.process, signal.SIGKILL)
     (lost,) = of(FramesLost, events)
@@ -131,16 +131,16 @@ def test_a_worker_that_is_killed_costs_its_shot_and_nothing_else(
 
 
 @pytest.mark.slow
-def test_a_driver_that_stops_goes_on_from_the_journal(job: Job, alone: Path, crew: Crew, tmp_path: Path) -> None:
+def test_a_driver_that_stops_goes_on_from_the_journal(job: Job, alone: Path, pool: WorkerPool, tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
-    events = render_on_farm(replace(job, target=target), WHOLE, crew)
+    events = render_on_farm(replace(job, target=target), WHOLE, pool)
     for event in events:
         if isinstance(event, FarmProgress) and event.done == 5:
             break
     events.close()  # type: ignore[attr-defined]
     assert not target.exists()
     assert (tmp_path / "film.mp4.farm" / "journal.json").is_file()
-    again = farm(replace(job, target=target), crew)
+    again = farm(replace(job, target=target), pool)
     started = next(event for event in again if hasattr(event, "resumed"))
     assert started.resumed > 0
     assert len(of(FrameDone, again)) == sum(LENGTHS) - started.resumed
@@ -149,10 +149,10 @@ def test_a_driver_that_stops_goes_on_from_the_journal(job: Job, alone: Path, cre
 
 @pytest.mark.parametrize("damage", ["changed", "missing"])
 def test_a_unit_whose_files_are_damaged_is_rendered_again_and_the_others_are_not(
-    damage: str, job: Job, alone: Path, crew: Crew, tmp_path: Path
+    damage: str, job: Job, alone: Path, pool: WorkerPool, tmp_path: Path
 ) -> None:
     target = tmp_path / "film.mp4"
-    events = render_on_farm(replace(job, target=target), WHOLE, crew)
+    events = render_on_farm(replace(job, target=target), WHOLE, pool)
     for event in events:
         if isinstance(event, FarmProgress) and event.done == 4:
             break
@@ -163,7 +163,7 @@ def test_a_unit_whose_files_are_damaged_is_rendered_again_and_the_others_are_not
         segment.write_bytes(segment.read_bytes()[:-1])
     else:
         segment.unlink()
-    again = farm(replace(job, target=target), crew)
+    again = farm(replace(job, target=target), pool)
     (line,) = [notice.text for notice in of(Notice, again)]
     assert f"({segment.name} " in line
     assert line.endswith(" and is rendered again")
@@ -176,18 +176,18 @@ def test_a_unit_whose_files_are_damaged_is_rendered_again_and_the_others_are_not
 
 
 @pytest.mark.slow
-def test_an_interruption_says_what_is_kept(job: Job, crew: Crew, tmp_path: Path) -> None:
-    events = render_on_farm(replace(job, target=tmp_path / "film.mp4"), WHOLE, crew)
+def test_an_interruption_says_what_is_kept(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
+    events = render_on_farm(replace(job, target=tmp_path / "film.mp4"), WHOLE, pool)
     for event in events:
         if isinstance(event, FarmProgress) and event.done == 3:
             break
     with pytest.raises(KeyboardInterrupt, match=r"interrupted; \d+ frames are kept in .*film.mp4.farm: run the same"):
         events.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
     with pytest.raises(SettingsError, match=r"unfinished render that differs in step .*--fresh"):
-        farm(replace(job, target=tmp_path / "film.mp4", settings=make_settings(VALUES, {"step": 3})), crew)
+        farm(replace(job, target=tmp_path / "film.mp4", settings=make_settings(VALUES, {"step": 3})), pool)
 
 
-def test_a_shot_that_always_fails_is_named_and_the_rest_is_kept(crew: Crew, tmp_path: Path) -> None:
+def test_a_shot_that_always_fails_is_named_and_the_rest_is_kept(pool: WorkerPool, tmp_path: Path) -> None:
     """A picture of the second shot is damaged; once it is mended, only that shot is rendered."""
     folder = tmp_path / "frames"
     folder.mkdir()
@@ -201,9 +201,9 @@ def test_a_shot_that_always_fails_is_named_and_the_rest_is_kept(crew: Crew, tmp_
     settings = make_settings(VALUES, {"cuts": str(tmp_path / "cuts.txt"), "codec": "ffv1"})
     job = Job(folder, tmp_path / "film.mkv", settings)
     with pytest.raises(FarmError, match=r"^shot 2 \(frames 3 to 5\) failed on every attempt: .*004.png.*; the rest is"):
-        farm(job, crew, FarmSettings(chunk="none", tries=2))
+        farm(job, pool, FarmSettings(chunk="none", tries=2))
     broken.write_bytes(content)
-    events = farm(job, crew)
+    events = farm(job, pool)
     assert {event.frame for event in of(FrameDone, events)} == {3, 4, 5}
     assert probe(tmp_path / "film.mkv").frame_count == 9
 
@@ -212,13 +212,13 @@ def rms(frames: Film) -> Film:
     return np.sqrt(np.square(frames, dtype=np.float64).mean(axis=(1, 2, 3)))
 
 
-def test_one_take_in_chunks_has_joints_that_do_not_show(crew: Crew, tmp_path: Path) -> None:
+def test_one_take_in_chunks_has_joints_that_do_not_show(pool: WorkerPool, tmp_path: Path) -> None:
     clip = tmp_path / "take.mkv"
     write_clip(clip, (48,), step=1)
     settings = make_settings(VALUES, {"codec": "ffv1", "octaves": 2, "iterations": 6, "warm_iterations": 2})
     job = Job(clip, settings=settings)
     list(render_job(replace(job, target=tmp_path / "whole.mkv")))
-    events = farm(replace(job, target=tmp_path / "split.mkv"), crew, FarmSettings(chunk=16, run_in=8, fade=6))
+    events = farm(replace(job, target=tmp_path / "split.mkv"), pool, FarmSettings(chunk=16, run_in=8, fade=6))
     assert any("shot 1 is long and is rendered in 3 chunks" in notice.text for notice in of(Notice, events))
     raw, whole, split = (frames_of(path) for path in (clip, tmp_path / "whole.mkv", tmp_path / "split.mkv"))
     assert len(of(FrameDone, events)) == len(split) == len(whole) == 48
@@ -234,7 +234,7 @@ def test_one_take_in_chunks_has_joints_that_do_not_show(crew: Crew, tmp_path: Pa
 # What a worker is checked for.
 
 
-def test_other_weights_are_refused(job: Job, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_weights_are_refused(job: Job, pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = driver.make_task
 
     def changed(*arguments: Any) -> Task:
@@ -244,19 +244,19 @@ def test_other_weights_are_refused(job: Job, crew: Crew, tmp_path: Path, monkeyp
     with pytest.raises(
         FarmError, match=r"^there are no workers left: .* different weights \(dreamnet [0-9a-f]{16}, here other"
     ):
-        farm(replace(job, target=tmp_path / "film.mp4"), crew)
+        farm(replace(job, target=tmp_path / "film.mp4"), pool)
 
 
 @pytest.fixture
-def spare_crew(crew: Crew) -> Iterator[Crew]:
+def spare_crew(pool: WorkerPool) -> Iterator[WorkerPool]:
     """One more worker, which may be lost."""
-    share = replace(crew.share, workers=1, cpus=0.0)
-    with Crew(ray, share, 1) as spare:
+    share = replace(pool.share, workers=1, cpus=0.0)
+    with WorkerPool(ray, share, 1) as spare:
         yield spare
 
 
 def test_another_version_is_refused(
-    job: Job, spare_crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, spare_crew: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dreamvid.farm.worker_pool.code_version", lambda: "9.9 (00000000)")
     with pytest.raises(
@@ -266,7 +266,9 @@ def test_another_version_is_refused(
 
 
 @pytest.mark.slow
-def test_a_source_that_the_node_does_not_see_is_brought(job: Job, alone: Path, crew: Crew, tmp_path: Path) -> None:
+def test_a_source_that_the_node_does_not_see_is_brought(
+    job: Job, alone: Path, pool: WorkerPool, tmp_path: Path
+) -> None:
     """The worker is told of a path that is not there; the depot serves what it stands for, a piece at a time."""
     real, told = job.source, Path("/elsewhere/clip.mkv")
 
@@ -297,7 +299,7 @@ def test_a_source_that_the_node_does_not_see_is_brought(job: Job, alone: Path, c
     source = SharedFile(told, task.files["source"].fingerprint)
     shutil.rmtree(cache_folder() / source.fingerprint, ignore_errors=True)  # of an earlier run
     depot = ray.remote(Depot).options(num_cpus=0).remote()
-    worker = next(hand.actor for hand in crew._hands if hand.actor is not None)
+    worker = next(hand.actor for hand in pool._hands if hand.actor is not None)
     ray.get(worker.prepare.remote(replace(task, files={"source": source}), depot))
     assert ray.get(depot.count.remote()) >= 2
     messages = [ray.get(worker.begin.remote(Unit(2, 3, 9)))]
@@ -309,7 +311,7 @@ def test_a_source_that_the_node_does_not_see_is_brought(job: Job, alone: Path, c
     shutil.rmtree(cache_folder() / source.fingerprint)
 
 
-def test_a_farm_of_this_machine_listens_to_this_machine_alone(crew: Crew) -> None:
+def test_a_farm_of_this_machine_listens_to_this_machine_alone(pool: WorkerPool) -> None:
     assert {node["NodeManagerAddress"] for node in ray.nodes()} == {"127.0.0.1"}
 
 
@@ -318,7 +320,7 @@ class Killed(BaseException):
 
 
 def test_killed_while_pictures_get_their_names_the_same_command_ends_well(
-    job: Job, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "frames" / "%05d.png"
     pictures = replace(job, target=target, settings=make_settings(VALUES, {"shots": "2-3"}))
@@ -335,9 +337,9 @@ def test_killed_while_pictures_get_their_names_the_same_command_ends_well(
     with monkeypatch.context() as patch:
         patch.setattr(driver, "publish", killed)
         with pytest.raises(Killed):
-            farm(pictures, crew)
+            farm(pictures, pool)
     assert len(list(target.parent.iterdir())) == 2
-    farm(pictures, crew)
+    farm(pictures, pool)
     assert len(list(target.parent.iterdir())) == sum(LENGTHS[1:3])
     with pytest.raises(MediaError, match="already exists"):
-        farm(pictures, crew)
+        farm(pictures, pool)

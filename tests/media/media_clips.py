@@ -1,4 +1,4 @@
-"""Synthetic clips whose truth is known by construction: each frame carries its own index as a grey level."""
+"""Synthetic clips whose truth is known by construction: each frame carries its own index as a gray level."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def indexed(
 
 
 def index_of(frame: FloatImage) -> int:
-    """Read the index back from the grey level."""
+    """Read the index back from the gray level."""
     return round((float(np.median(frame)) * 219 + 16 - 20) / GREY_STEP)
 
 
@@ -55,7 +55,7 @@ def indices(source: Path | str | Reader, **options: object) -> list[int]:
         return [index_of(frame) for frame in reader]
 
 
-def grey_frames(count: int, height: int = 48, width: int = 64) -> Iterable[FloatImage]:
+def gray_frames(count: int, height: int = 48, width: int = 64) -> Iterable[FloatImage]:
     """Yield frames whose index `index_of` reads back."""
     for index in range(count):
         yield np.full((height, width, 3), (20 + GREY_STEP * index - 16) / 219, np.float32)

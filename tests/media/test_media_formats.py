@@ -1,4 +1,4 @@
-"""What goes in comes out: depth, alpha, colour tags, high dynamic range, fields, chapters and subtitles."""
+"""What goes in comes out: depth, alpha, color tags, high dynamic range, fields, chapters and subtitles."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ENCODINGS = [(codec.name, encoding) for codec in video_codecs() if not codec.sta
 
 
 def ramp(channels: int = 3, height: int = 128, width: int = 1024) -> FloatImage:
-    """Grey from black to white, and alpha the other way round."""
+    """Gray from black to white, and alpha the other way round."""
     levels = np.linspace(0, 1, width, dtype=np.float32)
     alpha = [levels[::-1]] * (channels - 3)
     return np.ascontiguousarray(
@@ -150,7 +150,7 @@ def test_alpha_goes_through_pictures_untouched(tmp_path: Path, suffix: str, deep
     tolerance = {".exr": 3e-6 if deep else 6e-4}.get(suffix, 1e-7)
     assert np.abs(found[..., 3] - frame[..., 3]).max() <= tolerance
     if suffix != ".webp":
-        # Premultiplied halves lose colours where there is hardly any alpha.
+        # Premultiplied halves lose colors where there is hardly any alpha.
         seen = frame[..., 3] > (0.01 if suffix == ".exr" else -1)
         assert np.abs(found[seen] - frame[seen]).max() <= max(tolerance, 2e-3 * (suffix == ".exr"))
     without = read_image(tmp_path / f"x{suffix}")
@@ -178,7 +178,7 @@ def test_tiff_of_all_kinds(tmp_path: Path, compression: str | None, orientation:
     assert probe(tmp_path / "x.tif").width == shown.shape[1]
 
 
-def test_tiff_of_floats_premultiplied_planar_and_grey(tmp_path: Path) -> None:
+def test_tiff_of_floats_premultiplied_planar_and_gray(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     straight = rng.random((9, 11, 4), np.float32)
     premultiplied = straight.copy()
@@ -191,13 +191,13 @@ def test_tiff_of_floats_premultiplied_planar_and_grey(tmp_path: Path) -> None:
     for stored, options, expected in cases:
         tifffile.imwrite(tmp_path / "x.tif", stored, photometric="rgb", **options)
         assert np.allclose(read_image(tmp_path / "x.tif", alpha=expected.shape[2] == 4), expected, atol=1e-5)
-    grey = rng.integers(0, 65536, (9, 11)).astype(np.uint16)
-    for photometric, expected in (("minisblack", grey / 65535), ("miniswhite", 1 - grey / 65535)):
-        tifffile.imwrite(tmp_path / "x.tif", grey, photometric=photometric)
+    gray = rng.integers(0, 65536, (9, 11)).astype(np.uint16)
+    for photometric, expected in (("minisblack", gray / 65535), ("miniswhite", 1 - gray / 65535)):
+        tifffile.imwrite(tmp_path / "x.tif", gray, photometric=photometric)
         assert np.allclose(read_image(tmp_path / "x.tif"), expected[..., None], atol=1e-6)
 
 
-def test_what_cannot_be_seen_does_not_colour_what_can() -> None:
+def test_what_cannot_be_seen_does_not_color_what_can() -> None:
     frame = np.zeros((8, 8, 4), np.float32)
     frame[:, :, 0], frame[:, ::2, 3] = 1, 1
     frame[:, 1::2, :3] = (0, 1, 0)  # green, invisible
@@ -302,8 +302,8 @@ def test_exr_windows_layers_and_odd_channels(tmp_path: Path) -> None:
     assert found.sum() == pytest.approx(found[1:3, 1:4].sum())
     _exr(tmp_path / "y.exr", light, prefix="beauty.")
     assert np.allclose(read_image(tmp_path / "y.exr"), to_display(light), atol=1e-3)
-    _exr(tmp_path / "grey.exr", light, names="Y")
-    assert np.allclose(read_image(tmp_path / "grey.exr"), to_display(light), atol=1e-3)
+    _exr(tmp_path / "gray.exr", light, names="Y")
+    assert np.allclose(read_image(tmp_path / "gray.exr"), to_display(light), atol=1e-3)
     _exr(tmp_path / "z.exr", light, names="Z")
     with pytest.raises(MediaError, match="no channels R, G and B"):
         read_image(tmp_path / "z.exr")
@@ -357,10 +357,10 @@ def test_hdr_is_refused_or_brought_into_range(tmp_path: Path, transfer: str) -> 
             frame = next(reader)
             assert reader.color == ColorTags("bt709", "bt709", "bt709")
         assert frame.shape == (24, 128, 3)
-        grey = frame[12, 2:-2, 1]
-        assert (np.diff(grey) > -2e-3).all()
-        assert grey[0] < 0.05
-        assert grey[-1] > 0.9
+        gray = frame[12, 2:-2, 1]
+        assert (np.diff(gray) > -2e-3).all()
+        assert gray[0] < 0.05
+        assert gray[-1] > 0.9
     if transfer == "smpte2084":  # 100 nits are display white: 0.508 of PQ. "clip" shows them as such.
         with open_reader(clip, tonemap="clip") as reader:
             row = next(reader)[24, :, 1]
@@ -385,9 +385,9 @@ def interlaced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _combs(frame: FloatImage) -> float:
-    """How much lines differ from those two away less than from their neighbours."""
-    grey = frame[..., 1]
-    return float(np.abs(np.diff(grey, axis=0)).mean() - np.abs(grey[2:] - grey[:-2]).mean())
+    """How much lines differ from those two away less than from their neighbors."""
+    gray = frame[..., 1]
+    return float(np.abs(np.diff(gray, axis=0)).mean() - np.abs(gray[2:] - gray[:-2]).mean())
 
 
 def test_interlaced_video_is_told_and_mended_on_request(interlaced: Path, clips: dict[str, Path]) -> None:
@@ -589,10 +589,10 @@ def test_the_quality_of_pictures_is_a_choice(tmp_path: Path) -> None:
 
 def test_a_sequence_goes_on_where_it_was(tmp_path: Path) -> None:
     target = tmp_path / "%04d.png"
-    grey = [np.full((4, 4, 3), index / 10, np.float32) for index in range(6)]
+    gray = [np.full((4, 4, 3), index / 10, np.float32) for index in range(6)]
     kind = {"width": 4, "height": 4, "rate": None, "first_number": 1001}
     with pytest.raises(KeyboardInterrupt), open_writer(target, **kind) as writer:  # type: ignore[arg-type]
-        for frame in grey[:4]:
+        for frame in gray[:4]:
             writer.write(frame)
         raise KeyboardInterrupt
     with pytest.raises(MediaError, match="already exists"):
@@ -600,11 +600,11 @@ def test_a_sequence_goes_on_where_it_was(tmp_path: Path) -> None:
     before = (tmp_path / "1002.png").stat().st_mtime_ns
     with open_writer(target, **kind, resume=3) as writer:  # type: ignore[arg-type]
         assert writer.frame_count == 3
-        for frame in grey[3:]:
+        for frame in gray[3:]:
             writer.write(frame)
     assert writer.frame_count == 6
     assert [path.name for path in sorted(tmp_path.iterdir())] == [f"{1001 + index}.png" for index in range(6)]
-    for index, frame in enumerate(grey):
+    for index, frame in enumerate(gray):
         assert np.abs(read_image(tmp_path / f"{1001 + index}.png") - frame).max() < 0.003
     assert (tmp_path / "1002.png").stat().st_mtime_ns == before
     (tmp_path / "1002.png").unlink()

@@ -20,7 +20,7 @@ from tests.told import Told
 
 LIMIT_SECONDS = 30  # of one file that is thirty thousand pixels in all, on a busy machine
 VIDEOS = ("h264.mp4", "h264.mkv", "ffv1.mkv", "prores.mov", "mpeg4.avi", "h264.ts", "vp9.webm")
-IMAGES = ("rgba.png", "deep.png", "grey.jpg", "rgba.webp", "rgba.tif", "deep.tif", "half.exr", "rgb.bmp")
+IMAGES = ("rgba.png", "deep.png", "gray.jpg", "rgba.webp", "rgba.tif", "deep.tif", "half.exr", "rgb.bmp")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from media_clips import COUNT, grey_frames, index_of, indexed, indices, make
+from media_clips import COUNT, gray_frames, index_of, indexed, indices, make
 
 from dreamvid.errors import MediaError
 from dreamvid.media import open_reader, probe, write_image
@@ -143,7 +143,7 @@ RED = (0.8, 0.1, 0.2)
     ],
 )
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le"])
-def test_colour_is_read_as_tagged_or_by_its_height(
+def test_color_is_read_as_tagged_or_by_its_height(
     tmp_path: Path, height: int, matrix: str, tag: str | None, levels: str, pixel_format: str
 ) -> None:
     write_image(tmp_path / "red.png", np.full((height, 64, 3), RED, np.float32))
@@ -307,7 +307,7 @@ def test_any_file_name(clips: dict[str, Path], tmp_path: Path, monkeypatch: pyte
 
 def _sequence(folder: Path, names: list[str]) -> None:
     folder.mkdir()
-    for name, frame in zip(names, grey_frames(len(names)), strict=True):
+    for name, frame in zip(names, gray_frames(len(names)), strict=True):
         write_image(folder / name, frame)
 
 

@@ -43,11 +43,11 @@ def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
         "rgba.png": (transparent, (200, 100, 50)),
         "rgba.webp": (transparent, None),
         "palette.png": (rgb.convert("P", palette=Image.Palette.ADAPTIVE), (200, 100, 50)),
-        "grey.png": (Image.new("L", (6, 4), 77), (77, 77, 77)),
-        "grey.jpg": (Image.new("L", (6, 4), 77), (77, 77, 77)),
-        "grey_alpha.png": (Image.new("LA", (6, 4), (77, 3)), (77, 77, 77)),
+        "gray.png": (Image.new("L", (6, 4), 77), (77, 77, 77)),
+        "gray.jpg": (Image.new("L", (6, 4), 77), (77, 77, 77)),
+        "gray_alpha.png": (Image.new("LA", (6, 4), (77, 3)), (77, 77, 77)),
         "bits.png": (Image.new("1", (6, 4), 1), (255, 255, 255)),
-        "grey16.png": (Image.fromarray(np.full((4, 6), 32896, np.uint16)), (128, 128, 128)),
+        "gray16.png": (Image.fromarray(np.full((4, 6), 32896, np.uint16)), (128, 128, 128)),
     }
     for name, (image, expected) in made.items():
         image.save(tmp_path / name)

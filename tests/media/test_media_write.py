@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_clips import COUNT, grey_frames, indices, loudest_moment, sound_seconds
+from media_clips import COUNT, gray_frames, indices, loudest_moment, sound_seconds
 
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import (
@@ -155,7 +155,7 @@ def test_every_frame_and_the_rate_survive(tmp_path: Path, rate: str) -> None:
     for suffix in (".mp4", ".mkv"):
         target = tmp_path / f"x{suffix}"
         with open_writer(target, width=64, height=48, rate=Fraction(rate)) as writer:
-            for frame in grey_frames(COUNT):
+            for frame in gray_frames(COUNT):
                 writer.write(frame)
         assert indices(target) == list(range(COUNT))
         assert probe(target).rate == Fraction(rate)
@@ -185,7 +185,7 @@ def test_sound_comes_along(
         target, width=64, height=64, rate=Fraction(24), codec=codec, sound=SoundTrack(clips[source]),
         metadata={"recipe": "kept"},
     ) as writer:  # fmt: skip
-        for frame in grey_frames(frames, 64):
+        for frame in gray_frames(frames, 64):
             writer.write(frame)
     info = probe(target)
     assert info.audio_codec == expected
@@ -204,7 +204,7 @@ def test_sound_shorter_than_the_picture_drops_no_frame(clips: dict[str, Path], t
         with open_writer(
             target, width=64, height=48, rate=Fraction(24), sound=SoundTrack(clips["aac"], start)
         ) as writer:
-            for frame in grey_frames(COUNT):
+            for frame in gray_frames(COUNT):
                 writer.write(frame)
         assert indices(target) == list(range(COUNT))
 
@@ -218,7 +218,7 @@ def test_all_sound_tracks_are_kept(clips: dict[str, Path], tmp_path: Path) -> No
     )  # fmt: skip
     assert probe(two).audio_codecs == ("aac", "pcm_s16le")
     with open_writer(tmp_path / "x.mp4", width=64, height=48, rate=Fraction(24), sound=SoundTrack(two)) as writer:
-        writer.write(next(iter(grey_frames(1))))
+        writer.write(next(iter(gray_frames(1))))
     assert probe(tmp_path / "x.mp4").audio_codecs == ("aac", "aac")
 
 
@@ -414,7 +414,7 @@ def test_any_file_name(
     Path(name).write_bytes(clips["aac"].read_bytes())
     output = default_output(name)
     with open_writer(output, width=64, height=48, rate=Fraction(24), sound=SoundTrack(Path(name))) as writer:
-        for frame in grey_frames(3):
+        for frame in gray_frames(3):
             writer.write(frame)
     assert indices(output) == [0, 1, 2]
     assert probe(output).audio_codec == "aac"
@@ -436,7 +436,7 @@ def test_default_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_sequence_is_numbered_and_reads_back(tmp_path: Path) -> None:
     target = tmp_path / "out" / "%05d.png"
     with open_writer(target, width=64, height=48, rate=None, metadata={"recipe": "{}"}) as writer:
-        for frame in grey_frames(4):
+        for frame in gray_frames(4):
             writer.write(frame)
     assert sorted(leftovers(tmp_path)) == ["00001.png", "00002.png", "00003.png", "00004.png"]
     assert indices(target) == [0, 1, 2, 3]
@@ -444,7 +444,7 @@ def test_a_sequence_is_numbered_and_reads_back(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="already exists"):
         open_writer(target, width=64, height=48, rate=None)
     with open_writer(target, width=64, height=48, rate=None, overwrite=True, first_number=2) as writer:
-        writer.write(next(iter(grey_frames(1))))
+        writer.write(next(iter(gray_frames(1))))
     assert leftovers(tmp_path) == ["00002.png"]  # nothing of the longer, older one is left
 
 

@@ -1,4 +1,4 @@
-"""TIFF files whose colours are stored as luma and chroma: few programs write them, scanners and old cameras do."""
+"""TIFF files whose colors are stored as luma and chroma: few programs write them, scanners and old cameras do."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def test_googlenets_layers_have_counterparts_of_the_same_stride() -> None:
     assert spec.counterpart("block10") is spec.counterpart("inception4dx") is spec.counterpart("relu4_3") is None
 
 
-def test_licences_are_told() -> None:
+def test_licenses_are_told() -> None:
     rows = {row.name: row for row in describe_models()}
-    assert all("Apache-2.0" in rows[name].licence for name in LITE)
+    assert all("Apache-2.0" in rows[name].license for name in LITE)
     assert rows["efficientnet_lite0"].at_hand

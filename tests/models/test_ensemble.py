@@ -5,7 +5,7 @@ import torch
 from dreamvid.models import Ensemble, load_network
 
 
-def test_an_ensemble_sees_what_its_parts_see_each_normalising_in_its_own_way() -> None:
+def test_an_ensemble_sees_what_its_parts_see_each_normalizing_in_its_own_way() -> None:
     one = load_network("dreamnet").extractor(["inception3a", "inception4a"])
     other = load_network("squeezenet1_1", random_seed=1).extractor(["fire3"])
     both = Ensemble([("dreamnet", one), ("squeezenet1_1", other)])

@@ -59,7 +59,7 @@ def test_equals_the_whole_network(
 
 
 def test_googlenet_keeps_the_input_transform(picture: Tensor, random_network: Networks) -> None:
-    """torchvision normalises with ImageNet's numbers, then rescales inside the network."""
+    """torchvision normalizes with ImageNet's numbers, then rescales inside the network."""
     from torchvision.models import googlenet
 
     network = random_network("googlenet")
@@ -109,9 +109,9 @@ def test_a_tapped_convolution_is_not_overwritten(random_network: Networks, pictu
 def test_a_raw_convolution_is_tapped_without_its_batch_norm(random_network: Networks, picture: Tensor) -> None:
     network = random_network("resnet18")
     with torch.no_grad():
-        raw, normalised = network.extractor(["layer1.0.conv1", "layer1.0.bn1"])(picture)
+        raw, normalized = network.extractor(["layer1.0.conv1", "layer1.0.bn1"])(picture)
         assert torch.allclose(raw, plain_activation(network, "layer1.0.conv1", picture), atol=1e-3)
-        assert torch.allclose(normalised, plain_activation(network, "layer1.0.bn1", picture), atol=1e-3)
+        assert torch.allclose(normalized, plain_activation(network, "layer1.0.bn1", picture), atol=1e-3)
 
 
 @pytest.mark.parametrize(("taps", "convolutions"), [(["conv1"], 1), (["inception_3a/1x1"], 4), (["inception3a"], 7)])
@@ -125,7 +125,7 @@ def test_nothing_beyond_the_taps_is_kept_or_run(
     assert nn.Dropout not in kinds
     with FlopCounterMode(display=False) as counter:
         extractor(picture)
-    stem = 64 * 192 / 4  # 7 x 7 pixels of 3 colours, in 4 x 4 blocks of 2 x 2
+    stem = 64 * 192 / 4  # 7 x 7 pixels of 3 colors, in 4 x 4 blocks of 2 x 2
     per_pixel = {1: stem, 4: stem + 64 * 64 / 16 + 192 * 576 / 16 + 64 * 192 / 64}
     if convolutions in per_pixel:
         assert counter.get_total_flops() == 2 * per_pixel[convolutions] * 80 * 80

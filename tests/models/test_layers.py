@@ -68,8 +68,8 @@ SPELLINGS = {
 @pytest.mark.parametrize("model", SPELLINGS)
 def test_spellings(model: str) -> None:
     layers = table(model)
-    for canonical, spellings in SPELLINGS[model].items():
-        for spelling in spellings.split():
+    for canonical, aliases in SPELLINGS[model].items():
+        for spelling in aliases.split():
             assert layers.resolve(spelling) == canonical, spelling
         assert layers.resolve(canonical) == canonical
 
@@ -143,7 +143,7 @@ def test_unknown_layers_are_one_line_with_a_way_out(model: str, text: str, parts
         assert part in message
 
 
-def test_a_tap_on_dropout_does_not_exist_but_its_neighbours_do() -> None:
+def test_a_tap_on_dropout_does_not_exist_but_its_neighbors_do() -> None:
     layers = table("alexnet")
     with pytest.raises(ModelError):
         layers.resolve("classifier.0")

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from dreamvid.models import load_network
-from dreamvid.models.optimize import BlockConv, make_lean
+from dreamvid.models.optimize import BlockConv, optimize
 
 
 def same(module: nn.Module, lean: nn.Module, picture: Tensor, tolerance: float = 1e-10) -> None:
@@ -36,7 +36,7 @@ def trace(module: nn.Module) -> tuple[nn.Module, fx.GraphModule]:
                 nn.init.normal_(part.running_mean)
                 nn.init.uniform_(part.running_var, 0.5, 2)
     module = module.double().eval().requires_grad_(False)
-    return module, make_lean(fx.symbolic_trace(copy.deepcopy(module)))
+    return module, optimize(fx.symbolic_trace(copy.deepcopy(module)))
 
 
 @pytest.mark.parametrize("kernel", [2, 3, 5, 6, 7, 8])
@@ -114,7 +114,7 @@ def test_a_relu_does_not_touch_what_somebody_else_reads() -> None:
 def test_networks_see_the_same(model: str, layers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_network(model, random_seed=0)
     lean = network.extractor(layers, dtype=torch.float64)
-    monkeypatch.setattr("dreamvid.models.network.make_lean", lambda body: body)
+    monkeypatch.setattr("dreamvid.models.network.optimize", lambda body: body)
     plain = network.extractor(layers, dtype=torch.float64)
     generator = torch.Generator().manual_seed(3)
     for size in ((64, 64), (67, 81)):

@@ -344,7 +344,7 @@ def test_usual_ways_to_save_a_state_dict(
     assert torch.equal(loaded.module.state_dict()["features.0.weight"], state["features.0.weight"])
 
 
-def test_a_file_tells_its_classes_and_normalisation(state: dict[str, Tensor], tmp_path: Path) -> None:
+def test_a_file_tells_its_classes_and_normalization(state: dict[str, Tensor], tmp_path: Path) -> None:
     """Three classes, half precision, another mean: the head is built to fit and the network stays float32."""
     own = {name: tensor.half() for name, tensor in state.items()}
     own["classifier.1.weight"] = own["classifier.1.weight"][:3].clone()

@@ -192,7 +192,7 @@ CLIPS: dict[str, tuple[Callable[[], Frames], set[int]]] = {
     "strobe, 1 frame": (lambda: gain(shot("ground", 24), lambda i: i % 2), set()),
     "strobe, 2 frames": (lambda: gain(shot("ground", 24), lambda i: i // 2 % 2), set()),
     "strobe, 3 frames": (lambda: gain(shot("ground", 24), lambda i: 0.15 + 0.85 * (i // 3 % 2)), set()),
-    "coloured lights": (lambda: each(shot("ground", 24), lambda i, f: f * LIGHTS[i // 3 % 4]), set()),
+    "colored lights": (lambda: each(shot("ground", 24), lambda i, f: f * LIGHTS[i // 3 % 4]), set()),
     "lights off": (lambda: gain(shot("ground", 24), lambda i: 1 if i < 12 else 0.2), set()),
 }
 
@@ -245,7 +245,7 @@ def test_memory_does_not_grow() -> None:
     sizes = set()
     for i in range(60):
         detector.add(view("ground" if i // 4 % 2 else "coffee", i, 0))
-        sizes.add((len(detector._greys), len(detector._matches) < 60))
+        sizes.add((len(detector._grays), len(detector._matches) < 60))
     assert max(sizes)[0] == 2 * detector.look_ahead + 2
     assert all(small for _, small in sizes)
 

@@ -24,7 +24,7 @@ from dreamvid.motion import Motion
 from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.output.recipe import read_look
 from dreamvid.render import FrameDone, Job, render_job
-from dreamvid.render.metrics import Inspector, warped_error
+from dreamvid.render.metrics import FrameMetrics, warped_error
 from tests.render.test_journal import VALUES, stop_after
 from tests.tiny import TinyExtractor, noise
 
@@ -144,7 +144,7 @@ def test_a_residual_that_moves_with_the_flow_has_no_warped_error() -> None:
 def test_the_inspector_compares_with_the_frame_before_only() -> None:
     dreamer = Dreamer(TinyExtractor(), Look(octaves=2, iterations=(6,), jitter=0))
     raw = noise(48, 64)
-    inspector = Inspector()
+    inspector = FrameMetrics()
     motion = FrameMotion.of(Motion(np.zeros((48, 64, 2), np.float32), np.ones((48, 64), np.float32)), raw.device)
     dreamed = dreamer.dream(raw)
     first = inspector.measure(raw, dreamed, None, dreamer)

@@ -24,7 +24,7 @@ def shown_at(motion: Tensor, x: float, y: float) -> tuple[float, float]:
     return float(place[0]), float(place[1])
 
 
-def test_zoom_is_exponential_about_the_centre() -> None:
+def test_zoom_is_exponential_about_the_center() -> None:
     """At 2 a second the picture is twice as large after a second, so a pixel shows what was half as far out."""
     x, y = shown_at(motion(0, 1, zoom=2), 79.5, 29.5)
     assert (x, y) == pytest.approx((59.5, 29.5))
@@ -34,7 +34,7 @@ def test_zoom_is_exponential_about_the_centre() -> None:
 
 
 def test_rotation_is_clockwise_in_degrees() -> None:
-    """After 90 degrees clockwise the pixel right of the centre shows what was above it."""
+    """After 90 degrees clockwise the pixel right of the center shows what was above it."""
     assert shown_at(motion(0, 1, zoom=1, rotate=90), 49.5, 29.5) == pytest.approx((39.5, 19.5))
 
 
@@ -51,16 +51,16 @@ def test_a_camera_that_changes_moves_alike_at_any_frame_rate() -> None:
     def camera(seconds: Fraction) -> ZoomSettings:
         return build_settings(ZoomSettings, {"zoom": 1 + float(seconds) ** 2, "rotate": 90 * float(seconds)})
 
-    def travelled(fps: int) -> Tensor:
+    def traveled(fps: int) -> Tensor:
         whole = torch.eye(3, dtype=torch.float64)
         for frame in range(2 * fps):
             step = camera_motion(camera, SIZE, Fraction(frame, fps), Fraction(frame + 1, fps), steady=False)
             whole = whole @ step
         return whole
 
-    slow = travelled(24)
-    assert torch.allclose(slow, travelled(48), atol=1e-9)
-    assert torch.allclose(slow, travelled(25), atol=0.05)
+    slow = traveled(24)
+    assert torch.allclose(slow, traveled(48), atol=1e-9)
+    assert torch.allclose(slow, traveled(25), atol=0.05)
     growth = 1 / float(torch.linalg.det(slow[:2, :2])) ** 0.5
     integral = 2 * math.log(5) - 4 + 2 * math.atan(2)  # of ln(1 + t²) from 0 to 2
     assert growth == pytest.approx(math.exp(integral), rel=1e-4)

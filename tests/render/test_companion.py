@@ -11,60 +11,60 @@ import pytest
 import dreamvid
 from dreamvid.errors import SettingsError
 from dreamvid.media import open_reader, open_writer, write_image
-from dreamvid.render.side_input import Companion, check_mask, open_mask
+from dreamvid.render.side_input import SideInput, check_mask, open_mask
 
 HEIGHT, WIDTH = 24, 32
 
 
-def grey_film(path: Path, levels: list[int], rate: int = 4) -> Path:
-    """A lossless film whose frames are grey, each of its own level."""
+def gray_film(path: Path, levels: list[int], rate: int = 4) -> Path:
+    """A lossless film whose frames are gray, each of its own level."""
     with open_writer(path, width=WIDTH, height=HEIGHT, rate=Fraction(rate), codec="ffv1") as writer:
         for level in levels:
             writer.write(np.full((HEIGHT, WIDTH, 3), level / 255, np.float32))
     return path
 
 
-def levels_at(companion: Companion, times: list[Fraction | float]) -> list[int | None]:
-    frames = [companion.at(Fraction(time)) for time in times]
+def levels_at(side_input: SideInput, times: list[Fraction | float]) -> list[int | None]:
+    frames = [side_input.at(Fraction(time)) for time in times]
     return [None if frame is None else round(float(frame.mean()) * 255) for frame in frames]
 
 
 def test_a_film_is_asked_by_time_and_gives_each_frame_once(tmp_path: Path) -> None:
-    path = grey_film(tmp_path / "a.mkv", [10, 20, 30, 40])
-    with Companion(path) as companion:
-        assert levels_at(companion, [0, 0.125, 0.25, 0.75, 0.875]) == [10, None, 20, 40, None]
+    path = gray_film(tmp_path / "a.mkv", [10, 20, 30, 40])
+    with SideInput(path) as side_input:
+        assert levels_at(side_input, [0, 0.125, 0.25, 0.75, 0.875]) == [10, None, 20, 40, None]
 
 
 def test_it_can_begin_anywhere(tmp_path: Path) -> None:
-    path = grey_film(tmp_path / "a.mkv", list(range(10, 90, 10)))
-    with Companion(path) as companion:
-        assert levels_at(companion, [1.25, 1.5]) == [60, 70]
+    path = gray_film(tmp_path / "a.mkv", list(range(10, 90, 10)))
+    with SideInput(path) as side_input:
+        assert levels_at(side_input, [1.25, 1.5]) == [60, 70]
 
 
 def test_a_guide_begins_again_and_a_mask_stays(tmp_path: Path) -> None:
-    path = grey_film(tmp_path / "a.mkv", [10, 20, 30])
+    path = gray_film(tmp_path / "a.mkv", [10, 20, 30])
     times = [Fraction(index, 4) for index in range(8)]
-    with Companion(path, loop=True) as guide:
+    with SideInput(path, loop=True) as guide:
         assert levels_at(guide, times) == [10, 20, 30, 10, 20, 30, 10, 20]
-    with Companion(path) as mask:
+    with SideInput(path) as mask:
         assert levels_at(mask, times) == [10, 20, 30, *[None] * 5]
 
 
 def test_a_film_of_one_frame_and_a_still_are_given_once(tmp_path: Path) -> None:
-    film = grey_film(tmp_path / "a.mkv", [50])
+    film = gray_film(tmp_path / "a.mkv", [50])
     still = tmp_path / "a.png"
     cv2.imwrite(str(still), np.full((HEIGHT, WIDTH), 50, np.uint8))
     for path in (film, still):
-        with Companion(path, loop=True) as companion:
-            assert levels_at(companion, [0, 1, 2, 50]) == [50, None, None, None]
+        with SideInput(path, loop=True) as side_input:
+            assert levels_at(side_input, [0, 1, 2, 50]) == [50, None, None, None]
 
 
 def mask_fault(tmp_path: Path, mask: np.ndarray) -> None:
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
     film = tmp_path / "film.mkv"
     if not film.exists():
-        grey_film(film, [10])
-    with open_reader(film) as reader, Companion(tmp_path / "mask.png", size=(WIDTH, HEIGHT)) as mask_:
+        gray_film(film, [10])
+    with open_reader(film) as reader, SideInput(tmp_path / "mask.png", size=(WIDTH, HEIGHT)) as mask_:
         check_mask(mask_, reader.width, reader.height)
 
 

@@ -17,24 +17,24 @@ from dreamvid.models import Network, load_network
 from dreamvid.render import targets
 from dreamvid.render.plan import STILL
 from dreamvid.render.preparation import prepare
-from dreamvid.render.targets import auto_layers, load_aims, make_dreamer, make_look
+from dreamvid.render.targets import auto_layers, make_dreamer, make_look, resolve_targets
 from dreamvid.runtime.device import Machine
 from tests.tiny import noise
 
 CPU = Machine(torch.device("cpu"), "fp32")
 
 
-def aims(**values: Any) -> list[tuple[str, str, Target]]:
+def goals(**values: Any) -> list[tuple[str, str, Target]]:
     settings = make_settings({"model": "dreamnet", **values})
-    return [(aim.network.spec.name, aim.tap, aim.target) for aim in load_aims(settings)]
+    return [(goal.network.spec.name, goal.tap, goal.target) for goal in resolve_targets(settings)]
 
 
 def test_nothing_said_is_the_networks_own_layer() -> None:
-    assert aims() == [("dreamnet", "inception4d", Target())]
+    assert goals() == [("dreamnet", "inception4d", Target())]
 
 
 def test_layers_have_weights_and_channels() -> None:
-    assert aims(layer=["inception4c:0.5@3-5", "mixed4d"], channels="7,9") == [
+    assert goals(layer=["inception4c:0.5@3-5", "mixed4d"], channels="7,9") == [
         ("dreamnet", "inception4c", Target(0.5, (3, 4, 5))),
         ("dreamnet", "inception4d", Target(1.0, (7, 9))),
     ]
@@ -43,15 +43,15 @@ def test_layers_have_weights_and_channels() -> None:
 def test_a_class_alone_is_all_that_is_climbed_and_beside_layers_one_target_more() -> None:
     number = load_network("dreamnet").class_number("school bus")
     wanted = ("dreamnet", "logits", Target(0.5, (number,), objective=Score()))
-    assert aims(class_=["school bus:0.5"]) == [wanted]
-    assert aims(**{"class": ["school bus:0.5"], "layer": "inception4a"}) == [
+    assert goals(class_=["school bus:0.5"]) == [wanted]
+    assert goals(**{"class": ["school bus:0.5"], "layer": "inception4a"}) == [
         ("dreamnet", "inception4a", Target()),
         wanted,
     ]
 
 
 def test_reverse_turns_every_target() -> None:
-    turned = aims(layer="inception4a/pre", class_="3", reverse=True)
+    turned = goals(layer="inception4a/pre", class_="3", reverse=True)
     assert [target.objective for _, _, target in turned] == [Reversed(Energy()), Reversed(Score())]
 
 
@@ -67,7 +67,7 @@ def test_reverse_turns_every_target() -> None:
 )
 def test_what_is_not_there_is_one_clear_line(values: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        aims(**values)
+        goals(**values)
 
 
 def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,20 +85,20 @@ def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.Monk
             "jitter": 0,
         }
     )
-    found = load_aims(settings)
-    assert [(aim.network.spec.name, aim.tap) for aim in found][:2] == [
+    found = resolve_targets(settings)
+    assert [(goal.network.spec.name, goal.tap) for goal in found][:2] == [
         ("dreamnet", "inception4c"),
         ("dreamnet", "inception3a"),
     ]
     dreamer = make_dreamer(found, settings, CPU)
     picture = noise(64, 80)
     mixed = image_gradient(dreamer.extractor, picture, dreamer.look.targets, dreamer.look.spread)
-    dreamnet, squeezenet = (aim.network for aim in (found[0], found[2]))
+    dreamnet, squeezenet = (goal.network for goal in (found[0], found[2]))
     expected = torch.zeros_like(picture)
     parts = [[(dreamnet, "inception4c", 1.0), (dreamnet, "inception3a", 1.0)], [(squeezenet, "fire3", 0.5)]]
     for part in parts:
-        aims = [targets.Aim(network, tap, Target(weight)) for network, tap, weight in part]
-        alone = make_dreamer(aims, settings, CPU)
+        goals = [targets.TapTarget(network, tap, Target(weight)) for network, tap, weight in part]
+        alone = make_dreamer(goals, settings, CPU)
         expected += image_gradient(alone.extractor, picture, alone.look.targets, alone.look.spread)
     assert torch.allclose(mixed, expected, rtol=1e-3, atol=1e-4)
 
@@ -119,7 +119,7 @@ def test_every_setting_of_the_look_reaches_the_dream_core() -> None:
 def test_tile_and_memory_reach_the_dream_core() -> None:
     for values, tiles in (({"tile": "64"}, 4), ({"tile": "none"}, 1), ({"memory": 0.001}, 4), ({}, 1)):
         settings = make_settings({"model": "dreamnet", "layer": "conv1", **values})
-        made = make_dreamer(load_aims(settings), settings, CPU)
+        made = make_dreamer(resolve_targets(settings), settings, CPU)
         budget, size = made.shared.budget, (130, 128)
         assert len(budget.tiling(size, size, made._grain, made._measure_bytes_per_pixel)) == tiles
 
@@ -141,18 +141,18 @@ def test_what_does_not_dream_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_network_may_dream_on_several_layers_where_nobody_says_which() -> None:
-    found = load_aims(make_settings({"model": "efficientnet_lite0"}))
-    assert [(aim.tap, aim.layer) for aim in found] == [("block10", 0), ("block13", 1)]
-    (chosen,) = load_aims(make_settings({"model": "efficientnet_lite0", "layer": "block3"}))
+    found = resolve_targets(make_settings({"model": "efficientnet_lite0"}))
+    assert [(goal.tap, goal.layer) for goal in found] == [("block10", 0), ("block13", 1)]
+    (chosen,) = resolve_targets(make_settings({"model": "efficientnet_lite0", "layer": "block3"}))
     assert chosen.tap == "block3"
 
 
 def test_googlenets_names_mean_layers_of_the_network_that_auto_has_found() -> None:
     network = load_network("efficientnet_lite0")
     settings = make_settings({"layer": ["inception_3b/3x3", "block10"]})
-    found = load_aims(settings, {("auto", None): network})
-    assert [aim.tap for aim in found] == ["block4", "block10"]
+    found = resolve_targets(settings, {("auto", None): network})
+    assert [goal.tap for goal in found] == ["block4", "block10"]
     said = [notice.text for notice in auto_layers(found, settings)]
     assert said == ["--layer inception_3b/3x3 is mapped to block4 of efficientnet_lite0, which is at the same depth"]
     with pytest.raises(ModelError, match="its layer at the same depth is block4"):
-        load_aims(make_settings({"model": "efficientnet_lite0", "layer": "inception3b"}))
+        resolve_targets(make_settings({"model": "efficientnet_lite0", "layer": "inception3b"}))

@@ -20,7 +20,7 @@ from dreamvid.explore import job as module
 from dreamvid.explore.job import Axis, Exploration, Ranked, cross_axes, explore, respond, which_layers
 from dreamvid.explore.still_frame import find_frame, interest
 from dreamvid.graphics.contact_sheet import Sheet
-from dreamvid.images.read import quantise
+from dreamvid.images.read import quantize
 from dreamvid.media import open_reader, read_image, write_image
 from dreamvid.models import Network, describe_layers, load_network
 from dreamvid.render import Finished, FrameDone, Job, Notice, Started, render_job, targets
@@ -122,15 +122,15 @@ def scene(seed: int, low: float = 0.05, high: float = 0.95) -> np.ndarray:
 def test_the_frame_that_shows_most_is_chosen(tmp_path: Path) -> None:
     busy = scene(1)
     loud = cv2.resize(np.array([[[1, 0, 0], [0, 1, 1]], [[0, 0, 1], [1, 1, 0]]], np.float32), (64, 48))
-    grey = np.repeat(busy.mean(2, keepdims=True), 3, 2).astype(np.float32)
+    gray = np.repeat(busy.mean(2, keepdims=True), 3, 2).astype(np.float32)
     dull = [
         np.zeros_like(busy),
         np.ones_like(busy),
         scene(1, 0.45, 0.55),
-        grey,
+        gray,
         cv2.GaussianBlur(busy, (0, 0), 8),
         0.1 * busy,
-        loud,  # as colourful and contrasted as can be, and nothing in it
+        loud,  # as colorful and contrasted as can be, and nothing in it
     ]
     for place in range(8):
         frames = [*dull[:place], busy, *dull[place:]]
@@ -139,13 +139,13 @@ def test_the_frame_that_shows_most_is_chosen(tmp_path: Path) -> None:
             assert find_frame(folder, reader, Settings()) == place
 
 
-def test_interest_is_detail_and_colour() -> None:
+def test_interest_is_detail_and_color() -> None:
     busy = scene(2)
     assert interest(np.zeros_like(busy)) == 0
     assert interest(np.full_like(busy, 0.7)) < 1e-6
     assert interest(busy) > 1.5 * interest(cv2.GaussianBlur(busy, (0, 0), 4))
-    grey = np.repeat(cv2.cvtColor(busy, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
-    assert interest(grey) < interest(busy) < 3 * interest(grey)
+    gray = np.repeat(cv2.cvtColor(busy, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+    assert interest(gray) < interest(busy) < 3 * interest(gray)
     assert interest(np.full((1, 1, 3), 0.5, np.float32)) == 0
 
 
@@ -155,7 +155,7 @@ def test_only_the_part_that_is_asked_for_is_looked_at(tmp_path: Path) -> None:
     part = make_settings({"start": "1/24", "end": "9/24"})
     chosen = module.find_still(folder, part, None, 320)
     assert 1 <= chosen.index < 9
-    assert np.array_equal(quantise(chosen.frame, 8), quantise(frames[chosen.index], 8))
+    assert np.array_equal(quantize(chosen.frame, 8), quantize(frames[chosen.index], 8))
 
 
 def test_frames_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_the_frame_of_a_time_is_that_of_a_render(tmp_path: Path, at: str, index:
     frames = [scene(seed) for seed in range(4)]
     chosen = module.find_still(sequence(tmp_path / "film", frames), make_settings(), Fraction(at), 320)
     assert chosen.index == index
-    assert np.array_equal(quantise(chosen.frame, 8), quantise(frames[index], 8))
+    assert np.array_equal(quantize(chosen.frame, 8), quantize(frames[index], 8))
 
 
 def test_a_time_outside_the_clip_or_in_a_picture(tmp_path: Path, still: Path) -> None:
@@ -216,7 +216,7 @@ def test_the_flags_under_a_picture_make_that_picture(still: Path, sheets: list[S
         target = still.with_name(f"{number}.png")
         assert cell.flags in cell.command
         assert run([*shlex.split(cell.command)[1:], "-o", str(target), "--progress", "none"]) == 0
-        assert np.array_equal(quantise(read_image(target), 8), cell.picture)
+        assert np.array_equal(quantize(read_image(target), 8), cell.picture)
     assert len({cell.picture.tobytes() for cell in pictures}) == 4
 
 
@@ -232,7 +232,7 @@ def test_the_events_and_the_files(still: Path, sheets: list[Sheet]) -> None:
     assert still.with_name("still.explore.html").exists()
     with Image.open(started.target) as image:
         assert image.format == "PNG"
-    assert np.array_equal(sheets[0].frame, quantise(read_image(still), 8))
+    assert np.array_equal(sheets[0].frame, quantize(read_image(still), 8))
     assert sheets[0].title == "still.png"
     assert sheets[0].columns == ()
     assert "dreamnet, dreamed at 56x40" in sheets[0].facts

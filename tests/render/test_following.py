@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dreamvid.motion import MotionEstimator
-from dreamvid.motion.motion_stage import MotionStage, follower_count, pair_up
+from dreamvid.motion.motion_stage import MotionStage, motion_threads, pair_up
 from dreamvid.runtime.frames import send, to_frame, to_tensor
 from dreamvid.runtime.pipeline import map_ahead
 from tests.tiny import noise
@@ -46,9 +46,9 @@ def test_any_number_of_followers_finds_the_same_way(followers: int) -> None:
 
 def test_a_gpu_is_kept_busy_by_several_followers_and_two_cores_by_one() -> None:
     cuda = torch.device("cuda")
-    assert [follower_count("dis", CPU, threads) for threads in (1, 2, 8, 64)] == [1, 1, 2, 8]
-    assert [follower_count("dis", cuda, threads) for threads in (1, 2, 8, 64)] == [1, 1, 6, 8]
-    assert follower_count("raft", cuda, 16) == 1
+    assert [motion_threads("dis", CPU, threads) for threads in (1, 2, 8, 64)] == [1, 1, 2, 8]
+    assert [motion_threads("dis", cuda, threads) for threads in (1, 2, 8, 64)] == [1, 1, 6, 8]
+    assert motion_threads("raft", cuda, 16) == 1
 
 
 @pytest.mark.gpu

@@ -17,7 +17,7 @@ from dreamvid.media import FloatImage, open_reader, open_writer, probe, read_ima
 from dreamvid.media.ffmpeg import run_ffmpeg
 from dreamvid.output import recorder
 from dreamvid.render import Finished, Job, Notice, Started, preparation, render_job
-from dreamvid.render.targets import Aim
+from dreamvid.render.targets import TapTarget
 from dreamvid.runtime.registers import CODECS
 from tests.render.stopping import stop_after
 
@@ -31,14 +31,14 @@ RATE = Fraction(24)
 
 @pytest.fixture(autouse=True, scope="module")
 def _load_the_network_once() -> Iterator[None]:
-    load, loaded = preparation.load_aims, []
+    load, loaded = preparation.resolve_targets, []
 
-    def load_once(settings: DreamSettings, _networks: object) -> list[Aim]:
+    def load_once(settings: DreamSettings, _networks: object) -> list[TapTarget]:
         loaded[:] = loaded or load(settings)
         return loaded
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(preparation, "load_aims", load_once)
+        patch.setattr(preparation, "resolve_targets", load_once)
         patch.setattr(preparation, "fetch_networks", lambda *_: iter(()))
         patch.setattr(preparation, "load_networks", lambda *_: None)
         yield
@@ -141,7 +141,7 @@ def test_a_film_becomes_pictures_and_a_still_keeps_its_alpha(clear: Path, tmp_pa
     assert probe(tmp_path / "still.dream.png").bit_depth == 16
 
 
-def test_colour_tags_of_the_clip_are_the_films(tmp_path: Path) -> None:
+def test_color_tags_of_the_clip_are_the_films(tmp_path: Path) -> None:
     graph = "testsrc2=s=96x64:r=24:d=0.2,scale=out_color_matrix=bt2020:out_range=tv,format=yuv420p10le"
     tags = "setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=bt2020-10:range=tv"
     source = tmp_path / "wide.mkv"

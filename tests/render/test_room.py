@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dreamvid.errors import MediaError
-from dreamvid.output.disk_space import check_room
+from dreamvid.output.disk_space import check_disk_space
 from dreamvid.render import Notice, Started, render_job
 from tests.render.test_journal import job
 
@@ -30,7 +30,7 @@ def test_too_little_is_refused_doubtful_is_said_enough_is_silent(
     tmp_path: Path, free: dict[str, Any], name: str, codec: str, little: int, enough: int
 ) -> None:
     def check() -> str | None:
-        return check_room(tmp_path / "new" / name, codec, 1440, 1920, 1080)
+        return check_disk_space(tmp_path / "new" / name, codec, 1440, 1920, 1080)
 
     free["bytes"] = enough
     assert check() is None

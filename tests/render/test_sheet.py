@@ -18,14 +18,14 @@ WIDTH, HEIGHT = 90, 60
 COLOURS = [(250, 10, 10), (10, 250, 10), (10, 10, 250), (10, 250, 250), (250, 10, 250), (120, 60, 10)]
 
 
-def flat(colour: tuple[int, int, int], width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
-    return np.full((height, width, 3), colour, np.uint8)
+def flat(color: tuple[int, int, int], width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    return np.full((height, width, 3), color, np.uint8)
 
 
-def cells(colours: list[tuple[int, int, int]], flags: str = "--layer inception{}a --step 2") -> tuple[Cell, ...]:
+def cells(colors: list[tuple[int, int, int]], flags: str = "--layer inception{}a --step 2") -> tuple[Cell, ...]:
     return tuple(
-        Cell(flat(colour), flags.format(number), f"dreamvid clip.mp4 {flags.format(number)}", f"note {number}")
-        for number, colour in enumerate(colours)
+        Cell(flat(color), flags.format(number), f"dreamvid clip.mp4 {flags.format(number)}", f"note {number}")
+        for number, color in enumerate(colors)
     )
 
 
@@ -39,10 +39,10 @@ def table() -> Sheet:
     return Sheet("clip.mp4", ("dreamnet",), flat((77, 77, 77)), rows, ("layer a", "layer b", "layer c"))
 
 
-def box(pixels: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of all that has exactly a colour."""
-    rows, columns = np.nonzero((pixels == colour).all(2))
-    assert len(rows), colour
+def box(pixels: np.ndarray, color: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of all that has exactly a color."""
+    rows, columns = np.nonzero((pixels == color).all(2))
+    assert len(rows), color
     return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
 
 
@@ -61,7 +61,7 @@ def test_every_picture_is_whole_on_the_sheet_in_reading_order(sheet: Sheet) -> N
 
 def test_a_table_has_columns_and_rows() -> None:
     pixels = np.asarray(draw_sheet(table(), 320))
-    boxes = [box(pixels, colour) for colour in COLOURS]
+    boxes = [box(pixels, color) for color in COLOURS]
     assert [left for left, *_ in boxes[:3]] == [left for left, *_ in boxes[3:]]
     assert len({top for _, top, _, _ in boxes[:3]}) == len({top for _, top, _, _ in boxes[3:]}) == 1
 
@@ -88,8 +88,8 @@ def test_flags_stand_under_their_own_picture_and_never_over_the_edge(side: int) 
     is_flag = (np.abs(pixels - module._AMBER).sum(2) < 40) & ~np.isin(pixels[..., 2], [10, 250])
     columns = np.nonzero(is_flag.any(0))[0]
     allowed: set[int] = set()
-    for colour in COLOURS:
-        left, _, right, bottom = box(pixels, colour)
+    for color in COLOURS:
+        left, _, right, bottom = box(pixels, color)
         allowed |= set(range(left, right))
         assert is_flag[bottom : bottom + 30, left:right].any()
     assert set(columns) <= allowed

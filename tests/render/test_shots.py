@@ -221,7 +221,7 @@ def test_a_clip_that_ends_early_gives_what_it_has() -> None:
 
 @pytest.fixture(scope="module")
 def counting(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 frames at 24 per second; frame i is grey of level 10 i."""
+    """24 frames at 24 per second; frame i is gray of level 10 i."""
     clip = tmp_path_factory.mktemp("clip") / "counting.mp4"
     with open_writer(clip, width=32, height=32, rate=RATE, crf=4) as writer:
         for frame in range(24):

@@ -18,16 +18,16 @@ RATE = Fraction(24)
 SIZE = 48, 32
 
 
-def colour(frame: int) -> tuple[int, int, int]:
+def color(frame: int) -> tuple[int, int, int]:
     return 255, frame, 0
 
 
 def frames(count: int, taken: list[int] | None = None) -> Iterator[np.ndarray]:
-    """Frame i is of the colour (255, i, 0), which nothing else on a sheet is."""
+    """Frame i is of the color (255, i, 0), which nothing else on a sheet is."""
     for frame in range(count):
         if taken is not None:
             taken.append(frame)
-        yield np.full((SIZE[1], SIZE[0], 3), colour(frame), np.float32) / 255
+        yield np.full((SIZE[1], SIZE[0], 3), color(frame), np.float32) / 255
 
 
 def shown(sheet: Image.Image) -> dict[int, np.ndarray]:

@@ -18,7 +18,7 @@ from dreamvid.media import open_reader
 from dreamvid.motion import warp_backward
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.targets import load_aims, make_dreamer
+from dreamvid.render.targets import make_dreamer, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import FrameDone
 from dreamvid.shots.shots import watch_cuts
@@ -58,10 +58,10 @@ def dream(reader, cuts=(), **options) -> Frames:
 
 def dream_events(reader, cuts=(), **options):
     settings = make_settings({"model": "efficientnet_lite0", **options})
-    aims = load_aims(settings)
-    settings = settings.for_model(aims[0].network.spec.look)
+    goals = resolve_targets(settings)
+    settings = settings.for_model(goals[0].network.spec.look)
     machine = choose_machine()
-    planner = Planner(make_dreamer(aims, settings, machine), settings, Clock(Fraction(reader.rate)))
+    planner = Planner(make_dreamer(goals, settings, machine), settings, Clock(Fraction(reader.rate)))
     return Film(planner, machine.device).dream(reader, cuts)
 
 

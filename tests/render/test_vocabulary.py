@@ -107,7 +107,7 @@ def test_a_mask_on_a_still(plain: tuple[Film, Film], tmp_path: Path) -> None:
     assert np.array_equal(masked[52:], plain[1][52:])
 
 
-def test_colours_kept_are_kept(tmp_path: Path) -> None:
+def test_colors_kept_are_kept(tmp_path: Path) -> None:
     made, raw = film(tmp_path, "--keep-color"), raw_frames()
     assert np.abs((made - made[..., :1]) - (raw - raw[..., :1])).max() * 255 < 1.1  # two roundings
     assert np.abs(made - raw).mean() * 255 > 1

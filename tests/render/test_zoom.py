@@ -19,7 +19,7 @@ from dreamvid.dream.noise import pink_noise
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import open_reader, open_writer
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.side_input import Companion
+from dreamvid.render.side_input import SideInput
 from dreamvid.runtime.events import FrameDone, Notice, Started
 from dreamvid.zoom.camera import camera_motion, move
 from dreamvid.zoom.job import ZoomJob, render_zoom, zoom_output
@@ -173,7 +173,7 @@ def test_keep_tone_brings_mean_and_contrast_back_and_does_nothing_without_need()
     assert float(burnt.std()) < float(little.std()) < 0.8 * float(mended.std())
 
 
-def film_of_greys(path: Path, levels: Sequence[int]) -> Path:
+def film_of_grays(path: Path, levels: Sequence[int]) -> Path:
     with open_writer(path, width=64, height=48, rate=Fraction(24), codec="ffv1") as writer:
         for level in levels:
             writer.write(np.full((48, 64, 3), level / 255, np.float32))
@@ -181,9 +181,9 @@ def film_of_greys(path: Path, levels: Sequence[int]) -> Path:
 
 
 def test_a_film_is_fed_into_the_dream_frame_by_frame(tmp_path: Path) -> None:
-    path = film_of_greys(tmp_path / "film.mkv", [60] * 12 + [180] * 12)
+    path = film_of_grays(tmp_path / "film.mkv", [60] * 12 + [180] * 12)
     settings = build_settings(ZoomSettings, {"duration": 1, "warm_iterations": 0, "feed": 0.5, "zoom": 1})
-    with Companion(path, loop=True) as source:
+    with SideInput(path, loop=True) as source:
         picture = torch.full((1, 3, 48, 64), 60 / 255)
         planner = Planner(Dreamer(TinyExtractor(), Look(octaves=1)), settings, Clock(settings.fps, 24), governed=False)
         state = Zoom(picture, planner, Tone.of(picture), source=source)

@@ -15,19 +15,19 @@ def pictures() -> torch.Tensor:
     return torch.rand(64, 3, 24, 24, generator=seeded(9))
 
 
-def test_hue_and_saturation_leave_grey_alone() -> None:
-    grey = torch.full((3,), 0.37)
-    assert torch.allclose(color_matrices(200, seeded()) @ grey, grey.expand(200, 3), atol=1e-6)
+def test_hue_and_saturation_leave_gray_alone() -> None:
+    gray = torch.full((3,), 0.37)
+    assert torch.allclose(color_matrices(200, seeded()) @ gray, gray.expand(200, 3), atol=1e-6)
 
 
-def test_colors_move_hue_and_some_pictures_turn_grey(pictures: torch.Tensor) -> None:
+def test_colors_move_hue_and_some_pictures_turn_gray(pictures: torch.Tensor) -> None:
     red = torch.tensor([1.0, 0, 0])
     mixed = color_matrices(400, seeded()) @ red
     spread = mixed.amax(1) - mixed.amin(1)
     assert 0.08 < (spread < 1e-5).float().mean() < 0.25
-    coloured = mixed[spread > 0.1]
-    assert (coloured[:, 1] > coloured[:, 2]).any()
-    assert (coloured[:, 1] < coloured[:, 2]).any()
+    colored = mixed[spread > 0.1]
+    assert (colored[:, 1] > colored[:, 2]).any()
+    assert (colored[:, 1] < colored[:, 2]).any()
 
 
 def test_colors_stay_within_range_and_change_the_pictures(pictures: torch.Tensor) -> None:

@@ -18,7 +18,7 @@ from dreamvid.models import load_network
 from dreamvid.models.dreamnet import DreamNet
 from dreamvid.train.events import EpochDone, Event, StepDone, TrainingStarted
 from dreamvid.train.loop import train, training_events
-from dreamvid.train.networks import Interface, Normalised, new_network
+from dreamvid.train.networks import Interface, Normalized, new_network
 from dreamvid.train.settings import TrainSettings
 
 CLASSES = ("across", "along", "slanted")
@@ -210,7 +210,7 @@ def test_the_weights_load_into_the_network_and_score_the_same(tiny: TrainSetting
     missing = network.load_state_dict(state, strict=False)
     assert not missing.unexpected_keys
     assert all(name.endswith("num_batches_tracked") for name in missing.missing_keys)
-    scorer = Normalised(network, Interface(CLASSES)).eval()
+    scorer = Normalized(network, Interface(CLASSES)).eval()
     from dreamvid.train.data import PictureStore
     from dreamvid.train.pictures import choose_pictures
 

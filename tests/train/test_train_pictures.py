@@ -137,7 +137,7 @@ def test_an_empty_class_in_a_zip_file_is_noticed(textures: Path, tmp_path: Path)
         find_pictures([path])
 
 
-def test_the_centred_square_is_kept() -> None:
+def test_the_centered_square_is_kept() -> None:
     wide = np.zeros((20, 60, 3), np.uint8)
     wide[:, 20:40] = (255, 0, 0)  # BGR: blue
     encoded = cv2.imencode(".png", wide)[1].tobytes()

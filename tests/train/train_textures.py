@@ -13,7 +13,7 @@ PICTURES_PER_CLASS = 10
 
 
 def texture(kind: str, seed: int) -> np.ndarray:
-    """A picture whose class is its pattern, and whose colours say nothing: (32, 32, 3) uint8."""
+    """A picture whose class is its pattern, and whose colors say nothing: (32, 32, 3) uint8."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:SIDE, :SIDE] + random.integers(0, 8)
     phase = {"across": y, "along": x, "slanted": x + y}[kind] * 2 * np.pi / 8

@@ -13,7 +13,7 @@ nearly flat, which is where the error lives):
     MEDIUM, 1, 5                          .044   5.6 ms    .37   12.9 ms    .13   13.1 ms
     Farneback (window 15)                 .050   9.1 ms    .73   24.8 ms    .70   25.6 ms
 
-Local histogram equalisation changed nothing (.043, .37, .13 with MEDIUM). Stretching dark frames to the full
+Local histogram equalization changed nothing (.043, .37, .13 with MEDIUM). Stretching dark frames to the full
 8 bits did: at 8 % brightness .046 instead of .050, .45 instead of .53, .18 instead of .25.
 """
 

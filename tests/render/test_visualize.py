@@ -17,31 +17,31 @@ from dreamvid.errors import MediaError, ModelError, SettingsError
 from dreamvid.images.header import read_image_metadata
 from dreamvid.media import read_image
 from dreamvid.models import Network, load_network
-from dreamvid.render.targets import Aim, make_dreamer
+from dreamvid.render.targets import TapTarget, make_dreamer
 from dreamvid.visualize import job as visualize_job
 from dreamvid.visualize.job import (
     DrawingFinished,
     DrawingStarted,
     PictureDone,
     StepDone,
-    VisualisationJob,
+    VisualizationJob,
     draw_sheet,
     make_method,
-    visualise,
+    visualize,
 )
-from dreamvid.visualize.settings import VisualiseSettings, make_visualise_settings
+from dreamvid.visualize.settings import VisualizeSettings, make_visualize_settings
 from dreamvid.visualize.subjects import Subject, list_subjects, picture_targets, sheet_target
 
 QUICK = {"model": "dreamnet", "layer": "inception3a", "size": "40x32", "steps": 2, "precision": "fp32"}
 
 
-def job(output: Path | None, *, sheet: bool = False, overwrite: bool = False, **values: Any) -> VisualisationJob:
-    method, settings = make_visualise_settings(QUICK, values)
-    return VisualisationJob(settings, method, output, sheet, overwrite)
+def job(output: Path | None, *, sheet: bool = False, overwrite: bool = False, **values: Any) -> VisualizationJob:
+    method, settings = make_visualize_settings(QUICK, values)
+    return VisualizationJob(settings, method, output, sheet, overwrite)
 
 
 def run(output: Path | None, **values: Any) -> list[Any]:
-    return list(visualise(job(output, **values)))
+    return list(visualize(job(output, **values)))
 
 
 def names(folder: Path) -> list[str]:
@@ -67,8 +67,8 @@ def stand_in(**attributes: Any) -> Network:
     return cast(Network, type("StandIn", (), attributes)())
 
 
-def aim(network: Network, tap: str, *channels: int, **target: Any) -> Aim:
-    return Aim(network, tap, Target(channels=channels or None, **target))
+def goal(network: Network, tap: str, *channels: int, **target: Any) -> TapTarget:
+    return TapTarget(network, tap, Target(channels=channels or None, **target))
 
 
 # The pictures.
@@ -83,7 +83,7 @@ def aim(network: Network, tap: str, *channels: int, **target: Any) -> Aim:
         ({"layer": None, "class_": "water tower"}, 100),
     ],
 )
-def test_a_visualisation_raises_its_target_and_is_smooth(values: dict[str, Any], factor: float, tmp_path: Path) -> None:
+def test_a_visualization_raises_its_target_and_is_smooth(values: dict[str, Any], factor: float, tmp_path: Path) -> None:
     (picture,) = done(run(tmp_path / "x.png", **{"size": "96x96", "steps": 48, **values}))
     print(f"{picture.subject}: {picture.at_start:.2f} -> {picture.response:.2f}, variation {picture.variation:.3f}")
     assert picture.response > factor * max(picture.at_start, 0.05)
@@ -107,11 +107,11 @@ def test_pictures_of_a_class_are_told_apart_by_their_textures(tmp_path: Path) ->
 
 
 def test_only_scores_need_another_layer_to_tell_pictures_apart(network: Network) -> None:
-    score = aim(network, "logits", 3, objective=Score())
+    score = goal(network, "logits", 3, objective=Score())
     (witness,) = visualize_job._witnesses([score])
     assert (witness.tap, witness.target.weight) == ("inception4d", 0)
-    assert visualize_job._witnesses([aim(network, "inception3a", 3)]) == []
-    assert visualize_job._witnesses([aim(network, "inception3a"), score]) == []
+    assert visualize_job._witnesses([goal(network, "inception3a", 3)]) == []
+    assert visualize_job._witnesses([goal(network, "inception3a"), score]) == []
 
 
 def test_what_is_written_is_what_was_drawn_and_can_be_drawn_again(tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_what_is_written_is_what_was_drawn_and_can_be_drawn_again(tmp_path: Path
     metadata = read_image_metadata(path)
     assert metadata["subject"] == "inception3a 7"
     recipe = json.loads(metadata["settings"])
-    method, settings = make_visualise_settings(recipe)
-    list(visualise(VisualisationJob(settings, method, again)))
+    method, settings = make_visualize_settings(recipe)
+    list(visualize(VisualizationJob(settings, method, again)))
     assert (recipe["model"], recipe["seed"]) == ("dreamnet", 3)
     assert read_image(path).shape == (32, 40, 3)
     assert np.array_equal(read_image(path), read_image(again))
@@ -151,9 +151,9 @@ def test_every_setting_reaches_the_core() -> None:
         "steps": 7, "lr": 0.3, "spectrum": 1.1, "jitter": 5, "scale_range": (0.7, 0.9), "rotate": 3, "tv": 0.4,
         "diversity": 0.6, "seed": 9,
     }  # fmt: skip
-    method = make_method(VisualiseSettings(**{**values, "size": (64, 48), "count": 2}))
+    method = make_method(VisualizeSettings(**{**values, "size": (64, 48), "count": 2}))
     assert dataclasses.asdict(method) == {**values, "size": (48, 64)}
-    assert make_method(VisualiseSettings()) == Method()
+    assert make_method(VisualizeSettings()) == Method()
 
 
 # The run.
@@ -176,7 +176,7 @@ def test_events_tell_what_happens_in_order(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_broken_off_keeps_what_is_finished_and_leaves_no_rubbish(tmp_path: Path) -> None:
-    events = visualise(job(tmp_path, channels="3,9"))
+    events = visualize(job(tmp_path, channels="3,9"))
     while not isinstance(next(events), PictureDone):
         pass
     next(events)
@@ -203,9 +203,9 @@ def test_what_cannot_be_drawn_is_refused_before_the_first_step(
 
 
 def test_all_subjects_are_checked_before_the_first_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def picky(aims: list[Aim], *rest: Any) -> Dreamer:
-        dreamer = make_dreamer(aims, *rest)
-        dreamer.extractor.minimum_side = 99 if aims[0].tap == "inception3b" else 2
+    def picky(goals: list[TapTarget], *rest: Any) -> Dreamer:
+        dreamer = make_dreamer(goals, *rest)
+        dreamer.extractor.minimum_side = 99 if goals[0].tap == "inception3b" else 2
         return dreamer
 
     monkeypatch.setattr(visualize_job, "make_dreamer", picky)
@@ -269,18 +269,18 @@ def test_a_sheet_has_a_row_for_each_subject_or_few_holes(pictures: int, count: i
 
 def test_each_channel_class_and_layer_gets_a_picture_of_its_own(network: Network) -> None:
     bus = network.class_number("school bus")
-    aims = [aim(network, "inception4d", 3, 5), aim(network, "inception3a")]
-    aims.append(aim(network, "logits", bus, objective=Score()))
-    subjects = list_subjects(aims)
+    goals = [goal(network, "inception4d", 3, 5), goal(network, "inception3a")]
+    goals.append(goal(network, "logits", bus, objective=Score()))
+    subjects = list_subjects(goals)
     assert [subject.label for subject in subjects] == ["inception4d 3", "inception4d 5", "inception3a", "school bus"]
     assert [subject.name for subject in subjects] == ["inception4d-3", "inception4d-5", "inception3a", "school_bus"]
-    assert [subject.aims[0].target.channels for subject in subjects] == [(3,), (5,), None, (bus,)]
-    (all_,) = list_subjects(aims, together=True)
+    assert [subject.goals[0].target.channels for subject in subjects] == [(3,), (5,), None, (bus,)]
+    (all_,) = list_subjects(goals, together=True)
     assert all_.label == "inception4d 3,5 + inception3a + school bus"
-    assert [(one.tap, one.target.channels) for one in all_.aims] == [(one.tap, one.target.channels) for one in aims]
-    assert [one.target.objective for one in all_.aims] == [Score(), Energy(), Score()]
+    assert [(one.tap, one.target.channels) for one in all_.goals] == [(one.tap, one.target.channels) for one in goals]
+    assert [one.target.objective for one in all_.goals] == [Score(), Energy(), Score()]
     assert all_.name == "inception4d-3,5+inception3a+school_bus"
-    neurons = list_subjects(aims, neuron=True)
+    neurons = list_subjects(goals, neuron=True)
     assert [subject.name for subject in neurons][1:] == ["inception4d-5-neuron", "inception3a-neuron", "school_bus"]
 
 
@@ -293,32 +293,32 @@ def test_together_is_one_picture(tmp_path: Path) -> None:
 def test_alone_a_weight_is_its_sign(network: Network) -> None:
     for weight, reverse, turned in [(0.5, False, False), (-2.0, False, True), (-2.0, True, False)]:
         objective = Energy().reversed() if reverse else Energy()
-        (subject,) = list_subjects([aim(network, "inception3a", 1, weight=weight, objective=objective)])
-        target = subject.aims[0].target
+        (subject,) = list_subjects([goal(network, "inception3a", 1, weight=weight, objective=objective)])
+        target = subject.goals[0].target
         assert (target.weight, target.objective) == (1.0, Score().reversed() if turned else Score())
 
 
 def test_names_are_unlike_and_fit_for_files(network: Network) -> None:
     cranes = stand_in(class_names=("crane", "ox", "crane"), spec=network.spec)
-    aims = [aim(cranes, "logits", number, objective=Score()) for number in (0, 2)]
-    assert len({subject.name for subject in list_subjects(aims)}) == 2
-    (pre,) = list_subjects([aim(network, "inception4d/pre", 3)])
+    goals = [goal(cranes, "logits", number, objective=Score()) for number in (0, 2)]
+    assert len({subject.name for subject in list_subjects(goals)}) == 2
+    (pre,) = list_subjects([goal(network, "inception4d/pre", 3)])
     assert pre.name == "inception4d_pre-3"
-    (many,) = list_subjects([aim(network, "inception4d", *range(300))], together=True)
+    (many,) = list_subjects([goal(network, "inception4d", *range(300))], together=True)
     assert len(many.name) <= 80
     nameless = stand_in(class_names=None, spec=network.spec)
-    assert list_subjects([aim(nameless, "logits", 4, objective=Score())])[0].name == "class-4"
+    assert list_subjects([goal(nameless, "logits", 4, objective=Score())])[0].name == "class-4"
 
 
 def test_networks_are_named_where_there_are_several(network: Network) -> None:
     other = stand_in(class_names=None, spec=SimpleNamespace(name="vgg16"))
-    subjects = list_subjects([aim(network, "inception4d", 3), aim(other, "relu4_3", 3)])
+    subjects = list_subjects([goal(network, "inception4d", 3), goal(other, "relu4_3", 3)])
     assert [subject.name for subject in subjects] == ["dreamnet_inception4d-3", "vgg16_relu4_3-3"]
 
 
 def subjects(count: int) -> list[Subject]:
     network = stand_in()
-    return [Subject(f"L {number}", f"L-{number}", (aim(network, "L", number),)) for number in range(count)]
+    return [Subject(f"L {number}", f"L-{number}", (goal(network, "L", number),)) for number in range(count)]
 
 
 @pytest.mark.parametrize(
