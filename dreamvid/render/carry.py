@@ -1,6 +1,6 @@
 """The temporal carry: what makes a dream stay on its object from frame to frame.
 
-What is carried is the residual r = dream - raw frame, never the dream itself (README, "How it works"). It is warped
+What is carried is the residual r = dream - raw frame, never the dream itself (docs/how-it-works.md). It is warped
 along the backward optical flow, weighted by how far the flow can be trusted, added to the next raw frame, and dreamed
 on with few iterations; a governor keeps the result where it is.
 """
@@ -24,7 +24,8 @@ _RADIUS_WHEN_SMALL = 5  # px
 SETTLING_PASSES = 4
 """Carried steps on a shot's first frame before it is shown, so that it is what the later ones will be."""
 _MOST_GROWTH = 1.25  # of the residual, from one frame to the next
-_RESTING_GAIN = 0.2  # how long the steps are where nothing moves, over that where something does
+_RESTING_GAIN = 0.2  # how long the steps are where nothing moves, over that of a shot's first frame
+_MOVING_GAIN = 0.95  # the same where something moves: resampling wears off no more, and longer ones would swim
 _WEARING_MOTION = 0.5  # px a frame: by half a pixel resampling wears off as much as it can
 _FRESH_GAIN = 3.0  # how much longer the steps are where content was just uncovered
 
@@ -103,9 +104,9 @@ def step_gain(motion: FrameMotion, fresh: Tensor, is_steady: bool) -> Tensor:
 
     They renew what resampling has worn off; only where what is dreamed changes they must move the dream at rest, too.
     """
-    rest = _RESTING_GAIN if is_steady else 1.0
+    rest, moving = (_RESTING_GAIN, _MOVING_GAIN) if is_steady else (1.0, 1.0)
     worn = (motion.flow.norm(dim=1, keepdim=True) / _WEARING_MOTION).clamp_max(1)
-    gain = rest + (1 - rest) * worn
+    gain = rest + (moving - rest) * worn
     longer: Tensor = gain + (_FRESH_GAIN - gain) * fresh
     return longer
 
