@@ -28,9 +28,9 @@ MERGING = "a: &a {x: 1}\n" + "".join(
 
 @contextmanager
 def cheap(seconds: float = 1.0, megabytes: float = 100) -> Iterator[None]:
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     yield
-    assert time.perf_counter() - began < seconds
+    assert time.process_time() - began < seconds
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < megabytes
 
 
