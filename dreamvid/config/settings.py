@@ -1,7 +1,7 @@
 """All settings of a render: the groups put together, read from files, and checked.
 
 The command line's flags, the keys of presets and configuration files, and the recipe of a render are all made from the
-models in `settings_groups.py` and `settings_zoom.py`. Precedence, weakest first: defaults, the model's own look,
+models in `groups.py` and `camera.py`. Precedence, weakest first: defaults, the model's own look,
 preset, configuration file, flags.
 """
 

@@ -44,7 +44,7 @@ def test_a_reader_that_leaves_early_ends_nothing(clip: Path) -> None:
     assert clip.with_name("größe—日本.dream.mp4").is_file()
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.slow)])
 def test_names_go_through_streams_of_few_characters(encoding: str, clip: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = subprocess.run([*DREAMVID, str(clip), *LOOK], capture_output=True, env=environment, check=False)

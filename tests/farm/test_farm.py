@@ -107,6 +107,7 @@ def test_pictures_are_numbered_and_carry_the_recipe(job: Job, pool: WorkerPool, 
     assert not list(tmp_path.glob("*.farm"))
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_shot_and_nothing_else(
     job: Job, alone: Path, pool: WorkerPool, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_driver_that_stops_goes_on_from_the_journal(job: Job, alone: Path, poo
     assert np.array_equal(frames_of(target), frames_of(alone))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["changed", "missing"])
 def test_a_unit_whose_files_are_damaged_is_rendered_again_and_the_others_are_not(
     damage: str, job: Job, alone: Path, pool: WorkerPool, tmp_path: Path

@@ -40,7 +40,13 @@ def pictures() -> list[Tensor]:
     return [torch.from_numpy(array).permute(2, 0, 1)[None] for array in arrays]
 
 
-@pytest.mark.parametrize("name", ["school bus", "monarch", "golden retriever", "brain coral"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["school bus", "monarch", pytest.param("golden retriever", marks=SLOW), pytest.param("brain coral", marks=SLOW)],
+)
 def test_dreaming_of_a_class_raises_the_confidence_of_another_network(name: str, pictures: list[Tensor]) -> None:
     maker = load_network("dreamnet")
     witness = load_network("dreamnet", weights=WITNESS)

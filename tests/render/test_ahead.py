@@ -160,10 +160,10 @@ def test_fewer_large_items_wait_but_always_one() -> None:
 
 _INTERRUPTED = """
 import faulthandler, random, signal
-from dreamvid.render import ahead
+from dreamvid.runtime import pipeline
 from dreamvid.runtime.pipeline import ReadAhead, WriteBehind, map_ahead
 
-ahead._POLL_SECONDS = 0.002
+pipeline._POLL_SECONDS = 0.002
 faulthandler.dump_traceback_later(50, exit=True)
 moments = random.Random(3)
 

@@ -16,8 +16,9 @@ from dreamvid.errors import SettingsError
 from dreamvid.media.segments import packet_sizes
 from dreamvid.render import Finished, Job, render_job, targets
 from dreamvid.render.carry import SETTLING_PASSES
-from dreamvid.render.estimate import Estimate, estimate_job, estimate_zoom
+from dreamvid.render.estimate import Estimate, estimate_job
 from dreamvid.runtime.events import Downloading, Notice, Progress
+from dreamvid.zoom.estimate import estimate_zoom
 from dreamvid.zoom.job import NOISE, ZoomJob
 from tests.render.test_journal import VALUES
 from tests.told import Told

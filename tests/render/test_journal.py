@@ -59,7 +59,19 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Film:
     return frames_of(target)
 
 
-@pytest.mark.parametrize("stops", [[6], [7], [9, 12], [19], [5, 9, 13, 18]])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "stops",
+    [
+        pytest.param([6], marks=SLOW),
+        [7],
+        pytest.param([9, 12], marks=SLOW),
+        [19],
+        pytest.param([5, 9, 13, 18], marks=SLOW),
+    ],
+)
 def test_stopped_and_gone_on_with_is_unbroken(stops: list[int], unbroken: Film, tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
     for stop in stops:
