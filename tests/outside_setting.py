@@ -76,7 +76,7 @@ def resume(folder: Path) -> dict[str, Any]:
     from dreamvid.errors import SettingsError
     from dreamvid.output import recorder
     from dreamvid.render import Job, Started, render_job
-    from tests.render.stopping import stop_after
+    from tests.output.stopping import stop_after
 
     recorder.segment_length = lambda *_, **__: 2
     target = folder / "out.mp4"

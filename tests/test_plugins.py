@@ -24,8 +24,8 @@ from dreamvid.render import Job, render_job
 from dreamvid.runtime import registers
 from dreamvid.runtime.registers import CODECS, FLOWS, MODELS, OBJECTIVES
 from dreamvid.studio.controls import list_controls
+from tests.output.stopping import stop_after
 from tests.plugged import install, install_broken
-from tests.render.stopping import stop_after
 
 BROUGHT = {
     "model": ("stripes", MODELS),

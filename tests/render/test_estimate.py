@@ -20,7 +20,7 @@ from dreamvid.render.estimate import Estimate, estimate_job
 from dreamvid.runtime.events import Downloading, Notice, Progress
 from dreamvid.zoom.estimate import estimate_zoom
 from dreamvid.zoom.job import NOISE, ZoomJob
-from tests.render.test_journal import VALUES
+from tests.output.test_journal import VALUES
 from tests.told import Told
 
 SAMPLES = Path(__file__).parents[2] / "samples"

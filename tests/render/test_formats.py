@@ -19,7 +19,7 @@ from dreamvid.output import recorder
 from dreamvid.render import Finished, Job, Notice, Started, preparation, render_job
 from dreamvid.render.targets import TapTarget
 from dreamvid.runtime.registers import CODECS
-from tests.render.stopping import stop_after
+from tests.output.stopping import stop_after
 
 VALUES: dict[str, Any] = {
     "model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 1, "warm_iterations": 1,

@@ -23,7 +23,7 @@ from dreamvid.output.journal import Journal
 from dreamvid.output.recorder import segment_length
 from dreamvid.output.snapshot import Snapshot, read_snapshot, write_snapshot
 from dreamvid.render import Finished, FrameDone, Job, Started, render_job
-from tests.render.stopping import stop_after
+from tests.output.stopping import stop_after
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 # Frames 44 to 64 of the sample: the cut lies in the middle.

@@ -25,7 +25,7 @@ from dreamvid.output import fingerprint, journal_folder
 from dreamvid.output.journal import Journal
 from dreamvid.render import Finished, FrameDone, Job, Notice, Started, render_job
 from dreamvid.zoom.job import ZoomJob, render_zoom
-from tests.render.stopping import stop_after
+from tests.output.stopping import stop_after
 
 VALUES: dict[str, Any] = {
     "model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 1, "warm_iterations": 1,

@@ -25,7 +25,7 @@ from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.output.recipe import read_look
 from dreamvid.render import FrameDone, Job, render_job
 from dreamvid.render.metrics import FrameMetrics, warped_error
-from tests.render.test_journal import VALUES, stop_after
+from tests.output.test_journal import VALUES, stop_after
 from tests.tiny import TinyExtractor, noise
 
 CLIP = Path(__file__).parents[2] / "samples" / "journey.mp4"

@@ -11,7 +11,7 @@ import pytest
 from dreamvid.errors import MediaError
 from dreamvid.output.disk_space import check_disk_space
 from dreamvid.render import Notice, Started, render_job
-from tests.render.test_journal import job
+from tests.output.test_journal import job
 
 
 @pytest.fixture
