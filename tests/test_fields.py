@@ -145,7 +145,7 @@ def test_a_setting_from_outside_is_known_everywhere(tmp_path: Path) -> None:
 
 # Tables of names.
 
-SETTINGS_MODULES = ("settings*.py", "train/settings.py")
+SETTINGS_MODULES = ("config/*.py", "*/settings.py")
 NO_TABLES = {
     "dreamvid/cli/models.py": "headings of a printed table",
     "dreamvid/cli/shots.py": "headings of a printed table",

@@ -71,10 +71,10 @@ class Film:
         frame_bytes = reader.width * reader.height * 3 * 4
         with ReadAhead(reader, depth_within(frame_bytes, _FRAMES_AHEAD)) as frames:
             method = self._settings.flow
-            followers = motion_threads(method, self._device, torch.get_num_threads())
-            depth = depth_within(2 * frame_bytes, _MOTIONS_AHEAD + followers - 1)  # a frame and its motion
+            threads = motion_threads(method, self._device, torch.get_num_threads())
+            depth = depth_within(2 * frame_bytes, _MOTIONS_AHEAD + threads - 1)  # a frame and its motion
             pairs = pair_up(frames, cuts, skip)
-            with map_ahead(MotionStage(method, self._device), pairs, depth, followers) as moving:
+            with map_ahead(MotionStage(method, self._device), pairs, depth, threads) as moving:
                 for frame in moving:
                     index = self.done
                     raw = frame.raw.contiguous()

@@ -27,24 +27,24 @@ def test_pairs_begin_anew_at_cuts_and_at_the_first_frame() -> None:
     assert [pair.before is frames[0] for pair in pair_up(frames[:2], [True, False], skip=1)] == [True]
 
 
-@pytest.mark.parametrize("followers", [1, 3])
-def test_any_number_of_followers_finds_the_same_way(followers: int) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_any_number_of_threads_finds_the_same_way(threads: int) -> None:
     frames = drifting(8)
     cuts = [False] * 4 + [True] + [False] * 3
     estimator = MotionEstimator("dis")
-    with map_ahead(MotionStage("dis", CPU), pair_up(frames, cuts, 0), 4, followers) as steps:
+    with map_ahead(MotionStage("dis", CPU), pair_up(frames, cuts, 0), 4, threads) as steps:
         for index, step in enumerate(steps):
             assert torch.equal(step.raw, to_tensor(frames[index], CPU))
             if index in (0, 4):
-                assert step.track is None
+                assert step.motion is None
                 continue
             motion = estimator.measure(frames[index - 1], frames[index])
-            assert step.track is not None
-            assert np.array_equal(step.track.flow[0].permute(1, 2, 0).numpy(), motion.backward)
-            assert np.array_equal(step.track.reliability[0, 0].numpy(), motion.reliability)
+            assert step.motion is not None
+            assert np.array_equal(step.motion.flow[0].permute(1, 2, 0).numpy(), motion.backward)
+            assert np.array_equal(step.motion.reliability[0, 0].numpy(), motion.reliability)
 
 
-def test_a_gpu_is_kept_busy_by_several_followers_and_two_cores_by_one() -> None:
+def test_a_gpu_is_kept_busy_by_several_threads_and_two_cores_by_one() -> None:
     cuda = torch.device("cuda")
     assert [motion_threads("dis", CPU, threads) for threads in (1, 2, 8, 64)] == [1, 1, 2, 8]
     assert [motion_threads("dis", cuda, threads) for threads in (1, 2, 8, 64)] == [1, 1, 6, 8]

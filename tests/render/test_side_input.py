@@ -92,9 +92,9 @@ def test_a_mask_of_light_is_what_it_is_whatever_becomes_of_the_films_light(tmp_p
 
 def test_there_is_one_way_to_open_a_mask() -> None:
     rooms = Path(dreamvid.__file__).parent
-    others = [path for path in rooms.rglob("*.py") if path.name != "companion.py"]
+    others = [path for path in rooms.rglob("*.py") if path.name != "side_input.py"]
     assert not [
-        path for path in others if "check_mask(" in path.read_text() or "Companion(settings.mask" in path.read_text()
+        path for path in others if "check_mask(" in path.read_text() or "SideInput(settings.mask" in path.read_text()
     ]
 
 

@@ -121,7 +121,7 @@ def test_tile_and_memory_reach_the_dream_core() -> None:
         settings = make_settings({"model": "dreamnet", "layer": "conv1", **values})
         made = make_dreamer(resolve_targets(settings), settings, CPU)
         budget, size = made.shared.budget, (130, 128)
-        assert len(budget.tiling(size, size, made._grain, made._measure_bytes_per_pixel)) == tiles
+        assert len(budget.tiling(size, size, made._constraints, made._measure_bytes_per_pixel)) == tiles
 
 
 def test_what_does_not_dream_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
