@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dreamvid.dream import Dreamer, Look, Target
+from dreamvid.dream import DreamCore, Look, Target
 from dreamvid.media import write_image
 from dreamvid.models import load_network
 
@@ -32,7 +32,7 @@ def dream(picture: Picture, model: str, layer: str, steps: tuple[int, ...] = (28
     extractor = load_network(model).extractor([layer])
     look = Look((Target(),), octaves=None, iterations=steps, step=2.0, spread=1.5, color_prior=0.6, spectrum=1.0)
     tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].contiguous()
-    dreamed = Dreamer(extractor, look).dream(tensor)
+    dreamed = DreamCore(extractor, look).dream(tensor)
     return np.ascontiguousarray(dreamed[0].permute(1, 2, 0).numpy())
 
 

@@ -19,7 +19,7 @@ from dreamvid.render.targets import (
     auto_layers,
     fetch_networks,
     load_networks,
-    make_dreamer,
+    make_dream_core,
     make_look,
     resolve_targets,
 )
@@ -81,7 +81,7 @@ def prepare(
     goals = resolve_targets(settings, networks)
     run_to_end(auto_layers(goals, settings), tell)
     settings = settings.for_model(goals[0].network.spec.look)
-    dreamer = make_dreamer(goals, settings, machine, tell)
+    dreamer = make_dream_core(goals, settings, machine, tell)
     targets = [goal.target for goal in goals]
     whole = range(clock.frames or 1)
     check_over_time(settings, clock, whole)

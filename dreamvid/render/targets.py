@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dreamvid.config.settings import DreamFrameSettings, DreamSettings
 from dreamvid.config.types import AUTO_OCTAVES, GB, LayerTarget
-from dreamvid.dream import Dreamer, Look, Objective, Shared, Target, TileBudget
+from dreamvid.dream import DreamCore, Look, Objective, Shared, Target, TileBudget
 from dreamvid.dream.objective import Score, make_objective
 from dreamvid.errors import SettingsError
 from dreamvid.models import AUTO, LOGITS, MODELS, Ensemble, Extractor, Network, fetch_network, load_fetched_network
@@ -86,9 +86,9 @@ def resolve_targets(settings: DreamSettings, networks: Networks | None = None) -
     return sorted(goals, key=lambda goal: order.index(goal.network))
 
 
-def make_dreamer(
+def make_dream_core(
     goals: Iterable[TapTarget], settings: DreamSettings, machine: Machine, tell: Tell = ignore
-) -> Dreamer:
+) -> DreamCore:
     """The dream core for some goals; the look of `settings`, with what suits the first network where nobody chose.
 
     `tell` hears of memory and of the device while it dreams.
@@ -109,7 +109,7 @@ def make_dreamer(
     budget = TileBudget(settings.tile, memory, machine.device, tell)
     look = make_look(settings.without_schedules(), [goal.target for goal in goals])
     shared = Shared(machine.device, budget=budget, measured=MeasuredLooks(), threads=machine.threads_for, tell=tell)
-    return Dreamer(extractor, look, machine.device, shared)
+    return DreamCore(extractor, look, machine.device, shared)
 
 
 def make_look(settings: DreamFrameSettings, targets: Iterable[Target]) -> Look:

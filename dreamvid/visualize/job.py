@@ -19,7 +19,7 @@ from dreamvid.errors import SettingsError
 from dreamvid.images.read import quantize
 from dreamvid.media import FloatImage, write_image
 from dreamvid.models import Network
-from dreamvid.render.targets import Networks, TapTarget, fetch_networks, load_networks, make_dreamer, resolve_targets
+from dreamvid.render.targets import Networks, TapTarget, fetch_networks, load_networks, make_dream_core, resolve_targets
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Progress
 from dreamvid.runtime.frames import to_frame
@@ -187,7 +187,7 @@ def _make_easels(job: VisualizationJob, subjects: Sequence[Subject], method: Met
         goals = [*subject.goals, *(_witnesses(subject.goals) if job.method.count > 1 else ())]
         key = tuple((goal.network, goal.tap) for goal in goals)
         if key not in extractors:
-            extractors[key] = make_dreamer(goals, job.settings, machine).extractor
+            extractors[key] = make_dream_core(goals, job.settings, machine).extractor
             check_size(extractors[key], method)
         easels.append(_Easel(extractors[key], tuple(goal.target for goal in goals), job.method.neuron))
     return easels
