@@ -22,7 +22,7 @@ from dreamvid.config.settings import (
 )
 from dreamvid.dream import DreamCore, Extractor, Look, Target
 from dreamvid.dream.color import luma
-from dreamvid.render.side_input import SideInput
+from dreamvid.render.side_input import AnySideInput
 from dreamvid.render.targets import make_look
 from dreamvid.runtime.frames import to_tensor
 from dreamvid.schedule import Moment, Schedule
@@ -98,8 +98,8 @@ class Planner(Generic[S]):
         *,
         layer_of_target: Sequence[int | None] = (),
         governed: bool = True,
-        guide: SideInput | None = None,
-        mask: SideInput | None = None,
+        guide: AnySideInput | None = None,
+        mask: AnySideInput | None = None,
     ) -> None:
         """`layer_of_target` says which of `settings.layers` each of the dreamer's targets is; None: a class."""
         self._dreamer = dreamer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,11 +87,15 @@ def resolve_targets(settings: DreamSettings, networks: Networks | None = None) -
 
 
 def make_dream_core(
-    goals: Iterable[TapTarget], settings: DreamSettings, machine: Machine, tell: Tell = ignore
+    goals: Iterable[TapTarget],
+    settings: DreamSettings,
+    machine: Machine,
+    tell: Tell = ignore,
+    measured: MutableMapping[str, float] | None = None,
 ) -> DreamCore:
     """The dream core for some goals; the look of `settings`, with what suits the first network where nobody chose.
 
-    `tell` hears of memory and of the device while it dreams.
+    `tell` and `measured` are as in `make_shared`.
     """
     goals = list(goals)
     networks = list(dict.fromkeys(goal.network for goal in goals))
@@ -105,11 +109,26 @@ def make_dream_core(
         for network in networks
     ]
     extractor: Extractor | Ensemble = extractors[0][1] if len(extractors) == 1 else Ensemble(extractors)
-    memory = None if settings.memory is None else int(settings.memory * GB)
-    budget = TileBudget(settings.tile, memory, machine.device, tell)
     look = make_look(settings.without_schedules(), [goal.target for goal in goals])
-    shared = Shared(machine.device, budget=budget, measured=MeasuredLooks(), threads=machine.threads_for, tell=tell)
-    return DreamCore(extractor, look, machine.device, shared)
+    return DreamCore(extractor, look, machine.device, make_shared(settings, machine, tell, measured))
+
+
+def make_shared(
+    settings: DreamSettings,
+    machine: Machine,
+    tell: Tell = ignore,
+    measured: MutableMapping[str, float] | None = None,
+) -> Shared:
+    """What a dream core of `settings` finds out. `tell` hears of memory and of the device while it dreams; `measured`
+    keeps what calibration finds (None: files in the cache folder)."""
+    memory = None if settings.memory is None else int(settings.memory * GB)
+    return Shared(
+        machine.device,
+        budget=TileBudget(settings.tile, memory, machine.device, tell),
+        measured=MeasuredLooks() if measured is None else measured,
+        threads=machine.threads_for,
+        tell=tell,
+    )
 
 
 def make_look(settings: DreamFrameSettings, targets: Iterable[Target]) -> Look:
