@@ -145,7 +145,9 @@ class Dreamer:
             self._networks[model, None] = network
         elif mean is not None or std is not None:
             raise SettingsError("mean, std: are for a module of your own; networks by name know theirs")
-        given |= {"model": model} if layer is None else {"model": model, "layer": layer}
+        given["model"] = model
+        if layer is not None:
+            given["layer"] = layer
         self._look = merge_values([given], _NAMES, "Dreamer: there is no setting")
         self._settings = build_settings(Settings, self._look)
         settings = self._settings

@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from dreamvid.errors import ModelError, shown
@@ -14,6 +15,7 @@ from dreamvid.models.network import Network
 from dreamvid.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Triple
 
 _LARGE_ENOUGH = 512  # px a side, for the network to run on; how little is enough is found out
+_ORDINARY = (1, 3, 224, 256)  # a picture that is not square
 
 
 class ModuleNetwork(Network):
@@ -52,6 +54,8 @@ class ModuleNetwork(Network):
         try:
             self._table = LayerTable(self._build(None, {}), self.spec)
             self._table.infos()  # finds the shapes
+            with torch.no_grad():
+                self.module(torch.zeros(_ORDINARY))
         except Exception as error:  # what tracing runs is somebody's code, and raises anything
             raise ModelError(
                 f"{name} cannot be used: torch.fx cannot trace it, or it does not take pictures of any size "
