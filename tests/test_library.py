@@ -18,7 +18,9 @@ from torch import nn
 
 import dreamvid
 from dreamvid import Dreamer, DreamvidError, Job, ModelError, Settings, SettingsError, ZoomJob, ZoomSettings
+from dreamvid.dream import DreamCore
 from dreamvid.images.read import quantize
+from dreamvid.library.arrays import ArrayKind
 from dreamvid.media import read_image, write_image
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -61,6 +63,9 @@ def picture(seed: int, height: int = 48, width: int = 64) -> Pixels:
     small = torch.rand(1, 3, 6, 8, generator=torch.Generator().manual_seed(seed))
     large = nn.functional.interpolate(small, size=(height, width), mode="bicubic", align_corners=False)
     return np.ascontiguousarray((255 * large[0].clamp(0, 1)).byte().permute(1, 2, 0).numpy())
+
+
+RAW = picture(0)
 
 
 def film(frames: int = 5, cut: int = 3, **size: int) -> list[Pixels]:
@@ -115,12 +120,14 @@ def test_a_film_is_the_command_lines_bit_for_bit(tmp_path: Path, cuts: str) -> N
     assert_same(deep(list(dreams)), read(tmp_path / "out"))
 
 
-def test_a_still_is_the_command_lines_bit_for_bit(tmp_path: Path, dreamer: Dreamer) -> None:
+def test_a_still_is_the_command_lines_bit_for_bit(tmp_path: Path) -> None:
+    look = {"model": "dreamnet", "quality": "draft", "precision": "fp32", "device": "cpu"}
+    dreamer = Dreamer(**look)
     raw, mask = picture(0), picture(5)
     write_image(tmp_path / "in.png", floats([raw])[0], overwrite=False)
     write_image(tmp_path / "mask.png", floats([mask])[0], overwrite=False)
     (tmp_path / "out").mkdir()
-    settings = Settings(**LOOK, mask=tmp_path / "mask.png", bit_depth=16)
+    settings = Settings(**look, mask=tmp_path / "mask.png", bit_depth=16)
     run(dreamvid.render_job(Job(tmp_path / "in.png", tmp_path / "out" / "still.png", settings)))
     assert_same(deep([dreamer.dream(floats([raw])[0], mask=mask)]), read(tmp_path / "out"))
     files = dreamer.dream(floats([raw])[0], mask=tmp_path / "mask.png")
@@ -155,7 +162,7 @@ def test_pictures_from_noise_are_the_command_lines(tmp_path: Path) -> None:
 
 
 def test_who_owns_the_process_gets_the_command_lines_bits_with_any_number_of_threads(
-    tmp_path: Path, cache: Path
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.set_num_threads(2)
     raw = picture(0, 180, 320)  # its second octave is worth two threads, its third one
@@ -165,6 +172,7 @@ def test_who_owns_the_process_gets_the_command_lines_bits_with_any_number_of_thr
     settings = Settings(**look, bit_depth=16)
     run(dreamvid.render_job(Job(tmp_path / "in.png", tmp_path / "out" / "still.png", settings)))
     measured = sorted(cache.rglob("*.json"))
+    monkeypatch.setattr(DreamCore, "_calibration_contrast", lambda *_: pytest.fail("measured again"))
     ours = Dreamer(**look, owns_process=True).dream(floats([raw])[0])
     assert_same(deep([ours]), read(tmp_path / "out"))
     assert torch.get_num_threads() == 2
@@ -201,6 +209,23 @@ def test_one_dreamer_serves_several_threads_and_films_at_a_time(dreamer: Dreamer
     for one, other in zip(dreamer.dream_film(frames, 24), dreamer.dream_film(frames, 24), strict=True):
         np.testing.assert_array_equal(one, other)
         np.testing.assert_array_equal(one, expected.pop(0))
+
+
+def test_calls_at_a_time_share_nothing_that_is_for_one_thread(
+    dreamer: Dreamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dreamer.dream(RAW)  # calibrates
+    dream, together, used = DreamCore.dream, threading.Barrier(2, timeout=30), []
+
+    def watched(self: DreamCore, *arguments: Any, **named: Any) -> torch.Tensor:
+        used.append(self.shared)
+        together.wait()
+        return dream(self, *arguments, **named)
+
+    monkeypatch.setattr(DreamCore, "dream", watched)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(dreamer.dream, [RAW, RAW]))
+    assert used[0] is not used[1]
 
 
 class OwnNet(nn.Module):
@@ -279,6 +304,11 @@ def test_what_comes_in_comes_out(dreamer: Dreamer, dtype: str, tensor: bool) -> 
     assert first.shape == given.shape
 
 
+def test_a_frame_is_not_given_away() -> None:
+    frame = floats([RAW])[0]
+    assert not np.shares_memory(ArrayKind("float32").write(frame), frame)
+
+
 def test_arrays_may_be_written_to_on_both_sides() -> None:
     dreamer = Dreamer(**LOOK)
     frames = floats(film(6))
@@ -324,7 +354,6 @@ def test_a_dreamer_that_cannot_be_made_says_why_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-RAW = picture(0)
 NAN = np.full((48, 64, 3), np.nan, np.float32)
 
 
