@@ -21,7 +21,7 @@ from timing import describe_machine
 from torch import Tensor
 
 from dreamvid.config.settings import Settings, make_settings
-from dreamvid.dream import Dreamer
+from dreamvid.dream import DreamCore
 from dreamvid.errors import ModelError
 from dreamvid.media import open_reader
 from dreamvid.models import Network, load_network
@@ -30,7 +30,7 @@ from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.render.film import Film
 from dreamvid.render.metrics import warped_error
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.targets import make_dreamer, resolve_targets
+from dreamvid.render.targets import make_dream_core, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.frames import to_frame, to_tensor
 
@@ -87,7 +87,7 @@ def main() -> None:
     print(f"{options.model} ({weights}) {options.layer} at {options.size}\n")
 
     busy = BusyTime(device)
-    shown, errors, wall = render(settings, make_dreamer(goals, settings, machine), busy, options.frames, device)
+    shown, errors, wall = render(settings, make_dream_core(goals, settings, machine), busy, options.frames, device)
     per_frame = wall / options.frames
     energies = [energy for energy, _ in shown]
     print(f"dreamvid: {options.frames / wall:.2f} frames/s, first frame included; "
@@ -115,12 +115,12 @@ def main() -> None:
 
 
 def render(
-    settings: Settings, dreamer: Dreamer, busy: BusyTime, count: int, device: torch.device
+    settings: Settings, dreamer: DreamCore, busy: BusyTime, count: int, device: torch.device
 ) -> tuple[list[tuple[float, float]], list[float], float]:
     """Dream the first shot as a render does; (energy, seconds) and warped errors of its frames, and the wall time."""
-    original = Dreamer.dream
+    original = DreamCore.dream
     dreamer.step  # noqa: B018 - calibration: once for a look, whatever the film's length
-    Dreamer.dream = busy.watch(original)  # type: ignore[method-assign]
+    DreamCore.dream = busy.watch(original)  # type: ignore[method-assign]
     shown, errors = [], []
     try:
         with open_reader(CLIP, size=settings.size, frames=count) as reader:
@@ -131,7 +131,7 @@ def render(
                     shown.append((event.energy, event.seconds))
             wall = time.perf_counter() - begun
     finally:
-        Dreamer.dream = original  # type: ignore[method-assign]
+        DreamCore.dream = original  # type: ignore[method-assign]
     measured = settings.model_copy(update={"report": True})
     with open_reader(CLIP, size=settings.size, frames=min(count, 6)) as reader:
         planner = Planner(dreamer, measured, Clock(reader.rate or 24))

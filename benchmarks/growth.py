@@ -19,7 +19,7 @@ from dreamvid.config.settings import make_settings
 from dreamvid.media import open_reader
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.targets import make_dreamer, resolve_targets
+from dreamvid.render.targets import make_dream_core, resolve_targets
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import FrameDone
 
@@ -34,7 +34,7 @@ def frame_times(machine: Machine, frames: int, **values: Any) -> tuple[list[floa
     settings = make_settings({"model": "dreamnet", "layer": "inception4d", "precision": "fp32"}, values)
     goals = resolve_targets(settings)
     settings = settings.for_model(goals[0].network.spec.look)
-    planner = Planner(make_dreamer(goals, settings, machine), settings, Clock(Fraction(24)))
+    planner = Planner(make_dream_core(goals, settings, machine), settings, Clock(Fraction(24)))
     with open_reader(CLIP, size=settings.size, frames=SHOT) as reader:
         shot = list(reader)
     seconds = []

@@ -19,9 +19,9 @@ from timing import describe_machine
 from torch import Tensor
 
 from dreamvid.config.settings import Settings, make_settings
-from dreamvid.dream import Dreamer
+from dreamvid.dream import DreamCore
 from dreamvid.media import read_image
-from dreamvid.render.targets import make_dreamer, resolve_targets
+from dreamvid.render.targets import make_dream_core, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.frames import to_tensor
 
@@ -34,16 +34,16 @@ def psnr(one: Tensor, other: Tensor) -> float:
     return -10 * math.log10(float((one - other).square().mean()))
 
 
-def lift(dreamer: Dreamer, dream: Tensor, raw: Tensor) -> float:
+def lift(dreamer: DreamCore, dream: Tensor, raw: Tensor) -> float:
     """How much more of the layer the dream holds than the picture; looked at in the dreamer's own arithmetic."""
     return dreamer.attainment(dream) / dreamer.attainment(raw)
 
 
-def dreamer_in(settings: Settings, precision: str, device: str) -> Dreamer:
+def dreamer_in(settings: Settings, precision: str, device: str) -> DreamCore:
     """The dreamer of some settings in `fp32` or `bf16`."""
     goals = resolve_targets(settings)
     settings = settings.for_model(goals[0].network.spec.look)
-    return make_dreamer(goals, settings, choose_machine(device, precision))
+    return make_dream_core(goals, settings, choose_machine(device, precision))
 
 
 def main() -> None:

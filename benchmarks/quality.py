@@ -21,7 +21,7 @@ from dreamvid.config.settings import Settings, make_settings
 from dreamvid.media import open_reader
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.targets import make_dreamer, resolve_targets
+from dreamvid.render.targets import make_dream_core, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import FrameDone
 
@@ -38,7 +38,7 @@ def measure(frames: int, *, carried: bool, iterations: str, device: torch.device
     settings = make_settings(values)
     goals = resolve_targets(settings)
     settings = settings.for_model(goals[0].network.spec.look)
-    dreamer = make_dreamer(goals, settings, choose_machine())
+    dreamer = make_dream_core(goals, settings, choose_machine())
     with open_reader(CLIP, frames=frames) as reader:
         planner = Planner(dreamer, settings, Clock(reader.rate or 24))
         # Each frame from nothing: a carry that carries none of it, and so begins with as many steps as a shot's first.

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dreamvid.config.settings import make_settings
-from dreamvid.dream import Dreamer, Shared, Target
+from dreamvid.dream import DreamCore, Shared, Target
 from dreamvid.models import load_network
 from dreamvid.render.targets import make_look
 from dreamvid.runtime.device import choose_machine
@@ -31,7 +31,7 @@ def our_step(model: str, layer: str, size: tuple[int, int], precision: str, devi
     network = load_network(model, random_seed=0)
     extractor = network.extractor([layer], device=machine.device, dtype=machine.dtype)
     look = make_look(make_settings({"octaves": 1, "iterations": 1, "step": 1}).without_schedules(), [Target()])
-    dreamer = Dreamer(extractor, look, machine.device, Shared(machine.device, threads=machine.threads_for))
+    dreamer = DreamCore(extractor, look, machine.device, Shared(machine.device, threads=machine.threads_for))
     image = torch.rand(1, 3, *size, device=machine.device)
     return lambda: dreamer.dream(image)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dreamvid import DreamvidError, FrameDone
-from dreamvid.config.settings import ZoomSettings
-from dreamvid.zoom.job import ZoomJob, render_zoom
+from dreamvid import DreamvidError, FrameDone, ZoomJob, ZoomSettings, render_zoom
 
 
 def fly(source: Path, target: Path, **settings: str) -> None:

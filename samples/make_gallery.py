@@ -29,7 +29,7 @@ from dreamvid.render.film import Film
 from dreamvid.render.plan import STILL, Clock, Planner
 from dreamvid.render.preparation import prepare
 from dreamvid.render.still import dream_residual, finish
-from dreamvid.render.targets import make_dreamer, resolve_targets
+from dreamvid.render.targets import make_dream_core, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import FrameDone, outcome
 from dreamvid.runtime.frames import to_frame, to_tensor
@@ -56,7 +56,7 @@ def settings_for(layer: str | None, weights: Path | None = None, model: str = MO
 def dream_picture(picture: Picture, layer: str, weights: Path | None = None, model: str = MODEL) -> Picture:
     settings = settings_for(layer, weights, model)
     machine = choose_machine()
-    plan = Planner(make_dreamer(resolve_targets(settings), settings, machine), settings, STILL, governed=False).at(0)
+    plan = Planner(make_dream_core(resolve_targets(settings), settings, machine), settings, STILL, governed=False).at(0)
     raw = to_tensor(picture, machine.device)
     return to_frame(finish(raw, plan.gain * dream_residual(raw, plan), plan))
 
@@ -96,7 +96,7 @@ def make_film_sheet() -> Cell:
     settings = settings_for(None)
     machine = choose_machine()
     with open_reader(HERE / "journey.mp4") as reader:
-        dreamer = make_dreamer(resolve_targets(settings), settings, machine)
+        dreamer = make_dream_core(resolve_targets(settings), settings, machine)
         planner = Planner(dreamer, settings, Clock(Fraction(reader.rate)))
         pairs = Film(planner, machine.device).dream(reader, watch_cuts(HERE / "journey.mp4", Fraction(reader.rate)))
         frames = [frame for frame, _ in pairs if frame is not None]

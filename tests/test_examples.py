@@ -65,7 +65,17 @@ def test_a_zoom(script, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
 
 def test_an_array(script, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     target = tmp_path / "array.png"
-    script("dream_array.py", target, "--model", "dreamnet", "--layer", "inception4a", "--side", 48)
+    said = script("dream_array.py", target, "model=dreamnet", "layer=inception4a", "octaves=2", "side=48")
+    assert "FrameDone(" in said
     picture = cv2.imread(str(target))
     assert picture.shape == (48, 48, 3)
     assert picture.std() > 10
+
+
+def test_frames_as_they_come(script, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    clip = ROOT / "samples" / "journey.mp4"
+    tiny = (*TINY, "layer=inception4a", "warm_iterations=1")
+    assert script("dream_frames.py", clip, tmp_path / "out", "frames=2", *tiny) == "frame 0\nframe 1\n"
+    pictures = sorted((tmp_path / "out").glob("*.png"))
+    assert [path.name for path in pictures] == ["00000.png", "00001.png"]
+    assert cv2.imread(str(pictures[1])).shape == (36, 64, 3)

@@ -54,7 +54,12 @@ class CameraSettings(Group):
     )
     every: int = every_setting("Dream every Nth frame, counted at 24 per second; those in between are moved exactly")
     feed: Varies[float] = setting(
-        0.1, "With video input: share of each video frame mixed into the dream, per 1/24 second", "0..1", ge=0, le=1
+        0.1,
+        "With video input: share of each video frame mixed into the dream, per 1/24 second",
+        "0..1",
+        ge=0,
+        le=1,
+        not_for=("library",),
     )
     settle: Seconds = setting(Fraction(0), "Dream this long before the first frame", "TIME", le=LONGEST_ZOOM)
     loop: bool = setting(False, "Make the end lead into the beginning, so that the film loops seamlessly", "")

@@ -41,7 +41,7 @@ def size_setting(text: str, **facts: Any) -> Any:
 def max_size_setting() -> Any:
     """How large the film is at most."""
     text = "Scale down so that the longer side is at most this many pixels"
-    return setting(None, text, "PX", part_of_look=False)
+    return setting(None, text, "PX", part_of_look=False, not_for=("library",))
 
 
 def warm_iterations_setting(default: tuple[int, ...], text: str) -> Any:
@@ -109,7 +109,7 @@ class ObjectiveSettings(Group):
         "Dream of the contents of this picture or video: each feature is drawn to its best match in the guide",
         "FILE",
         is_input_file=True,
-        not_for=("visualize",),
+        not_for=("visualize", "library"),
     )
     guide_size: int = setting(
         384,
@@ -258,6 +258,7 @@ class ConditioningSettings(Group):
         "Picture or video with the source's aspect ratio: white dreams, black is left alone, gray is in between",
         "FILE",
         is_input_file=True,
+        not_for=("library",),
     )
 
 
@@ -283,6 +284,7 @@ class MotionSettings(Group):
         part_of_look=False,
         selects_frames=True,
         off="none",
+        not_for=("library",),
     )
     shots: Shots | None = setting(
         None,
@@ -291,6 +293,7 @@ class MotionSettings(Group):
         part_of_look=False,
         selects_frames=True,
         joined_by="-",
+        not_for=("library",),
     )
 
 
@@ -302,7 +305,7 @@ class SoundSettings(Group):
         "Song or film whose sound drives rms, bass, mid, high, onset and beat; it becomes the soundtrack",
         "FILE",
         is_input_file=True,
-        not_for=("audio",),
+        not_for=("audio", "library"),
     )
     attack: float = setting(0.01, "Attack time of the envelopes", "S", ge=0, le=60)
     release: float = setting(0.2, "Release time of the envelopes", "S", ge=0, le=60)
@@ -394,8 +397,11 @@ class RunSettings(Group):
         "SECONDS",
         ge=0,
         le=86400,
+        not_for=("library",),
     )
-    threads: int | None = setting(None, "Number of CPU threads for the network", "N", ge=1, le=1024)
+    threads: int | None = setting(
+        None, "Number of CPU threads for the network", "N", ge=1, le=1024, not_for=("library",)
+    )
     memory: float | None = setting(
         None, "Memory budget on the device [default: all free memory]", "GB", gt=0, le=100_000
     )

@@ -32,7 +32,7 @@ _MOST_MOVES = 100  # between two pauses
 _SAMPLE_SIDE = 256  # of the picture whose gradient's memory is counted
 
 
-class Dreamer:
+class DreamCore:
     """Dreams on pictures (1, 3, H, W), float32 RGB in [0, 1], with one network, one look and perhaps a guide.
 
     Mordvintsev, Olah & Tyka 2015 ("Inceptionism") for octaves, jitter and the mean-|g| step. The same
@@ -67,18 +67,18 @@ class Dreamer:
         self._guide = tuple(guide) or (None,) * len(extractor.taps)
         self._pause = pause
 
-    def with_look(self, look: Look) -> Dreamer:
+    def with_look(self, look: Look) -> DreamCore:
         """The same dreamer with another look."""
         return self._with(look=look)
 
-    def pausing(self, pause: Callable[[], None]) -> Dreamer:
+    def pausing(self, pause: Callable[[], None]) -> DreamCore:
         """The same dreamer, which calls `pause` before each step; whatever that raises ends the dream.
 
         Recorded steps are replayed up to a hundred at a time.
         """
         return self._with(pause=pause)
 
-    def guided_by(self, picture: Tensor) -> Dreamer:
+    def guided_by(self, picture: Tensor) -> DreamCore:
         """A dreamer that draws what it sees to the features of `picture`, (1, 3, H, W) in [0, 1] of any size.
 
         Raises `SettingsError` where `picture` is too small for the network.
@@ -94,9 +94,9 @@ class Dreamer:
         look: Look | None = None,
         guide: Sequence[Tensor | None] | None = None,
         pause: Callable[[], None] | None = None,
-    ) -> Dreamer:
+    ) -> DreamCore:
         """Another dreamer with the same network, which shares what is known of it."""
-        return Dreamer(
+        return DreamCore(
             self.extractor,
             self.look if look is None else look,
             self.device,

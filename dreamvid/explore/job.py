@@ -39,7 +39,7 @@ from dreamvid.render.targets import (
     auto_layers,
     fetch_networks,
     load_networks,
-    make_dreamer,
+    make_dream_core,
     make_look,
     resolve_targets,
 )
@@ -311,7 +311,7 @@ class _Studio:
             for trial in group:
                 settings = trial.settings.for_model(goals[trial][0].network.spec.look)
                 if dreamer is None:
-                    dreamer = make_dreamer(goals[trial], settings, self.machine, self._tell)
+                    dreamer = make_dream_core(goals[trial], settings, self.machine, self._tell)
                 look = make_look(settings.without_schedules(), [goal.target for goal in goals[trial]])
                 layers = [goal.layer for goal in goals[trial]]
                 yield trial, plan_still(self.still, dreamer.with_look(look), settings, layers, self._sounds)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dreamvid.config.settings import FrameSettings, Settings
-from dreamvid.dream import Dreamer
+from dreamvid.dream import DreamCore
 from dreamvid.explore.still_frame import Still
 from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
 from dreamvid.render.preparation import listen
@@ -21,7 +21,7 @@ Sounds = dict[frozenset[str], "SoundAnalysis | None"]
 
 
 def plan_still(
-    still: Still, dreamer: Dreamer, settings: Settings, layers: Sequence[int | None], sounds: Sounds
+    still: Still, dreamer: DreamCore, settings: Settings, layers: Sequence[int | None], sounds: Sounds
 ) -> FramePlan[FrameSettings]:
     """The plan of `still`, not governed; `layers` says which of the settings' layers each target is (None: a class).
 

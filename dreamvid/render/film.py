@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from dreamvid.config.settings import FrameSettings, Settings
-from dreamvid.media import Reader
 from dreamvid.motion.motion_stage import FrameMotion, MotionStage, motion_threads, pair_up
 from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.carry import Carry
@@ -17,11 +18,28 @@ from dreamvid.render.metrics import FrameMetrics
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.still import compose_frame, energy_of
 from dreamvid.runtime.events import FrameDone, ShotStarted
-from dreamvid.runtime.frames import Dreams, join_alpha, to_frame
+from dreamvid.runtime.frames import Dreams, Frame, join_alpha, to_frame
 from dreamvid.runtime.pipeline import ReadAhead, depth_within, map_ahead
 
 _FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
 _MOTIONS_AHEAD = 3  # and as many more as there are threads that measure motion
+
+
+class FilmFrames(Protocol):
+    """What a film is dreamed from: frames of one size, at a rate, the first of which has this number in the source.
+
+    A `Reader` is one; they are iterated once, in another thread.
+    """
+
+    @property
+    def rate(self) -> Fraction | None: ...
+    @property
+    def first_index(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    def __iter__(self) -> Iterator[Frame]: ...
 
 
 class Film:
@@ -56,7 +74,7 @@ class Film:
         tensors = {"residual": self._carry.residual.to("cpu", copy=True)}
         return Snapshot(self.done, tensors, {"shot": self._shot, "since_dreamed": self._since_dreamed})
 
-    def dream(self, reader: Reader, cuts: Iterable[bool]) -> Dreams:
+    def dream(self, reader: FilmFrames, cuts: Iterable[bool]) -> Dreams:
         """Dream all frames of `reader`, which begins `lead` frames before the next one; `cuts` says of each whether a
         shot begins there.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dreamvid.dream import Dreamer
+from dreamvid.dream import DreamCore
 from dreamvid.motion import warp_backward
 from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.runtime.events import Figures
@@ -18,7 +18,7 @@ class FrameMetrics:
     def __init__(self) -> None:
         self._before: Tensor | None = None
 
-    def measure(self, raw: Tensor, shown: Tensor, motion: FrameMotion | None, dreamer: Dreamer) -> Figures:
+    def measure(self, raw: Tensor, shown: Tensor, motion: FrameMotion | None, dreamer: DreamCore) -> Figures:
         """The figures of a frame, `raw` and `shown` (1, 3, H, W) in [0, 1]; `motion` leads back to the one before."""
         residual = shown - raw
         error = None if motion is None or self._before is None else warped_error(self._before, residual, motion)

@@ -20,9 +20,9 @@ from dreamvid.config.settings import (
     ZoomFrameSettings,
     ZoomSettings,
 )
-from dreamvid.dream import Dreamer, Extractor, Look, Target
+from dreamvid.dream import DreamCore, Extractor, Look, Target
 from dreamvid.dream.color import luma
-from dreamvid.render.side_input import SideInput
+from dreamvid.render.side_input import AnySideInput
 from dreamvid.render.targets import make_look
 from dreamvid.runtime.frames import to_tensor
 from dreamvid.schedule import Moment, Schedule
@@ -47,7 +47,7 @@ class FramePlan(Generic[F]):
         mask: (1, 1, H, W) in [0, 1] on the dreamer's device, or None: where the dream may be seen.
     """
 
-    dreamer: Dreamer
+    dreamer: DreamCore
     settings: F
     contrast: float | None = None
     gain: float = 1.0
@@ -92,14 +92,14 @@ class Planner(Generic[S]):
 
     def __init__(
         self,
-        dreamer: Dreamer,
+        dreamer: DreamCore,
         settings: S,
         clock: Clock,
         *,
         layer_of_target: Sequence[int | None] = (),
         governed: bool = True,
-        guide: SideInput | None = None,
-        mask: SideInput | None = None,
+        guide: AnySideInput | None = None,
+        mask: AnySideInput | None = None,
     ) -> None:
         """`layer_of_target` says which of `settings.layers` each of the dreamer's targets is; None: a class."""
         self._dreamer = dreamer
@@ -180,7 +180,7 @@ class Planner(Generic[S]):
             for target, layer in zip(targets, self._layer_of_target, strict=True)
         ]
 
-    def _mixed(self, moment: Moment, measure: Callable[[Dreamer], float]) -> float:
+    def _mixed(self, moment: Moment, measure: Callable[[DreamCore], float]) -> float:
         """What is measured of the settings that do not vary, without dreaming for each moment; where layers are
         cross-faded, a mix of what each alone gives."""
         if not isinstance(self.settings.layer, LayerSchedule):

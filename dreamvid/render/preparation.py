@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic
 
 from dreamvid.config.settings import DreamFrameSettings, DreamSettings, key_of
+from dreamvid.dream import DreamCore
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import SoundTrack
 from dreamvid.render.plan import Clock, Planner, S
-from dreamvid.render.side_input import SideInput
+from dreamvid.render.side_input import AnySideInput
 from dreamvid.render.targets import (
     Networks,
+    TapTarget,
     auto_layers,
     fetch_networks,
     load_networks,
-    make_dreamer,
+    make_dream_core,
     make_look,
     resolve_targets,
 )
@@ -65,8 +67,8 @@ def prepare(
     *,
     governed: bool,
     frames: range | None = None,
-    guide: SideInput | None = None,
-    mask: SideInput | None = None,
+    guide: AnySideInput | None = None,
+    mask: AnySideInput | None = None,
     networks: Networks | None = None,
     tell: Tell = ignore,
 ) -> Prepared[S]:
@@ -81,7 +83,32 @@ def prepare(
     goals = resolve_targets(settings, networks)
     run_to_end(auto_layers(goals, settings), tell)
     settings = settings.for_model(goals[0].network.spec.look)
-    dreamer = make_dreamer(goals, settings, machine, tell)
+    core = make_dream_core(goals, settings, machine, tell)
+    planner = make_planner(
+        core, goals, settings, clock, size, governed=governed, frames=frames, guide=guide, mask=mask
+    )
+    dreaming = dict.fromkeys(goal.network for goal in goals)
+    models = " + ".join(dict.fromkeys(network.spec.name for network in dreaming))
+    weights = {network.spec.name: network.weights for network in dreaming if network.weights is not None}
+    return Prepared(planner, settings, machine, models, core.extractor.taps, weights)
+
+
+def make_planner(
+    core: DreamCore,
+    goals: Sequence[TapTarget],
+    settings: S,
+    clock: Clock,
+    size: Size,
+    *,
+    governed: bool,
+    frames: range | None = None,
+    guide: AnySideInput | None = None,
+    mask: AnySideInput | None = None,
+) -> Planner[S]:
+    """Check the settings over time, and make the planner for frames of `size`; as `prepare`, with what is loaded.
+
+    `core` dreams with the look of `settings` towards `goals`. Raises `SettingsError`.
+    """
     targets = [goal.target for goal in goals]
     whole = range(clock.frames or 1)
     check_over_time(settings, clock, whole)
@@ -89,16 +116,10 @@ def prepare(
         settings,
         clock,
         whole if frames is None else frames,
-        lambda now: dreamer.with_look(make_look(now, targets)).check_size(size),
+        lambda now: core.with_look(make_look(now, targets)).check_size(size),
     )
     layer_of_target = [goal.layer for goal in goals]
-    planner = Planner(
-        dreamer, settings, clock, layer_of_target=layer_of_target, governed=governed, guide=guide, mask=mask
-    )
-    dreaming = dict.fromkeys(goal.network for goal in goals)
-    models = " + ".join(dict.fromkeys(network.spec.name for network in dreaming))
-    weights = {network.spec.name: network.weights for network in dreaming if network.weights is not None}
-    return Prepared(planner, settings, machine, models, dreamer.extractor.taps, weights)
+    return Planner(core, settings, clock, layer_of_target=layer_of_target, governed=governed, guide=guide, mask=mask)
 
 
 def check_over_time(

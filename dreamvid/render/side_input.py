@@ -6,15 +6,41 @@ import math
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 from dreamvid.config.settings import DreamSettings
 from dreamvid.errors import SettingsError
+from dreamvid.images.read import fit_size, resize_image
 from dreamvid.media import AS_CODED, ClipInfo, Reader, open_reader, read_image
 from dreamvid.runtime.events import Tell, ignore
 from dreamvid.runtime.frames import Frame
 
 _SHAPE_TOLERANCE = 0.02  # of the aspect ratio
 _NEARLY_BLACK = 3 / 255
+
+
+class AnySideInput(Protocol):
+    """A picture (`rate` None) or film that is asked for by the main film's time."""
+
+    @property
+    def rate(self) -> Fraction | None: ...
+
+    def at(self, seconds: Fraction) -> Frame | None:
+        """The frame shown at a time from the beginning; None where it is still the one that was given last."""
+
+
+class StillInput:
+    """A picture in memory."""
+
+    rate: Fraction | None = None
+
+    def __init__(self, picture: Frame) -> None:
+        self._picture: Frame | None = picture
+
+    def at(self, seconds: Fraction) -> Frame | None:  # noqa: ARG002 - it is the same at all times
+        """The picture, when it is asked for the first time."""
+        picture, self._picture = self._picture, None
+        return picture
 
 
 class SideInput:
@@ -126,13 +152,37 @@ def open_mask(
 
 def check_mask(mask: SideInput, width: int, height: int) -> None:
     """Raise `SettingsError` for a mask of another shape than the film's, or a picture that is black everywhere."""
-    shape, needed = (mask.info.width, mask.info.height), (width, height)
+    _check_shape(mask.path, (mask.info.width, mask.info.height), (width, height))
+    if mask.rate is None:
+        _check_light(mask.path, read_image(mask.path))
+
+
+def guide_in_memory(picture: Frame, settings: DreamSettings) -> StillInput:
+    """A guide that is no file, (H, W, 3), brought to its size as `open_guide` does."""
+    height, width = picture.shape[:2]
+    return StillInput(resize_image(picture, *fit_size(width, height, None, settings.guide_size)))
+
+
+def mask_in_memory(picture: Frame, width: int, height: int) -> StillInput:
+    """A mask that is no file, (H, W, 3), checked and brought to the size of what it masks, as `open_mask` does.
+
+    Raises `SettingsError`.
+    """
+    _check_shape("the array", (picture.shape[1], picture.shape[0]), (width, height))
+    _check_light("the array", picture)
+    return StillInput(resize_image(picture, width, height))
+
+
+def _check_shape(what: object, shape: tuple[int, int], needed: tuple[int, int]) -> None:
     if abs(shape[0] * needed[1] / (shape[1] * needed[0]) - 1) > _SHAPE_TOLERANCE:
         raise SettingsError(
-            f"--mask: {mask.path} is {shape[0]}x{shape[1]}, the source {needed[0]}x{needed[1]}; give a mask with the "
+            f"--mask: {what} is {shape[0]}x{shape[1]}, the source {needed[0]}x{needed[1]}; give a mask with the "
             "same aspect ratio"
         )
-    if mask.rate is None and float(read_image(mask.path).max()) < _NEARLY_BLACK:
+
+
+def _check_light(what: object, mask: Frame) -> None:
+    if float(mask.max()) < _NEARLY_BLACK:
         raise SettingsError(
-            f"--mask: {mask.path} is completely black, so nothing would be dreamed; make the areas to dream white"
+            f"--mask: {what} is completely black, so nothing would be dreamed; make the areas to dream white"
         )

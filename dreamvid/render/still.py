@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -10,11 +11,10 @@ from torch import Tensor
 
 from dreamvid.config.settings import Settings
 from dreamvid.dream import compose, level
-from dreamvid.media import Reader
 from dreamvid.render.metrics import FrameMetrics
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.runtime.events import FrameDone, ShotStarted
-from dreamvid.runtime.frames import Dreams, join_alpha, split_alpha, to_frame, to_tensor
+from dreamvid.runtime.frames import Dreams, Frame, join_alpha, split_alpha, to_frame, to_tensor
 
 _MOST = 2.0  # that a still's residual is multiplied by
 
@@ -38,10 +38,10 @@ def compose_frame(raw: Tensor, residual: Tensor, plan: FramePlan[Any]) -> Tensor
     return compose(raw, residual, keep_color=plan.dreamer.look.keep_color, mask=plan.mask)
 
 
-def dream_pictures(reader: Reader, planner: Planner[Settings], device: torch.device) -> Dreams:
+def dream_pictures(pictures: Iterable[Frame], planner: Planner[Settings], device: torch.device) -> Dreams:
     """Dream what is no film: nothing is carried and nothing governed, what was added is multiplied by the strength."""
     clock = time.perf_counter()
-    for index, raw_frame in enumerate(reader):
+    for index, raw_frame in enumerate(pictures):
         colors, alpha = split_alpha(raw_frame)
         raw = to_tensor(colors, device)
         plan = planner.at(0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreamvid.config.settings import DreamFrameSettings, DreamSettings
 from dreamvid.config.types import AUTO_OCTAVES, GB, LayerTarget
-from dreamvid.dream import Dreamer, Look, Objective, Shared, Target, TileBudget
+from dreamvid.dream import DreamCore, Look, Objective, Shared, Target, TileBudget
 from dreamvid.dream.objective import Score, make_objective
 from dreamvid.errors import SettingsError
 from dreamvid.models import AUTO, LOGITS, MODELS, Ensemble, Extractor, Network, fetch_network, load_fetched_network
@@ -86,12 +86,16 @@ def resolve_targets(settings: DreamSettings, networks: Networks | None = None) -
     return sorted(goals, key=lambda goal: order.index(goal.network))
 
 
-def make_dreamer(
-    goals: Iterable[TapTarget], settings: DreamSettings, machine: Machine, tell: Tell = ignore
-) -> Dreamer:
+def make_dream_core(
+    goals: Iterable[TapTarget],
+    settings: DreamSettings,
+    machine: Machine,
+    tell: Tell = ignore,
+    measured: MutableMapping[str, float] | None = None,
+) -> DreamCore:
     """The dream core for some goals; the look of `settings`, with what suits the first network where nobody chose.
 
-    `tell` hears of memory and of the device while it dreams.
+    `tell` and `measured` are as in `make_shared`.
     """
     goals = list(goals)
     networks = list(dict.fromkeys(goal.network for goal in goals))
@@ -105,11 +109,26 @@ def make_dreamer(
         for network in networks
     ]
     extractor: Extractor | Ensemble = extractors[0][1] if len(extractors) == 1 else Ensemble(extractors)
-    memory = None if settings.memory is None else int(settings.memory * GB)
-    budget = TileBudget(settings.tile, memory, machine.device, tell)
     look = make_look(settings.without_schedules(), [goal.target for goal in goals])
-    shared = Shared(machine.device, budget=budget, measured=MeasuredLooks(), threads=machine.threads_for, tell=tell)
-    return Dreamer(extractor, look, machine.device, shared)
+    return DreamCore(extractor, look, machine.device, make_shared(settings, machine, tell, measured))
+
+
+def make_shared(
+    settings: DreamSettings,
+    machine: Machine,
+    tell: Tell = ignore,
+    measured: MutableMapping[str, float] | None = None,
+) -> Shared:
+    """What a dream core of `settings` finds out. `tell` hears of memory and of the device while it dreams; `measured`
+    keeps what calibration finds (None: files in the cache folder)."""
+    memory = None if settings.memory is None else int(settings.memory * GB)
+    return Shared(
+        machine.device,
+        budget=TileBudget(settings.tile, memory, machine.device, tell),
+        measured=MeasuredLooks() if measured is None else measured,
+        threads=machine.threads_for,
+        tell=tell,
+    )
 
 
 def make_look(settings: DreamFrameSettings, targets: Iterable[Target]) -> Look:

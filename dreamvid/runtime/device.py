@@ -18,10 +18,14 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Machine:
-    """A torch device, and the arithmetic inside the network, `fp32` or `bf16`; pictures stay float32."""
+    """A torch device, and the arithmetic inside the network, `fp32` or `bf16`; pictures stay float32.
+
+    `owns_process` says whether the number of threads, which is the whole process's, may be changed for a while.
+    """
 
     device: torch.device
     precision: str
+    owns_process: bool = True
 
     @property
     def dtype(self) -> torch.dtype:
@@ -29,23 +33,32 @@ class Machine:
         return _DTYPES[self.precision]
 
     def threads_for(self, pixels: int) -> AbstractContextManager[None]:
-        """Compute with as many threads as a picture of so many pixels is worth; for programs that own their process."""
-        return threads_worth_waking(pixels, self.device)
+        """Compute with as many threads as a picture of so many pixels is worth, in programs that own their process."""
+        return threads_worth_waking(pixels, self.device) if self.owns_process else contextlib.nullcontext()
 
 
 def choose_machine(device: str = "auto", precision: str = "auto", threads: int | None = None) -> Machine:
-    """The machine for what the settings of these names ask; sets torch's thread count where they ask for one.
+    """The machine for what the settings of these names ask, for programs that own their process: it is set up for it.
 
     Raises `SettingsError` for a device that is unknown or not there.
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    chosen = _choose_device(device)
-    if chosen.type == "cuda":
+    machine = find_machine(device, precision)
+    if machine.device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # the same few shapes come thousands of times
+    return machine
+
+
+def find_machine(device: str = "auto", precision: str = "auto", *, owns_process: bool = True) -> Machine:
+    """The machine for what the settings of these names ask; the process is left as it is.
+
+    Raises `SettingsError` for a device that is unknown or not there.
+    """
+    chosen = _choose_device(device)
     if precision == "auto":
         precision = "bf16" if _has_fast_bfloat16(chosen) else "fp32"
-    return Machine(chosen, precision)
+    return Machine(chosen, precision, owns_process)
 
 
 @contextlib.contextmanager

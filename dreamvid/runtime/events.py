@@ -108,7 +108,7 @@ class Figures:
     """What a finished frame was measured by.
 
     Attributes:
-        objective: how much of what is dreamed of it holds, see `Dreamer.attainment`.
+        objective: how much of what is dreamed of it holds, see `DreamCore.attainment`.
         lift: the same over that of the raw frame; None where there is none.
         warped_error: mean |residual of the frame before, moved along the flow - residual|, over the mean |residual|,
             both where the flow can be trusted: 0 the dream stays on its object, 1 it has nothing to do with what was

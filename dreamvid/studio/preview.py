@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from dreamvid.config.settings import FrameSettings, Settings
 from dreamvid.config.types import LayerTarget
-from dreamvid.dream import Dreamer
+from dreamvid.dream import DreamCore
 from dreamvid.errors import SettingsError
 from dreamvid.explore.job import respond, which_layers
 from dreamvid.explore.still_frame import Still, find_still
@@ -31,7 +31,7 @@ from dreamvid.render.targets import (
     fetch_networks,
     has_loaded,
     load_networks,
-    make_dreamer,
+    make_dream_core,
     make_look,
     resolve_targets,
 )
@@ -68,7 +68,7 @@ class Previewer:
         self._device = device
         self._machine: Machine | None = None
         self._networks: Networks = OrderedDict()
-        self._dreamers: OrderedDict[tuple[object, ...], Dreamer] = OrderedDict()
+        self._dreamers: OrderedDict[tuple[object, ...], DreamCore] = OrderedDict()
         self._stills: OrderedDict[tuple[object, ...], Still] = OrderedDict()
         self._sounds: OrderedDict[tuple[object, ...], Sounds] = OrderedDict()
         self._turns = Turns()  # at the networks
@@ -219,7 +219,7 @@ class Previewer:
         settings = settings.for_model(goals[0].network.spec.look)
         taps = tuple((goal.network, goal.tap) for goal in goals)
         if taps not in self._dreamers:
-            self._dreamers[taps] = make_dreamer(goals, settings, machine)
+            self._dreamers[taps] = make_dream_core(goals, settings, machine)
         self._dreamers.move_to_end(taps)
         look = make_look(settings.without_schedules(), [goal.target for goal in goals])
         dreamer = self._dreamers[taps].with_look(look)
@@ -238,7 +238,7 @@ def _keep_latest(kept: MutableMapping[Any, Any], count: int) -> None:
         kept.pop(next(iter(kept)), None)
 
 
-def _fit(dreamer: Dreamer, size: tuple[int, int]) -> Dreamer:
+def _fit(dreamer: DreamCore, size: tuple[int, int]) -> DreamCore:
     """The dreamer, with as many octaves as a small picture has room for. Raises `SettingsError` where it is none."""
     while True:
         try:

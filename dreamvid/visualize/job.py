@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from dreamvid.errors import SettingsError
 from dreamvid.images.read import quantize
 from dreamvid.media import FloatImage, write_image
 from dreamvid.models import Network
-from dreamvid.render.targets import Networks, TapTarget, fetch_networks, load_networks, make_dreamer, resolve_targets
+from dreamvid.render.targets import Networks, TapTarget, fetch_networks, load_networks, make_dream_core, resolve_targets
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Progress
 from dreamvid.runtime.frames import to_frame
@@ -111,9 +111,7 @@ def visualize(job: VisualizationJob) -> Iterator[DrawingEvent]:
     Raises `MediaError`, `ModelError` or `SettingsError` for whatever a user can mend, before the first step is made.
     """
     began = time.perf_counter()
-    if job.settings.varies:
-        raise SettingsError("--layer: a picture from noise does not change over time; give a layer without keyframes")
-    method = make_method(job.method)
+    check_steady(job.settings)
     machine = choose_machine(job.settings.device, job.settings.precision, job.settings.threads)
     networks: Networks = {}
     yield from fetch_networks(job.settings, networks)
@@ -121,11 +119,44 @@ def visualize(job: VisualizationJob) -> Iterator[DrawingEvent]:
     goals = resolve_targets(job.settings, networks)
     subjects = list_subjects(goals, together=job.method.together, neuron=job.method.neuron)
     targets = _choose_targets(job, subjects)
-    easels = _make_easels(job, subjects, method, machine)
-    numbers = range(job.method.count)
+    waiting = iter(targets)
+    pictures: list[FloatImage] = []
+    for picture, event in draw_subjects(subjects, job.settings, job.method, machine):
+        if picture is None or not isinstance(event, PictureDone):
+            yield event
+        elif job.sheet:
+            pictures.append(picture)
+            yield event
+        else:
+            target = next(waiting)
+            write_image(target, picture, metadata=_recipe(job, goals, event), overwrite=job.overwrite)
+            yield replace(event, target=target)
+    if job.sheet:
+        sheet = draw_sheet(pictures, [subject.label for subject in subjects], job.method.count)
+        write_image(targets[0], sheet, metadata=_recipe(job, goals), overwrite=job.overwrite)
+    yield DrawingFinished(tuple(targets), len(subjects) * job.method.count, time.perf_counter() - began)
+
+
+def check_steady(settings: Settings) -> None:
+    """Raise `SettingsError` for settings that change over time: a picture from noise has no time."""
+    if settings.varies:
+        raise SettingsError("--layer: a picture from noise does not change over time; give a layer without keyframes")
+
+
+def draw_subjects(
+    subjects: Sequence[Subject], settings: Settings, how: VisualizeSettings, machine: Machine
+) -> Iterator[tuple[FloatImage | None, DrawingEvent]]:
+    """Yield each finished picture, (H, W, 3), with its `PictureDone`; a `DrawingStarted` and `StepDone` come without.
+
+    Raises `SettingsError` for too small a picture, before the first step is made.
+    """
+    method = make_method(how)
+    easels = _make_easels(subjects, settings, how, method, machine)
+    numbers = range(how.count)
     batches = [numbers] if method.diversity else [numbers[at : at + _BATCH] for at in range(0, len(numbers), _BATCH)]
-    yield DrawingStarted(
-        pictures=len(subjects) * job.method.count,
+    goals = [goal for subject in subjects for goal in subject.goals]
+    yield None, DrawingStarted(
+        pictures=len(subjects) * how.count,
         steps=len(subjects) * len(batches) * method.steps,
         width=method.size[1],
         height=method.size[0],
@@ -134,23 +165,9 @@ def visualize(job: VisualizationJob) -> Iterator[DrawingEvent]:
         device=str(machine.device),
         precision=machine.precision,
     )
-    waiting = iter(targets)
-    pictures: list[FloatImage] = []
     for subject, easel in zip(subjects, easels, strict=True):
         for batch in batches:
-            done = yield from _draw(subject, easel, batch, method, machine)
-            for picture, event in done:
-                if job.sheet:
-                    pictures.append(picture)
-                    yield event
-                else:
-                    target = next(waiting)
-                    write_image(target, picture, metadata=_recipe(job, goals, event), overwrite=job.overwrite)
-                    yield replace(event, target=target)
-    if job.sheet:
-        sheet = draw_sheet(pictures, [subject.label for subject in subjects], job.method.count)
-        write_image(targets[0], sheet, metadata=_recipe(job, goals), overwrite=job.overwrite)
-    yield DrawingFinished(tuple(targets), len(subjects) * job.method.count, time.perf_counter() - began)
+            yield from _draw(subject, easel, batch, method, machine)
 
 
 def make_method(settings: VisualizeSettings) -> Method:
@@ -179,17 +196,19 @@ class _Easel:
     neuron: bool
 
 
-def _make_easels(job: VisualizationJob, subjects: Sequence[Subject], method: Method, machine: Machine) -> list[_Easel]:
+def _make_easels(
+    subjects: Sequence[Subject], settings: Settings, how: VisualizeSettings, method: Method, machine: Machine
+) -> list[_Easel]:
     """One for each subject; those of one layer share the extractor. Raises `SettingsError` for too small a picture."""
     extractors: dict[tuple[tuple[Network, str], ...], Extractor] = {}
     easels = []
     for subject in subjects:
-        goals = [*subject.goals, *(_witnesses(subject.goals) if job.method.count > 1 else ())]
+        goals = [*subject.goals, *(_witnesses(subject.goals) if how.count > 1 else ())]
         key = tuple((goal.network, goal.tap) for goal in goals)
         if key not in extractors:
-            extractors[key] = make_dreamer(goals, job.settings, machine).extractor
+            extractors[key] = make_dream_core(goals, settings, machine).extractor
             check_size(extractors[key], method)
-        easels.append(_Easel(extractors[key], tuple(goal.target for goal in goals), job.method.neuron))
+        easels.append(_Easel(extractors[key], tuple(goal.target for goal in goals), how.neuron))
     return easels
 
 
@@ -210,24 +229,22 @@ def _choose_targets(job: VisualizationJob, subjects: Sequence[Subject]) -> list[
 
 def _draw(
     subject: Subject, easel: _Easel, numbers: Sequence[int], method: Method, machine: Machine
-) -> Generator[StepDone, None, list[tuple[FloatImage, PictureDone]]]:
-    """Draw a subject's pictures of these numbers, from 0; return them with what there is to say about each."""
+) -> Iterator[tuple[FloatImage | None, DrawingEvent]]:
+    """Draw a subject's pictures of these numbers, from 0; after the steps they come with what to say about each."""
     drawing = Visualization(
         easel.extractor, easel.targets, method, neuron=easel.neuron, numbers=numbers, device=machine.device
     )
     before = drawing.responses().tolist()
     for step in range(1, method.steps + 1):
-        yield StepDone(subject.label, step, method.steps, float(drawing.advance().mean()))
+        yield None, StepDone(subject.label, step, method.steps, float(drawing.advance().mean()))
     pictures = drawing.pictures
     after, variations = drawing.responses().tolist(), mean_variation(pictures).tolist()
     similarity = drawing.similarity() if len(numbers) > 1 else None
-    return [
-        (
+    for index, number in enumerate(numbers):
+        yield (
             to_frame(pictures[index : index + 1]),
             PictureDone(subject.label, number + 1, None, after[index], before[index], variations[index], similarity),
         )
-        for index, number in enumerate(numbers)
-    ]
 
 
 def _recipe(job: VisualizationJob, goals: Sequence[TapTarget], event: PictureDone | None = None) -> dict[str, str]:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 from dreamvid.config.settings import ZoomSettings
-from dreamvid.dream.noise import pink_noise
 from dreamvid.media import SoundTrack, Writer, default_output, open_writer, video_codec
 from dreamvid.media.target import output_pattern
 from dreamvid.output.fingerprint import files_of, fingerprint_job
@@ -23,17 +22,13 @@ from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import Prepared, choose_sound, fetch_missing, listen, prepare
 from dreamvid.render.runner import Destination, OpenedJob, RecordedLoop, claim_target, machine_facts, run_job
 from dreamvid.render.side_input import SideInput, open_guide, open_mask
-from dreamvid.render.still import dream_still
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Event, Notice, Outbox, Tell, ignore
 from dreamvid.runtime.frames import Dreams, to_tensor
-from dreamvid.zoom.tone import Tone
-from dreamvid.zoom.zoom import Zoom, check_camera, frame_count
+from dreamvid.zoom.zoom import NOISE_SIZE, Zoom, begin_zoom, check_camera, first_noise, frame_count
 
 NOISE = Path("noise")
 """The source that is no file: the zoom begins with nothing but a spectrum."""
-
-_NOISE_SIZE = (640, 360)  # width, height
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ class _OpenedFlight:
 def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> _OpenedFlight:
     settings = job.settings
     source = _open_source(job.source, settings, closing, tell)
-    width, height = settings.size or _NOISE_SIZE if source is None else (source.width, source.height)
+    width, height = settings.size or NOISE_SIZE if source is None else (source.width, source.height)
     own_sound = job.source if source is not None and source.info.audio_codec is not None else None
     sound = choose_sound(settings, own_sound)
     sources = Sources([] if sound is None else [sound.path])
@@ -201,16 +196,12 @@ def _begin(
     """The zoom at its first picture, the source's or noise that has been dreamed from nothing; or as it was left."""
     planner, device, source = prepared.planner, prepared.machine.device, flight.source
     if source is None:
-        picture = pink_noise((flight.height, flight.width), prepared.settings.seed).to(device)
+        picture = first_noise((flight.width, flight.height), planner, device)
     else:
         frame = source.at(Fraction(0))
         if frame is None:
             raise RuntimeError("a companion gives a frame when it is asked for the first time")
         picture = to_tensor(frame, device)
-    tone = Tone.of(picture)
-    if snapshot is None:  # it begins with the dream of a still, not with the plain picture
-        picture = dream_still(picture, planner.at(0))
-    zoom = Zoom(picture, planner, tone, source=source if source is not None and source.rate is not None else None)
-    if snapshot is not None:
-        zoom.restore(snapshot)
+    film = source if source is not None and source.rate is not None else None
+    zoom = begin_zoom(picture, planner, source=film, snapshot=snapshot)
     return zoom, zoom.dream()

@@ -12,13 +12,18 @@ from torch import Tensor
 from dreamvid.config.fields import fields_of
 from dreamvid.config.settings import ZoomFrameSettings, ZoomSettings, key_of
 from dreamvid.dream import compose
+from dreamvid.dream.noise import pink_noise
 from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.plan import Clock, FramePlan, Planner
-from dreamvid.render.side_input import SideInput
+from dreamvid.render.side_input import AnySideInput
+from dreamvid.render.still import dream_still
 from dreamvid.runtime.events import Figures, FrameDone, ShotStarted
 from dreamvid.runtime.frames import Dreams, to_frame, to_tensor
 from dreamvid.zoom.camera import camera_motion, move, steps_until
 from dreamvid.zoom.tone import Tone, keep_tone
+
+NOISE_SIZE = (640, 360)
+"""Width and height of a zoom that begins with noise, if nobody says."""
 
 DREAMS_PER_SECOND = 24
 """How often the dream is renewed, near enough, at any frame rate."""
@@ -41,7 +46,7 @@ class Zoom:
         planner: Planner[ZoomSettings],
         tone: Tone,
         *,
-        source: SideInput | None = None,
+        source: AnySideInput | None = None,
     ) -> None:
         """Begin with `picture`; `tone` is what brightness and contrast are held to, `source` a film that is fed in."""
         self._picture = picture
@@ -159,6 +164,29 @@ class Zoom:
         if self._fed is None or not feed:
             return moved
         return torch.lerp(moved, self._fed, 1 - (1 - feed) ** self._dose)
+
+
+def first_noise(size: tuple[int, int], planner: Planner[ZoomSettings], device: torch.device) -> Tensor:
+    """What a zoom of (width, height) `size` begins with where there is no picture, (1, 3, H, W)."""
+    width, height = size
+    return pink_noise((height, width), planner.settings.seed).to(device)
+
+
+def begin_zoom(
+    picture: Tensor,
+    planner: Planner[ZoomSettings],
+    *,
+    source: AnySideInput | None = None,
+    snapshot: Snapshot | None = None,
+) -> Zoom:
+    """A zoom at its first picture, the dream of `picture`; or as it was left. `source` is a film that is fed in."""
+    tone = Tone.of(picture)
+    if snapshot is None:  # it begins with the dream of a still, not with the plain picture
+        picture = dream_still(picture, planner.at(0))
+    zoom = Zoom(picture, planner, tone, source=source)
+    if snapshot is not None:
+        zoom.restore(snapshot)
+    return zoom
 
 
 def check_camera(settings: ZoomSettings, clock: Clock) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget, budget
+from dreamvid.dream import DreamCore, Look, Shared, Target, TileBudget, budget
 from dreamvid.dream.budget import until_it_fits
 from dreamvid.dream.tiles import TileConstraints
 from dreamvid.errors import ResourceError
@@ -107,9 +107,9 @@ def test_the_memory_of_an_attempt_is_free_before_the_next_begins() -> None:
 )
 def test_a_dream_that_runs_out_of_memory_is_finished_in_tiles(error: Exception | None) -> None:
     extractor, told = Cramped(16_000, error), Told()
-    dreamer = Dreamer(extractor, LOOK, shared=Shared(budget=TileBudget("auto", tell=told)))
+    dreamer = DreamCore(extractor, LOOK, shared=Shared(budget=TileBudget("auto", tell=told)))
     parts = dreamer.dream(PICTURE)
-    whole = Dreamer(TinyExtractor(("second",)), LOOK).dream(PICTURE)
+    whole = DreamCore(TinyExtractor(("second",)), LOOK).dream(PICTURE)
     assert float((parts - whole).abs().mean()) < 0.01 / 255
     # The coarse octave, 179x129, fails whole; what was learnt there serves the fine one.
     assert extractor.failures == 1
@@ -125,7 +125,7 @@ def test_a_dream_that_runs_out_of_memory_is_finished_in_tiles(error: Exception |
 def test_tiles_are_halved_as_often_as_it_takes() -> None:
     extractor, told = Cramped(30_000), Told()
     shared = Shared(budget=TileBudget("auto", tell=told))
-    dreamer = Dreamer(extractor, Look(octaves=1, iterations=(1,)), shared=shared)
+    dreamer = DreamCore(extractor, Look(octaves=1, iterations=(1,)), shared=shared)
     assert torch.isfinite(dreamer.dream(noise(400, 500))).all()
     assert extractor.failures == 2  # 200,000 pixels, at most 100,000
     assert len(told) == 1
@@ -147,18 +147,18 @@ def test_every_smaller_tile_has_half_the_pixels_down_to_the_smallest() -> None:
 def test_where_the_smallest_tiles_do_not_fit_it_ends() -> None:
     extractor = Cramped(1_000)
     with pytest.raises(ResourceError, match="even with the smallest tiles"):
-        Dreamer(extractor, LOOK, shared=Shared(budget=TileBudget("auto"))).dream(PICTURE)
+        DreamCore(extractor, LOOK, shared=Shared(budget=TileBudget("auto"))).dream(PICTURE)
     assert 1 < extractor.failures < 6
 
 
 def test_a_tile_asked_for_is_halved_too_and_none_is_never() -> None:
     extractor = Cramped(12_000)
-    Dreamer(extractor, Look(octaves=1, iterations=(1,)), shared=Shared(budget=TileBudget(128))).dream(PICTURE)
+    DreamCore(extractor, Look(octaves=1, iterations=(1,)), shared=Shared(budget=TileBudget(128))).dream(PICTURE)
     assert extractor.failures == 1
     with pytest.raises(
         ResourceError, match=r"dreaming 179x129 without tiles, as --tile none requires; use --tile auto"
     ):
-        Dreamer(Cramped(12_000), LOOK, shared=Shared(budget=TileBudget("none"))).dream(PICTURE)
+        DreamCore(Cramped(12_000), LOOK, shared=Shared(budget=TileBudget("none"))).dream(PICTURE)
 
 
 def planned(
@@ -205,7 +205,7 @@ def test_the_planned_tiles_take_the_planned_memory(monkeypatch: pytest.MonkeyPat
 
 def test_what_a_gradient_takes_is_counted_without_computing_it() -> None:
     extractor = TinyExtractor(("first",))
-    counted = Dreamer(extractor, Look())._measure_bytes_per_pixel()
+    counted = DreamCore(extractor, Look())._measure_bytes_per_pixel()
     assert 8 * 4 * 3 < counted < 8 * 4 * 8  # eight channels of floats: before and after the ReLU, and their gradients
-    both = Dreamer(TinyExtractor(("first", "second")), Look((Target(), Target())))
+    both = DreamCore(TinyExtractor(("first", "second")), Look((Target(), Target())))
     assert both._measure_bytes_per_pixel() > counted

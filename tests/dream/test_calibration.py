@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dreamvid.dream import Dreamer, Look, Shared, Target, level
+from dreamvid.dream import DreamCore, Look, Shared, Target, level
 from dreamvid.dream.calibration import NOMINAL_CONTRAST, calibration_key, find_step
 from dreamvid.dream.color import contrast
 from dreamvid.dream.noise import pink_noise
@@ -36,7 +36,7 @@ def test_layers_and_looks_come_out_alike() -> None:
     found = []
     for layer, look in (("conv2", Look()), ("inception4d", Look(spectrum=1.0)), ("inception5b", Look(jitter=0))):
         plain = Look((Target(),), 2, look.octave_scale, None, (6, 2), None, jitter=look.jitter, spectrum=look.spectrum)
-        dreamer = Dreamer(network.extractor([layer]), plain)
+        dreamer = DreamCore(network.extractor([layer]), plain)
         found.append(float(contrast(dreamer.dream(picture) - picture)))
     assert max(found) < 1.15 * NOMINAL_CONTRAST
     assert min(found) > 0.85 * NOMINAL_CONTRAST
@@ -45,13 +45,13 @@ def test_layers_and_looks_come_out_alike() -> None:
 def test_what_was_measured_is_kept_for_the_next_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     extractor = load_network("dreamnet").extractor(["conv2"])
     look = Look((Target(),), octaves=1, iterations=(2,), step=None)
-    step = Dreamer(extractor, look, shared=Shared(measured=MeasuredLooks(tmp_path / "kept"))).step
-    monkeypatch.setattr(Dreamer, "_calibration_contrast", lambda *_: pytest.fail("measured again"))
-    assert Dreamer(extractor, look, shared=Shared(measured=MeasuredLooks(tmp_path / "kept"))).step == step
+    step = DreamCore(extractor, look, shared=Shared(measured=MeasuredLooks(tmp_path / "kept"))).step
+    monkeypatch.setattr(DreamCore, "_calibration_contrast", lambda *_: pytest.fail("measured again"))
+    assert DreamCore(extractor, look, shared=Shared(measured=MeasuredLooks(tmp_path / "kept"))).step == step
     (file,) = (tmp_path / "kept").iterdir()
     file.write_text("nonsense")
     with pytest.raises(pytest.fail.Exception, match="measured again"):
-        _ = Dreamer(extractor, look, shared=Shared(measured=MeasuredLooks(tmp_path / "kept"))).step
+        _ = DreamCore(extractor, look, shared=Shared(measured=MeasuredLooks(tmp_path / "kept"))).step
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:

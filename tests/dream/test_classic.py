@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look
+from dreamvid.dream import DreamCore, Look
 from dreamvid.models import load_network
 from tests.tiny import noise
 
@@ -47,7 +47,7 @@ def test_our_dream_is_the_published_one() -> None:
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (network.mean, network.std))
     expected = notebook_dream(network.module, mean, std, picture)
     look = Look(octaves=4, octave_scale=1.4, iterations=(10,), step=1.5, jitter=0)
-    ours = Dreamer(network.extractor(["inception4c"], dtype=torch.float64), look).dream(picture)
+    ours = DreamCore(network.extractor(["inception4c"], dtype=torch.float64), look).dream(picture)
     moved = float((expected - picture).abs().mean()) * 255
     assert moved > 8
     assert float((ours - expected).abs().max()) * 255 < 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dreamvid.dream import Dreamer, Look, Target
+from dreamvid.dream import DreamCore, Look, Target
 from dreamvid.dream.color import color_matrix, color_prior, contrast, luma, weigh_colors
 from dreamvid.models import load_network
 
@@ -36,7 +36,7 @@ def test_a_dream_with_the_prior_has_less_color_and_as_much_contrast() -> None:
 
     def chroma(power: float) -> float:
         look = Look((Target(),), octaves=1, iterations=(6,), color_prior=power)
-        residual = Dreamer(extractor, look).dream(picture) - picture
+        residual = DreamCore(extractor, look).dream(picture) - picture
         return float((residual - luma(residual)).square().mean().sqrt() / contrast(residual))
 
     assert chroma(0.6) < 0.6 * chroma(0.0)

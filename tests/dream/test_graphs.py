@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget
+from dreamvid.dream import DreamCore, Look, Shared, Target, TileBudget
 from dreamvid.dream.ascent import Ascent, IndexedRoll, Roll
 from dreamvid.dream.graphs import Move, Record, StepGraphs
 from dreamvid.dream.objectives.strongest import Strongest
@@ -48,8 +48,8 @@ def plainly(steps: Ascent, image: Tensor) -> Tensor:
     return image
 
 
-def recorded(record: Record | None, tell: Tell = ignore) -> Dreamer:
-    dreamer = Dreamer(TinyExtractor(), LOOK)
+def recorded(record: Record | None, tell: Tell = ignore) -> DreamCore:
+    dreamer = DreamCore(TinyExtractor(), LOOK)
     dreamer.shared.graphs = StepGraphs(record, tell)
     return dreamer
 
@@ -93,7 +93,7 @@ def test_lengths_counts_and_shifts_need_no_new_record() -> None:
     looks = [LOOK, replace(LOOK, step=3.0), replace(LOOK, iterations=(4,), seed=5, step_decay=0.5, jitter=2)]
     for look in looks:
         found = dreamer.with_look(look).dream(PICTURE)
-        expected = Dreamer(TinyExtractor(), look).dream(PICTURE)
+        expected = DreamCore(TinyExtractor(), look).dream(PICTURE)
         assert torch.allclose(found, expected, atol=1e-5)
     assert record.recorded == 2
 
@@ -114,7 +114,7 @@ def test_what_is_written_into_a_record_asks_for_another(look: Look) -> None:
     dreamer = recorded(Recorder())
     for _ in range(2):
         dreamer.dream(PICTURE)
-    expected = Dreamer(TinyExtractor(), look).dream(PICTURE)
+    expected = DreamCore(TinyExtractor(), look).dream(PICTURE)
     for _ in range(2):
         assert torch.allclose(dreamer.with_look(look).dream(PICTURE), expected, atol=1e-5)
 
@@ -133,7 +133,7 @@ def test_a_step_without_a_gain_is_another() -> None:
 def test_tiles_are_not_recorded() -> None:
     """They stand where memory is short, and a record of all of them would keep it."""
     record = Recorder()
-    dreamer = Dreamer(TinyExtractor(), LOOK, shared=Shared(budget=TileBudget(16)))
+    dreamer = DreamCore(TinyExtractor(), LOOK, shared=Shared(budget=TileBudget(16)))
     dreamer.shared.graphs = StepGraphs(record)
     for _ in range(3):
         dreamer.dream(noise(200, 260))
@@ -141,7 +141,7 @@ def test_tiles_are_not_recorded() -> None:
 
 
 def test_records_give_their_memory_back_where_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    dreamer = Dreamer(TinyExtractor(), LOOK, shared=Shared(budget=TileBudget(400)))
+    dreamer = DreamCore(TinyExtractor(), LOOK, shared=Shared(budget=TileBudget(400)))
     dreamer.shared.graphs = StepGraphs(Recorder())
     picture = noise(200, 260)
     for _ in range(2):
@@ -157,7 +157,7 @@ def test_another_guide_asks_for_another_record() -> None:
     for seed in (4, 5):
         guide = noise(20, 30, seed=seed)
         guided = dreamer.guided_by(guide)
-        expected = Dreamer(TinyExtractor(), LOOK).guided_by(guide).dream(PICTURE)
+        expected = DreamCore(TinyExtractor(), LOOK).guided_by(guide).dream(PICTURE)
         for _ in range(3):
             assert torch.allclose(guided.dream(PICTURE), expected, atol=1e-5)
 
@@ -210,7 +210,7 @@ def test_old_records_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
         picture = noise(height, 56)
         for _ in range(2):
             found = dreamer.dream(picture)
-        assert torch.allclose(found, Dreamer(TinyExtractor(), LOOK).dream(picture), atol=1e-5)
+        assert torch.allclose(found, DreamCore(TinyExtractor(), LOOK).dream(picture), atol=1e-5)
     assert len(dreamer.shared.graphs._graphs) == 3
 
 
@@ -231,7 +231,7 @@ def test_a_gpu_replays_what_it_does_plainly(look: Look, dtype: torch.dtype) -> N
     picture = PICTURE.to(device)
     extractor = load_network("dreamnet").extractor(["inception4a"], device=device, dtype=dtype)
     told = Told()
-    dreamer = Dreamer(extractor, look, device, tell=told)
+    dreamer = DreamCore(extractor, look, device, tell=told)
     plain = dreamer.dream(picture)
     for _ in range(3):
         assert float((dreamer.dream(picture) - plain).abs().mean()) < 1e-3

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look, Target, objective
+from dreamvid.dream import DreamCore, Look, Target, objective
 from dreamvid.dream.gradient import image_gradient
 from dreamvid.dream.objective import Score, match_columns, spread_channels
 from dreamvid.dream.objectives.energy import Energy
@@ -198,7 +198,7 @@ def test_a_guide_of_any_size_draws_the_dream_to_its_features() -> None:
     extractor = TinyExtractor()
     picture, guide = noise(48, 64), noise(21, 33, seed=4, low=0.0, high=1.0)
     look = Look(octaves=1, iterations=(6,), jitter=0)
-    plain, guided = Dreamer(extractor, look), Dreamer(extractor, look).guided_by(guide)
+    plain, guided = DreamCore(extractor, look), DreamCore(extractor, look).guided_by(guide)
     columns = extractor(guide)[0][0].flatten(1)
 
     def likeness(dreamed: Tensor) -> float:
@@ -208,7 +208,7 @@ def test_a_guide_of_any_size_draws_the_dream_to_its_features() -> None:
 
 
 def test_a_guide_leaves_its_dreamer_as_it_was() -> None:
-    dreamer = Dreamer(TinyExtractor(), Look(octaves=1, iterations=(2,)))
+    dreamer = DreamCore(TinyExtractor(), Look(octaves=1, iterations=(2,)))
     before = dreamer.dream(noise(48, 64))
     guided = dreamer.guided_by(noise(30, 30, seed=3))
     assert not torch.equal(guided.dream(noise(48, 64)), before)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look, compose
+from dreamvid.dream import DreamCore, Look, compose
 from dreamvid.dream.priors import source_pull, total_variation_gradient
 from tests.tiny import TinyExtractor, noise
 
@@ -41,7 +41,7 @@ def test_the_pull_is_the_gradient_of_its_formula_in_levels() -> None:
 
 
 def dream(**look: float) -> Tensor:
-    return Dreamer(TinyExtractor(), Look(octaves=2, iterations=(8,), jitter=0, **look)).dream(PICTURE)
+    return DreamCore(TinyExtractor(), Look(octaves=2, iterations=(8,), jitter=0, **look)).dream(PICTURE)
 
 
 def test_total_variation_makes_the_dream_flatter() -> None:
@@ -58,7 +58,7 @@ def test_the_pull_keeps_the_dream_near_its_source() -> None:
 
 def test_a_pixel_settles_where_pull_and_push_are_equal() -> None:
     """With weight 0.1 the pull outweighs an average push at 10 levels."""
-    settled = Dreamer(TinyExtractor(), Look(octaves=1, iterations=(150,), jitter=0, step=0.5, l2=0.1)).dream(PICTURE)
+    settled = DreamCore(TinyExtractor(), Look(octaves=1, iterations=(150,), jitter=0, step=0.5, l2=0.1)).dream(PICTURE)
     assert float((settled - PICTURE).abs().mean()) * 255 == pytest.approx(10, rel=0.2)
 
 
@@ -67,15 +67,15 @@ def test_step_decay_is_the_last_step_over_the_first() -> None:
     lengths = [2.0 * look.decay_at(i, 5) for i in range(5)]
     assert lengths == pytest.approx([2.0, 2.0 * 0.25**0.25, 1.0, 2.0 * 0.25**0.75, 0.5])
     assert look.decay_at(0, 1) == pytest.approx(1.0)
-    first = Dreamer(TinyExtractor(), Look(octaves=1, iterations=(2,), jitter=0, step_decay=1e-6)).dream(PICTURE)
-    only = Dreamer(TinyExtractor(), Look(octaves=1, iterations=(1,), jitter=0)).dream(PICTURE)
+    first = DreamCore(TinyExtractor(), Look(octaves=1, iterations=(2,), jitter=0, step_decay=1e-6)).dream(PICTURE)
+    only = DreamCore(TinyExtractor(), Look(octaves=1, iterations=(1,), jitter=0)).dream(PICTURE)
     assert torch.allclose(first, only, atol=1e-5)
 
 
 def test_smoothing_keeps_the_length_of_a_step() -> None:
-    one = Dreamer(TinyExtractor(), Look(octaves=1, iterations=(1,), jitter=0, smooth=4.0)).dream(PICTURE) - PICTURE
+    one = DreamCore(TinyExtractor(), Look(octaves=1, iterations=(1,), jitter=0, smooth=4.0)).dream(PICTURE) - PICTURE
     assert float(one.abs().mean()) * 255 == pytest.approx(1.5, rel=1e-3)
-    plain = Dreamer(TinyExtractor(), Look(octaves=1, iterations=(1,), jitter=0)).dream(PICTURE) - PICTURE
+    plain = DreamCore(TinyExtractor(), Look(octaves=1, iterations=(1,), jitter=0)).dream(PICTURE) - PICTURE
     assert float(one.diff(dim=3).abs().mean()) < 0.5 * float(plain.diff(dim=3).abs().mean())
 
 

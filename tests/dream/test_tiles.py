@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look, Shared, Target, TileBudget
+from dreamvid.dream import DreamCore, Look, Shared, Target, TileBudget
 from dreamvid.dream.gradient import Extractor, image_gradient, tile_constraints
 from dreamvid.dream.objective import Score
 from dreamvid.dream.objectives.energy import Energy
@@ -119,9 +119,9 @@ def test_several_networks_in_tiles_are_what_they_are_whole() -> None:
 def test_a_dream_in_tiles_is_the_whole_dream(values: dict[str, Any]) -> None:
     look = Look((Target(), SCORE), octaves=3, iterations=(3,), spread=1.5, **values)
     picture = faint_half(171, 239)
-    whole = Dreamer(TinyExtractor(("second", "scores")), look).dream(picture)
+    whole = DreamCore(TinyExtractor(("second", "scores")), look).dream(picture)
     extractor = TinyExtractor(("second", "scores"))
-    parts = Dreamer(extractor, look, shared=Shared(budget=TileBudget(tile=64))).dream(picture)
+    parts = DreamCore(extractor, look, shared=Shared(budget=TileBudget(tile=64))).dream(picture)
     assert extractor.calls > 9 + 3 * 6  # not one for each step
     assert float((whole - picture).abs().mean()) > 2 / 255
     assert float((parts - whole).abs().mean()) < 0.01 / 255
@@ -129,9 +129,9 @@ def test_a_dream_in_tiles_is_the_whole_dream(values: dict[str, Any]) -> None:
 
 def test_what_fits_is_dreamed_whole_to_the_bit() -> None:
     picture, look = noise(100, 120), Look(octaves=2, iterations=(2,))
-    whole = Dreamer(TinyExtractor(), look).dream(picture)
+    whole = DreamCore(TinyExtractor(), look).dream(picture)
     for budget in (TileBudget(tile="auto"), TileBudget(tile=128)):
-        assert torch.equal(Dreamer(TinyExtractor(), look, shared=Shared(budget=budget)).dream(picture), whole)
+        assert torch.equal(DreamCore(TinyExtractor(), look, shared=Shared(budget=budget)).dream(picture), whole)
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamvid.dream import Dreamer, Look, Target
+from dreamvid.dream import DreamCore, Look, Target
 from dreamvid.dream.objective import Score
 from dreamvid.media import read_image
 from dreamvid.models import load_network
@@ -53,7 +53,7 @@ def test_dreaming_of_a_class_raises_the_confidence_of_another_network(name: str,
     number = witness.class_number(name)
     scores = witness.extractor(["logits"])
     target = Target(channels=(maker.class_number(name),), objective=Score())
-    dreamer = Dreamer(maker.extractor(["logits"]), Look(**{**vars(LOOK), "targets": (target,)}))
+    dreamer = DreamCore(maker.extractor(["logits"]), Look(**{**vars(LOOK), "targets": (target,)}))
 
     def confidence(picture: Tensor) -> float:
         return float(scores(windows(picture))[0].softmax(1)[:, number].mean())

@@ -15,7 +15,7 @@ import torch
 import dreamvid.models
 from dreamvid.cli.main import run
 from dreamvid.config.settings import Settings, make_settings
-from dreamvid.dream import Dreamer, Look, Target
+from dreamvid.dream import DreamCore, Look, Target
 from dreamvid.dream.objective import Score
 from dreamvid.dream.objectives.energy import Energy
 from dreamvid.errors import MediaError
@@ -142,7 +142,7 @@ def test_a_residual_that_moves_with_the_flow_has_no_warped_error() -> None:
 
 
 def test_the_inspector_compares_with_the_frame_before_only() -> None:
-    dreamer = Dreamer(TinyExtractor(), Look(octaves=2, iterations=(6,), jitter=0))
+    dreamer = DreamCore(TinyExtractor(), Look(octaves=2, iterations=(6,), jitter=0))
     raw = noise(48, 64)
     inspector = FrameMetrics()
     motion = FrameMotion.of(Motion(np.zeros((48, 64, 2), np.float32), np.ones((48, 64), np.float32)), raw.device)
@@ -177,7 +177,7 @@ def test_attainment_of_a_large_picture_is_looked_at_small() -> None:
             sizes.append((image.shape[-2], image.shape[-1]))
             return extractor(image)
 
-    Dreamer(Watched(), Look()).attainment(noise(600, 1200))
+    DreamCore(Watched(), Look()).attainment(noise(600, 1200))
     assert sizes == [(256, 512)]
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dreamvid.config.settings import Settings, make_settings
-from dreamvid.dream import Dreamer, Look, Shared, TileBudget
+from dreamvid.dream import DreamCore, Look, Shared, TileBudget
 from dreamvid.motion import Motion, mark_cuts
 from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.render import FrameDone, ShotStarted
@@ -49,7 +49,7 @@ def drifting(count: int, seed: int = 0, shift: int = 2) -> list[np.ndarray]:
 
 def make_plan(extractor: TinyExtractor | None = None, look: Look = LOOK, **settings: Any) -> FramePlan[Settings]:
     values = make_settings({"warm_iterations": (2, 1)}, settings)
-    dreamer = Dreamer(extractor or TinyExtractor(), look)
+    dreamer = DreamCore(extractor or TinyExtractor(), look)
     return FramePlan(dreamer, values, values.strength * dreamer.nominal_contrast)
 
 
@@ -57,7 +57,7 @@ def film(
     frames: list[np.ndarray], extractor: TinyExtractor | None = None, **settings: Any
 ) -> tuple[list[np.ndarray], list[Any]]:
     values = make_settings({"warm_iterations": (2, 1)}, settings)
-    planner = Planner(Dreamer(extractor or TinyExtractor(), LOOK), values, CLOCK)
+    planner = Planner(DreamCore(extractor or TinyExtractor(), LOOK), values, CLOCK)
     cuts = [values.cuts == "auto" and begins for _, begins in mark_cuts(frames, 24)]
     pairs = list(Film(planner, torch.device("cpu")).dream(Frames(frames), cuts))
     return [frame for frame, _ in pairs if frame is not None], [event for _, event in pairs]
@@ -185,9 +185,9 @@ def test_where_nothing_moves_the_dream_rests() -> None:
     assert rest < 0.5 * changing
     assert rest < going < changing == 1
     assert float(step_gain(still, fresh + 1, True).mean()) > 2 * going
-    planner = Planner(Dreamer(TinyExtractor(), LOOK), make_settings({"strength": "0.5 + t"}), Clock(Fraction(24), 5))
+    planner = Planner(DreamCore(TinyExtractor(), LOOK), make_settings({"strength": "0.5 + t"}), Clock(Fraction(24), 5))
     assert planner.at(0).is_steady
-    planner = Planner(Dreamer(TinyExtractor(), LOOK), make_settings({"spectrum": "0.5 + t"}), Clock(Fraction(24), 5))
+    planner = Planner(DreamCore(TinyExtractor(), LOOK), make_settings({"spectrum": "0.5 + t"}), Clock(Fraction(24), 5))
     assert not planner.at(0).is_steady
 
 
@@ -225,7 +225,7 @@ def test_every_second_frame_is_dreamed_and_all_carry_the_dream() -> None:
 
 def test_a_still_is_the_plain_dream() -> None:
     frame = drifting(1)[0]
-    dreamer = Dreamer(TinyExtractor(), LOOK)
+    dreamer = DreamCore(TinyExtractor(), LOOK)
     expected = to_frame(dreamer.dream(to_tensor(frame, dreamer.device)))
     for strength, wanted in ((1.0, expected), (0.5, (frame + expected) / 2)):
         planner = Planner(dreamer, make_settings({"strength": strength}), STILL, governed=False)
@@ -241,7 +241,7 @@ def test_an_error_while_reading_ends_the_film_with_it() -> None:
             raise OSError("the drive is gone")
 
     with pytest.raises(OSError, match="the drive is gone"):
-        planner = Planner(Dreamer(TinyExtractor(), LOOK), Settings(), CLOCK)
+        planner = Planner(DreamCore(TinyExtractor(), LOOK), Settings(), CLOCK)
         list(Film(planner, torch.device("cpu")).dream(Broken(drifting(3)), []))
 
 
@@ -254,7 +254,7 @@ def test_a_film_says_once_that_memory_ran_out_and_goes_on() -> None:
 
     told = Told()
     budget = TileBudget("auto", tell=told)
-    planner = Planner(Dreamer(Cramped(), LOOK, shared=Shared(budget=budget)), Settings(flow="none"), CLOCK)
+    planner = Planner(DreamCore(Cramped(), LOOK, shared=Shared(budget=budget)), Settings(flow="none"), CLOCK)
     frames = [to_frame(noise(280, 360, seed)) for seed in range(3)]
     dreams = Film(planner, torch.device("cpu")).dream(Frames(frames), [False] * 3)
     assert [(type(event), len(told)) for _, event in dreams] == [

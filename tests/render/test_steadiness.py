@@ -18,7 +18,7 @@ from dreamvid.media import open_reader
 from dreamvid.motion import warp_backward
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.targets import make_dreamer, resolve_targets
+from dreamvid.render.targets import make_dream_core, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import FrameDone
 from dreamvid.shots.shots import watch_cuts
@@ -61,7 +61,7 @@ def dream_events(reader, cuts=(), **options):
     goals = resolve_targets(settings)
     settings = settings.for_model(goals[0].network.spec.look)
     machine = choose_machine()
-    planner = Planner(make_dreamer(goals, settings, machine), settings, Clock(Fraction(reader.rate)))
+    planner = Planner(make_dream_core(goals, settings, machine), settings, Clock(Fraction(reader.rate)))
     return Film(planner, machine.device).dream(reader, cuts)
 
 

@@ -17,7 +17,7 @@ from dreamvid.models import Network, load_network
 from dreamvid.render import targets
 from dreamvid.render.plan import STILL
 from dreamvid.render.preparation import prepare
-from dreamvid.render.targets import auto_layers, make_dreamer, make_look, resolve_targets
+from dreamvid.render.targets import auto_layers, make_dream_core, make_look, resolve_targets
 from dreamvid.runtime.device import Machine
 from tests.tiny import noise
 
@@ -90,7 +90,7 @@ def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.Monk
         ("dreamnet", "inception4c"),
         ("dreamnet", "inception3a"),
     ]
-    dreamer = make_dreamer(found, settings, CPU)
+    dreamer = make_dream_core(found, settings, CPU)
     picture = noise(64, 80)
     mixed = image_gradient(dreamer.extractor, picture, dreamer.look.targets, dreamer.look.spread)
     dreamnet, squeezenet = (goal.network for goal in (found[0], found[2]))
@@ -98,7 +98,7 @@ def test_layers_of_several_networks_are_dreamed_at_once(monkeypatch: pytest.Monk
     parts = [[(dreamnet, "inception4c", 1.0), (dreamnet, "inception3a", 1.0)], [(squeezenet, "fire3", 0.5)]]
     for part in parts:
         goals = [targets.TapTarget(network, tap, Target(weight)) for network, tap, weight in part]
-        alone = make_dreamer(goals, settings, CPU)
+        alone = make_dream_core(goals, settings, CPU)
         expected += image_gradient(alone.extractor, picture, alone.look.targets, alone.look.spread)
     assert torch.allclose(mixed, expected, rtol=1e-3, atol=1e-4)
 
@@ -119,7 +119,7 @@ def test_every_setting_of_the_look_reaches_the_dream_core() -> None:
 def test_tile_and_memory_reach_the_dream_core() -> None:
     for values, tiles in (({"tile": "64"}, 4), ({"tile": "none"}, 1), ({"memory": 0.001}, 4), ({}, 1)):
         settings = make_settings({"model": "dreamnet", "layer": "conv1", **values})
-        made = make_dreamer(resolve_targets(settings), settings, CPU)
+        made = make_dream_core(resolve_targets(settings), settings, CPU)
         budget, size = made.shared.budget, (130, 128)
         assert len(budget.tiling(size, size, made._constraints, made._measure_bytes_per_pixel)) == tiles
 

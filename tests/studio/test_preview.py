@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dreamvid.config.settings import make_settings
-from dreamvid.dream import Dreamer, Look
+from dreamvid.dream import DreamCore, Look
 from dreamvid.dream.target import Target
 from dreamvid.models import load_network
 from dreamvid.render import targets
@@ -37,7 +37,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_octaves_end_in_the_dream() -> None:
     look = Look(targets=(Target(),), octaves=3, iterations=(2,), jitter=2)
-    dreamer, picture = Dreamer(TinyExtractor(), look), noise(48, 64)
+    dreamer, picture = DreamCore(TinyExtractor(), look), noise(48, 64)
     stages = list(dreamer.dream_by_octaves(picture))
     assert [stage.shape for stage in stages] == [picture.shape] * 3
     assert torch.equal(stages[-1], dreamer.dream(picture))

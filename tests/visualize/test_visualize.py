@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from dreamvid.dream import Dreamer, Target
+from dreamvid.dream import DreamCore, Target
 from dreamvid.dream.objective import Score
 from dreamvid.dream.objectives.energy import Energy
 from dreamvid.dream.visualize import Method
@@ -17,7 +17,7 @@ from dreamvid.errors import MediaError, ModelError, SettingsError
 from dreamvid.images.header import read_image_metadata
 from dreamvid.media import read_image
 from dreamvid.models import Network, load_network
-from dreamvid.render.targets import TapTarget, make_dreamer
+from dreamvid.render.targets import TapTarget, make_dream_core
 from dreamvid.visualize import job as visualize_job
 from dreamvid.visualize.job import (
     DrawingFinished,
@@ -203,12 +203,12 @@ def test_what_cannot_be_drawn_is_refused_before_the_first_step(
 
 
 def test_all_subjects_are_checked_before_the_first_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def picky(goals: list[TapTarget], *rest: Any) -> Dreamer:
-        dreamer = make_dreamer(goals, *rest)
+    def picky(goals: list[TapTarget], *rest: Any) -> DreamCore:
+        dreamer = make_dream_core(goals, *rest)
         dreamer.extractor.minimum_side = 99 if goals[0].tap == "inception3b" else 2
         return dreamer
 
-    monkeypatch.setattr(visualize_job, "make_dreamer", picky)
+    monkeypatch.setattr(visualize_job, "make_dream_core", picky)
     with pytest.raises(SettingsError, match="inception3b needs at least 99"):
         run(tmp_path, layer=["inception3a", "inception3b"])
     assert names(tmp_path) == []

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from dreamvid.config.settings import ZoomSettings, build_settings
-from dreamvid.dream import Dreamer, Look
+from dreamvid.dream import DreamCore, Look
 from dreamvid.dream.noise import pink_noise
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import open_reader, open_writer
@@ -36,7 +36,7 @@ def zoom(picture: Tensor = PICTURE, extractor: TinyExtractor | None = None, **va
     step = 1.5 if settings.step is None else settings.step
     look = Look(octaves=2, jitter=4, spectrum=0.7, step=step, iterations=(4,))
     clock = Clock(settings.fps, frame_count(settings))
-    planner = Planner(Dreamer(extractor or TinyExtractor(), look), settings, clock, governed=False)
+    planner = Planner(DreamCore(extractor or TinyExtractor(), look), settings, clock, governed=False)
     pairs = list(Zoom(picture, planner, Tone.of(picture)).dream())
     frames = [frame for frame, _ in pairs if frame is not None]
     assert [event.frame for _, event in pairs if isinstance(event, FrameDone)] == list(range(frame_count(settings)))
@@ -114,7 +114,7 @@ def test_a_loops_end_grows_into_its_beginning_and_is_not_only_faded() -> None:
     """What is fed back has turned, too: by more than half when three quarters of the join are over."""
     settings = build_settings(ZoomSettings, {"duration": 4, "warm_iterations": (2, 1), "zoom": 1.2, "loop": True})
     look = Look(octaves=2, jitter=4, spectrum=0.7, iterations=(4,))
-    planner = Planner(Dreamer(TinyExtractor(), look), settings, Clock(settings.fps, 96), governed=False)
+    planner = Planner(DreamCore(TinyExtractor(), look), settings, Clock(settings.fps, 96), governed=False)
     state = Zoom(PICTURE, planner, Tone.of(PICTURE))
     distances = {}
     for _, event in state.dream():
@@ -185,7 +185,8 @@ def test_a_film_is_fed_into_the_dream_frame_by_frame(tmp_path: Path) -> None:
     settings = build_settings(ZoomSettings, {"duration": 1, "warm_iterations": 0, "feed": 0.5, "zoom": 1})
     with SideInput(path, loop=True) as source:
         picture = torch.full((1, 3, 48, 64), 60 / 255)
-        planner = Planner(Dreamer(TinyExtractor(), Look(octaves=1)), settings, Clock(settings.fps, 24), governed=False)
+        core = DreamCore(TinyExtractor(), Look(octaves=1))
+        planner = Planner(core, settings, Clock(settings.fps, 24), governed=False)
         state = Zoom(picture, planner, Tone.of(picture), source=source)
         levels = [round(float(state.show(index).mean()) * 255) for index in range(24)]
     assert levels[:12] == [60] * 12
