@@ -36,12 +36,12 @@ def test_any_number_of_followers_finds_the_same_way(followers: int) -> None:
         for index, step in enumerate(steps):
             assert torch.equal(step.raw, to_tensor(frames[index], CPU))
             if index in (0, 4):
-                assert step.track is None
+                assert step.motion is None
                 continue
             motion = estimator.measure(frames[index - 1], frames[index])
-            assert step.track is not None
-            assert np.array_equal(step.track.flow[0].permute(1, 2, 0).numpy(), motion.backward)
-            assert np.array_equal(step.track.reliability[0, 0].numpy(), motion.reliability)
+            assert step.motion is not None
+            assert np.array_equal(step.motion.flow[0].permute(1, 2, 0).numpy(), motion.backward)
+            assert np.array_equal(step.motion.reliability[0, 0].numpy(), motion.reliability)
 
 
 def test_a_gpu_is_kept_busy_by_several_followers_and_two_cores_by_one() -> None:
