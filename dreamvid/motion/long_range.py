@@ -17,9 +17,9 @@ from dreamvid.motion.estimate import Motion, MotionEstimator
 from dreamvid.motion.flow import FlowField, Frame
 from dreamvid.motion.occlusion import soften
 
-_STRIDES = (4, 8, 16, 32)
+_STRIDES = (4, 12, 36)
 """A frame looks back to one frame for each of these: at least as many frames back, and less than twice as many."""
-_MOST_SIDE = 480  # px
+_LEAST_SIDE, _MOST_SIDE = 240, 480  # px; between them half a frame's: a quarter of the time
 _FRESH_SHARE = 0.005  # of the picture: with less of it fresh there is nothing to look for
 _MOST_DIFFERENCE = 0.06  # of the range from black to white: how far two views of the same place may differ
 _PATCH = 5  # px: what that is averaged over
@@ -59,7 +59,8 @@ def is_needed_after(earlier: int, number: int) -> bool:
 def reduce(frame: Frame) -> Frame:
     """A raw frame at the size at which it is compared with others."""
     height, width = frame.shape[:2]
-    shrink = _MOST_SIDE / max(height, width)
+    side = max(height, width)
+    shrink = min(max(side // 2, _LEAST_SIDE), _MOST_SIDE) / side
     if shrink >= 1:
         return frame
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
