@@ -52,7 +52,7 @@ def numbers_looked_back_to(number: int) -> list[int]:
 
 
 def is_needed_after(earlier: int, number: int) -> bool:
-    """Whether any frame after frame `number` looks back to frame `earlier`; so it is of five at most."""
+    """Whether any frame after frame `number` looks back to frame `earlier`; so it is of six at most."""
     return any(earlier % stride == 0 and number + 1 < earlier + 2 * stride for stride in _STRIDES)
 
 
@@ -76,8 +76,10 @@ class LongRangeEstimator:
     def measure(
         self, frame: Frame, reliability: npt.NDArray[np.float32], earlier: Sequence[EarlierFrame]
     ) -> Iterator[EarlierMotion]:
-        """The ways from `frame` to `earlier` frames; none where the way back by one frame, of that `reliability`, leaves
-        next to nothing fresh."""
+        """The ways from `frame` to `earlier` frames.
+
+        There are none if the way back by one frame, which has that `reliability`, leaves next to nothing fresh.
+        """
         if float(1 - reliability.mean()) < _FRESH_SHARE:
             return
         now = reduce(frame)

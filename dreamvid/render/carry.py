@@ -19,7 +19,7 @@ from torch import Tensor
 from dreamvid.config.settings import FrameSettings
 from dreamvid.dream import level
 from dreamvid.dream.pyramid import resize
-from dreamvid.motion import warp_backward
+from dreamvid.motion import warp_backward, warp_pixels
 from dreamvid.motion.long_range import is_needed_after
 from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.render.plan import FramePlan
@@ -32,10 +32,9 @@ _MOST_GROWTH = 1.25  # of the residual, from one frame to the next
 _RESTING_GAIN = 0.2  # how long the steps are where nothing moves, over that where something does
 _WEARING_MOTION = 0.5  # px a frame: by half a pixel resampling wears off as much as it can
 _FRESH_GAIN = 3.0  # how much longer the steps are where content was just uncovered
-_SETTLING_FRAMES = 8  # for so long what is dreamed anew gives way to what is remembered: next to the edge of what hid
-# it, flow is found only later
-_YIELDING_FRAMES = 2  # of these, in the last ones it does so less and less
-
+_SETTLING_FRAMES = 8  # so long a new dream gives way to a remembered one: next to what hid it, flow is found late
+_YIELDING_FRAMES = 2  # the last of these, in which it does so less and less
+_LEAST_SHARE = 1 / 256  # of a remembered pixel: less is not seen
 _KEPT = "residual of frame "
 
 Earlier = Mapping[int, FrameMotion]
@@ -48,7 +47,7 @@ class Carry:
     """The state of one shot: its carried residual, (1, 3, H, W) float32, or None at its start.
 
     With it goes for how many frames each pixel of it has been carried, (1, 1, H, W), up to those after which it has
-    settled. Earlier ones are kept in half precision, both in one tensor (1, 4, H, W): five at most.
+    settled. Earlier ones are kept in half precision, both in one tensor (1, 4, H, W): six at most.
 
     The contrast that the residual is held at follows from strength and look alone: it depends on nothing that came
     before, so shots and chunks of shots agree in any order.
@@ -126,24 +125,17 @@ class Carry:
         return self._settle(dreamed - raw + _clipped_off(raw, carried), raw, plan)
 
     def _bring(self, motion: FrameMotion, earlier: Earlier) -> tuple[Tensor, Tensor]:
-        """The residual as it comes from the last frame and, where that gives nothing settled, from earlier ones; and how
-        far each pixel is fresh nevertheless."""
+        """The residual as it comes from the last frame and, where that gives nothing settled, from earlier ones; and
+        how far each pixel is fresh nevertheless."""
         if self.residual is None or self._carried_for is None:
             raise RuntimeError("a shot begins with `begin`")
-        carried = warp_backward(self.residual, motion.flow) * motion.reliability
-        carried_for = warp_backward(self._carried_for, motion.flow, mode="bilinear") * motion.reliability
-        fresh = 1 - motion.reliability
+        reliability = motion.reliability.contiguous()
+        carried = warp_backward(self.residual, motion.flow) * reliability
+        carried_for = warp_backward(self._carried_for, motion.flow, mode="bilinear") * reliability
+        fresh = 1 - reliability
         for number, way in earlier.items():
-            if number not in self._kept:
-                continue
-            there = _enlarge(way, (motion.flow.shape[-2], motion.flow.shape[-1]))
-            kept = self._kept[number].float()
-            remembered = warp_backward(kept[:, :3], there.flow)
-            remembered_for = warp_backward(kept[:, 3:], there.flow, mode="bilinear")
-            share = there.reliability * _openness(carried_for) * (1 - _openness(remembered_for))
-            carried = carried + share * (remembered - carried)
-            carried_for = carried_for + share * (remembered_for - carried_for)
-            fresh = fresh * (1 - share)
+            if number in self._kept:
+                _fill_in(self._kept[number], way, carried, carried_for, fresh)
         self._carried_for = (carried_for + 1).clamp_max(_SETTLING_FRAMES)
         self.fresh = float(fresh.mean())
         return carried, fresh
@@ -170,16 +162,30 @@ def _openness(carried_for: Tensor) -> Tensor:
     return openness
 
 
-def _enlarge(way: FrameMotion, size: tuple[int, int]) -> FrameMotion:
-    """A motion measured on smaller frames, in pixels of frames of `size`."""
-    height, width = way.flow.shape[-2:]
-    if (height, width) == size:
-        return way
-    flow, reliability = (
-        F.interpolate(field, size=size, mode="bilinear", align_corners=False) for field in (way.flow, way.reliability)
-    )
-    scale = flow.new_tensor([size[1] / width, size[0] / height])[None, :, None, None]
-    return FrameMotion(flow * scale, reliability)
+def _fill_in(kept: Tensor, way: FrameMotion, carried: Tensor, carried_for: Tensor, fresh: Tensor) -> None:
+    """Write what `kept` remembers into the other three, where they are open to it and the way there is reliable.
+
+    Only there it is fetched: that is a small part of the picture.
+    """
+    size = (fresh.shape[-2], fresh.shape[-1])
+    share = _enlarge(way.reliability, size) * _openness(carried_for)
+    pixels = (share.flatten() > _LEAST_SHARE).nonzero().flatten()
+    if not len(pixels):
+        return
+    scale = way.flow.new_tensor([size[1] / way.flow.shape[-1], size[0] / way.flow.shape[-2]])[None, :, None, None]
+    there = warp_pixels(kept, _enlarge(way.flow, size) * scale, pixels)
+    remembered, remembered_for = there[:3], there[3:].clamp(0, _SETTLING_FRAMES)
+    taken = share.flatten()[pixels] * (1 - _openness(remembered_for))
+    for field, value in ((carried, remembered), (carried_for, remembered_for), (fresh, torch.zeros_like(taken))):
+        flat = field.view(field.shape[1], -1)
+        flat[:, pixels] += taken * (value - flat[:, pixels])
+
+
+def _enlarge(field: Tensor, size: tuple[int, int]) -> Tensor:
+    """A field measured on smaller frames, at each pixel of frames of `size`."""
+    if tuple(field.shape[-2:]) == size:
+        return field
+    return F.interpolate(field, size=size, mode="bilinear", align_corners=False)
 
 
 def step_gain(motion: FrameMotion, fresh: Tensor, is_steady: bool) -> Tensor:

@@ -73,8 +73,8 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_what_was_hidden_comes_back_as_the_same_dream() -> None:
     picture = cv2.imread(str(SAMPLES / "portrait.jpg"))[..., ::-1].astype(np.float32) / 255
-    width = WIDTH + 20
-    picture = cv2.resize(picture, (width, round(picture.shape[0] * width / picture.shape[1])), interpolation=cv2.INTER_AREA)
+    size = (WIDTH + 20, round(picture.shape[0] * (WIDTH + 20) / picture.shape[1]))
+    picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     top = (picture.shape[0] - HEIGHT) // 2
     frames, hidden = passing_bar(picture[top : top + HEIGHT], 23)
     settings = make_settings({"model": "efficientnet_lite0"})
@@ -92,7 +92,7 @@ def test_what_was_hidden_comes_back_as_the_same_dream() -> None:
     assert same >= 0.8
 
 
-def test_the_state_remembers(tmp_path: Path) -> None:
+def test_the_state_remembers() -> None:
     """A film that goes on from a snapshot is the same, also where it looks back beyond it."""
     scene = noise(64, 140, low=0.1, high=0.9)[0].permute(1, 2, 0).numpy()
     frames, _ = passing_bar(cv2.GaussianBlur(scene, (0, 0), 2), 20, 96)
@@ -122,7 +122,7 @@ def test_pairs_look_back_the_same_after_a_break_and_never_across_a_cut() -> None
     assert [one.number for one in whole[39].earlier] == [32, 24, 0]
     assert [[one.number for one in whole[t].earlier] for t in (40, 43, 44, 59)] == [[], [], [0], [12, 0]]
     assert all(np.array_equal(one.picture, frames[40 + one.number]) for one in whole[59].earlier)
-    rest = list(pair_up(frames[24:], [True] + cuts[25:], 8, 24))
+    rest = list(pair_up(frames[24:], [True, *cuts[25:]], 8, 24))
     numbers = [[one.number for one in pair.earlier if one.number >= 24] for pair in whole[32:]]
     assert [[one.number for one in pair.earlier] for pair in rest[:8]] == numbers[:8]
 
@@ -145,7 +145,7 @@ def coasting(reliability: float) -> tuple[torch.Tensor, torch.Tensor, Carry]:
 @pytest.mark.parametrize("reliability", [0.0, 1.0])
 def test_only_what_is_the_same_is_filled_in(reliability: float) -> None:
     first, coasted, carry = coasting(reliability)
-    left, right = (float(coasted[..., part].abs().mean() / first.abs().mean()) for part in (slice(0, 40), slice(56, 96)))
+    left, right = (float(part.abs().mean() / first.abs().mean()) for part in (coasted[..., :40], coasted[..., 56:]))
     assert right < 0.1
     assert left > 0.8 if reliability else left < 0.1
     assert carry.fresh == pytest.approx(1 - reliability / 2, abs=0.01)
