@@ -73,9 +73,14 @@ class Carry:
         return {"residual": self.residual, "carried_for": self._carried_for, **kept}
 
     def restore(self, state: Mapping[str, Tensor], frames: int) -> None:
-        """Go on where another one was after `frames` frames of the shot."""
+        """Go on where another one was after `frames` frames of the shot.
+
+        Journals of before there was a memory have the residual alone: it counts as settled.
+        """
         self.frames = frames
-        self.residual, self._carried_for = state["residual"], state["carried_for"]
+        self.residual = state["residual"]
+        settled = torch.full_like(self.residual[:, :1], _SETTLING_FRAMES)
+        self._carried_for = state.get("carried_for", settled)
         self._kept = {int(name.removeprefix(_KEPT)): kept for name, kept in state.items() if name.startswith(_KEPT)}
 
     def begin(self, raw: Tensor, plan: FramePlan[FrameSettings]) -> Tensor:

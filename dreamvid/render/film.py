@@ -43,7 +43,7 @@ class Film:
             self._shot = snapshot.numbers["shot"]
             self._since_dreamed = snapshot.numbers["since_dreamed"]
             tensors = {name: tensor.to(device) for name, tensor in snapshot.tensors.items()}
-            self._carry.restore(tensors, snapshot.numbers["frames_of_shot"])
+            self._carry.restore(tensors, snapshot.numbers.get("frames_of_shot", 1))
 
     @property
     def lead(self) -> int:

@@ -15,6 +15,7 @@ import torch
 from dreamvid.config.settings import make_settings
 from dreamvid.dream import Dreamer, Look
 from dreamvid.motion.motion_stage import FrameMotion, pair_up
+from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.carry import Carry
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, FramePlan, Planner
@@ -83,7 +84,7 @@ def test_what_was_hidden_comes_back_as_the_same_dream() -> None:
     machine = choose_machine()
     planner = Planner(make_dreamer(goals, settings, machine), settings, Clock(Clip.rate))
     dreams = [dream for dream, _ in Film(planner, machine.device).dream(Clip(frames), []) if dream is not None]
-    before, during, after = 2, 12, 22
+    before, during, after = 2, 12, 22  # 0.03 without memory
     earlier, later = (moved(dreams[t] - frames[t], PAN * (t - during)) for t in (before, after))
     inner = np.zeros((HEIGHT, WIDTH), bool)
     inner[8:-8, 8:-8] = True
@@ -113,6 +114,15 @@ def test_the_state_remembers() -> None:
         again = [dream for dream, _ in rest.dream(Clip(frames, first), []) if dream is not None]
         assert len(again) == 20 - done
         assert all(np.array_equal(a, b) for a, b in zip(again, dreams[done:], strict=True))
+
+
+def test_a_state_of_before_there_was_a_memory_is_gone_on_with() -> None:
+    frames = [np.full((64, 96, 3), 0.5, np.float32)] * 8
+    state = Snapshot(5, {"residual": torch.zeros(1, 3, 64, 96)}, {"shot": 0, "since_dreamed": 0})
+    planner = Planner(Dreamer(TinyExtractor(), LOOK), make_settings({"warm_iterations": (2, 1)}), Clock(Clip.rate))
+    rest = Film(planner, CPU, state)
+    assert rest.lead == 1
+    assert sum(dream is not None for dream, _ in rest.dream(Clip(frames, 4), [])) == 3
 
 
 def test_pairs_look_back_the_same_after_a_break_and_never_across_a_cut() -> None:
