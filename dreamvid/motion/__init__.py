@@ -6,7 +6,7 @@ from dreamvid.motion.cuts import CutDetector, mark_cuts
 from dreamvid.motion.estimate import Motion, MotionEstimator
 from dreamvid.motion.flow import FlowField, FlowMethod, make_flow_method, measure_flow
 from dreamvid.motion.occlusion import find_unreliable, points_outside, soften
-from dreamvid.motion.warp import warp_backward
+from dreamvid.motion.warp import warp_backward, warp_pixels
 
 __all__ = [
     "CutDetector",
@@ -21,4 +21,5 @@ __all__ = [
     "points_outside",
     "soften",
     "warp_backward",
+    "warp_pixels",
 ]

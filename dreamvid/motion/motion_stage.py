@@ -1,10 +1,11 @@
-"""What happens to a film's frames before they are dreamed: each is followed back to the one before it."""
+"""What happens to a film's frames before they are dreamed: each is followed back to the one before it, and where that
+leaves something fresh, to earlier ones."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Self
 
@@ -12,6 +13,14 @@ import torch
 from torch import Tensor
 
 from dreamvid.motion import Motion, MotionEstimator
+from dreamvid.motion.long_range import (
+    EarlierFrame,
+    EarlierMotion,
+    LongRangeEstimator,
+    is_needed_after,
+    numbers_looked_back_to,
+    reduce,
+)
 from dreamvid.runtime.frames import Frame, send, split_alpha
 from dreamvid.runtime.registers import FLOWS
 
@@ -38,33 +47,48 @@ class FrameMotion:
 class FramePair:
     """A raw frame, (H, W, 3) float32 in [0, 1], and the one before it; None where a shot begins.
 
-    Its alpha, (H, W, 1), if it has one, goes along.
+    Its alpha, (H, W, 1), if it has one, goes along, and the earlier frames that it looks back to.
     """
 
     before: Frame | None
     raw: Frame
     alpha: Frame | None = None
+    earlier: tuple[EarlierFrame, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class MotionFrame:
     """A raw frame on the device, (1, 3, H, W), in no particular layout, and the way back to the one before it; its
-    alpha as in `FramePair`."""
+    alpha as in `FramePair`. `earlier`: the ways back to earlier frames, by their numbers in the shot, the nearest
+    first; smaller than the frame, in pixels of their own."""
 
     raw: Tensor
     motion: FrameMotion | None
     alpha: Frame | None
+    earlier: Mapping[int, FrameMotion] = field(default_factory=dict)
 
 
-def pair_up(frames: Iterable[Frame], cuts: Iterable[bool], skip: int) -> Iterator[FramePair]:
-    """Every frame after the first `skip`, with the one before; a cut, and the first frame of all, have none."""
+def pair_up(frames: Iterable[Frame], cuts: Iterable[bool], skip: int, number: int = 0) -> Iterator[FramePair]:
+    """Every frame after the first `skip`, with the one before; a cut, and the first frame of all, have none.
+
+    `number` is that of the first frame in its shot; the skipped ones, and the next, if it is no cut, are of that shot.
+    """
     before: Frame | None = None
+    kept: list[EarlierFrame] = []
     # Of a damaged clip fewer verdicts than frames may have come.
     for index, (frame, is_cut) in enumerate(zip(frames, chain(cuts, repeat(False)), strict=False)):
         raw, alpha = split_alpha(frame)
         if index >= skip:
-            yield FramePair(None if is_cut else before, raw, alpha)
+            if is_cut:
+                before, kept, number = None, [], 0
+            wanted = numbers_looked_back_to(number)
+            earlier = sorted((one for one in kept if one.number in wanted), key=lambda one: -one.number)
+            yield FramePair(before, raw, alpha, tuple(earlier))
+        kept = [one for one in kept if is_needed_after(one.number, number)]
+        if is_needed_after(number, number):
+            kept.append(EarlierFrame(number, reduce(raw)))
         before = raw
+        number += 1
 
 
 class MotionStage:
@@ -76,12 +100,17 @@ class MotionStage:
 
     def __call__(self, pair: FramePair) -> MotionFrame:
         """A frame with its motion."""
-        motion = None
-        if pair.before is not None:
-            if not hasattr(self._local, "estimator"):
-                self._local.estimator = MotionEstimator(self._method, device=str(self._device))
-            motion = FrameMotion.of(self._local.estimator.measure(pair.before, pair.raw), self._device)
-        return MotionFrame(send(pair.raw, self._device), motion, pair.alpha)
+        raw = send(pair.raw, self._device)
+        if pair.before is None:
+            return MotionFrame(raw, None, pair.alpha)
+        if not hasattr(self._local, "estimator"):
+            device = str(self._device)
+            self._local.estimator = MotionEstimator(self._method, device=device)
+            self._local.long_range = LongRangeEstimator(self._method, device=device)
+        motion = self._local.estimator.measure(pair.before, pair.raw)
+        ways: Iterator[EarlierMotion] = self._local.long_range.measure(pair.raw, motion.reliability, pair.earlier)
+        earlier = {way.number: FrameMotion.of(way.motion, self._device) for way in ways}
+        return MotionFrame(raw, FrameMotion.of(motion, self._device), pair.alpha, earlier)
 
 
 def motion_threads(method: str, device: torch.device, threads: int) -> int:

@@ -29,8 +29,21 @@ def warp_backward(
         raise ValueError(f"flow must be {(n, 2, height, width)} for this image, not {tuple(flow.shape)}")
     flow = flow.to(image.device, torch.float32)
     weigh = {"bicubic": _catmull_rom, "bilinear": _linear}[mode]
-    moved = [_sample(one, way[0], way[1], weigh) for one, way in zip(image.float(), flow, strict=True)]
+    x = torch.arange(width, device=image.device, dtype=torch.int32)
+    y = torch.arange(height, device=image.device, dtype=torch.int32)[:, None]
+    moved = [_sample(one, x, y, way[0], way[1], weigh) for one, way in zip(image.float(), flow, strict=True)]
     return torch.stack(moved).to(image.dtype)
+
+
+def warp_pixels(image: torch.Tensor, flow: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+    """What `warp_backward` gives, bicubic, at some pixels alone: (C, N) float32 for N of them.
+
+    `image` is (1, C, H, W), `flow` (1, 2, H, W); `pixels` numbers them row by row, (N,) int64.
+    """
+    width = image.shape[-1]
+    dx, dy = flow[0].flatten(1)[:, pixels]
+    x, y = (pixels % width).to(torch.int32), (pixels // width).to(torch.int32)
+    return _sample(image[0].float(), x, y, dx, dy, _catmull_rom)
 
 
 Taps = list[tuple[int, torch.Tensor]]  # (offset from the pixel to the left or above, weight)
@@ -50,23 +63,26 @@ def _catmull_rom(t: torch.Tensor) -> Taps:
 
 
 def _sample(
-    image: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor, weigh: Callable[[torch.Tensor], Taps]
+    image: torch.Tensor,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    dx: torch.Tensor,
+    dy: torch.Tensor,
+    weigh: Callable[[torch.Tensor], Taps],
 ) -> torch.Tensor:
-    """Sample (C, H, W) at every pixel's own place displaced by (dx, dy), each (H, W)."""
+    """Sample (C, H, W) at the pixels (x, y), each displaced by its own (dx, dy): (C, *), as (dx, dy) are shaped."""
     channels, height, width = image.shape
     # The whole and the fractional part are taken from the flow alone: adding the pixel's number first would
     # round the fraction away, the more the larger the picture.
     whole_x, whole_y = dx.floor(), dy.floor()
-    x = torch.arange(width, device=dx.device, dtype=torch.int32)
-    y = torch.arange(height, device=dy.device, dtype=torch.int32)[:, None]
     x = x + whole_x.clamp(-width - 2, width + 2).to(torch.int32)  # so that any flow fits into 32 bits
     y = y + whole_y.clamp(-height - 2, height + 2).to(torch.int32)
     columns = [((x + k).clamp(0, width - 1), weight) for k, weight in weigh(dx - whole_x)]
     rows = [((y + k).clamp(0, height - 1) * width, weight) for k, weight in weigh(dy - whole_y)]
     pixels = image.reshape(channels, -1)
-    out = torch.zeros_like(pixels)
+    out = pixels.new_zeros(channels, dx.numel())
     for row, weight_y in rows:
         for column, weight_x in columns:
             taken = pixels.index_select(1, (row + column).flatten())
             out = out.addcmul(taken, (weight_x * weight_y).flatten())
-    return out.view_as(image)
+    return out.view(channels, *dx.shape)

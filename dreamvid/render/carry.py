@@ -3,19 +3,24 @@
 What is carried is the residual r = dream - raw frame, never the dream itself (docs/how-it-works.md). It is warped
 along the backward optical flow, weighted by how far the flow can be trusted, added to the next raw frame, and dreamed
 on with few iterations; a governor keeps the result where it is.
+
+What comes out from behind something is remembered: a few earlier residuals are kept, and where nothing settled comes
+from the last one, the earlier ones fill in, before anything new is dreamed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dreamvid.config.settings import FrameSettings
 from dreamvid.dream import level
 from dreamvid.dream.pyramid import resize
-from dreamvid.motion import warp_backward
+from dreamvid.motion import warp_backward, warp_pixels
+from dreamvid.motion.long_range import is_needed_after
 from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.render.plan import FramePlan
 
@@ -28,10 +33,22 @@ _RESTING_GAIN = 0.2  # how long the steps are where nothing moves, over that of 
 _MOVING_GAIN = 0.95  # the same where something moves: resampling wears off no more, and longer ones would swim
 _WEARING_MOTION = 0.5  # px a frame: by half a pixel resampling wears off as much as it can
 _FRESH_GAIN = 3.0  # how much longer the steps are where content was just uncovered
+_SETTLING_FRAMES = 8  # so long a new dream gives way to a remembered one: next to what hid it, flow is found late
+_YIELDING_FRAMES = 2  # the last of these, in which it does so less and less
+_LEAST_SHARE = 1 / 256  # of a remembered pixel: less is not seen
+_KEPT = "residual of frame "
+
+Earlier = Mapping[int, FrameMotion]
+"""The ways back to earlier frames of a shot, by their numbers, the nearest first; in pixels of a smaller size."""
+
+NOTHING_EARLIER: Earlier = {}
 
 
 class Carry:
     """The state of one shot: its carried residual, (1, 3, H, W) float32, or None at its start.
+
+    With it goes for how many frames each pixel of it has been carried, (1, 1, H, W), up to those after which it has
+    settled. Earlier ones are kept in half precision, both in one tensor (1, 4, H, W): six at most.
 
     The contrast that the residual is held at follows from strength and look alone: it depends on nothing that came
     before, so shots and chunks of shots agree in any order.
@@ -39,35 +56,66 @@ class Carry:
 
     def __init__(self) -> None:
         self.residual: Tensor | None = None
-        self.fresh = 1.0  # share of the last picture that could not be carried
+        self.fresh = 1.0  # share of the last picture that could neither be carried nor remembered
+        self.frames = 0  # of the shot so far
+        self._carried_for: Tensor | None = None
+        self._kept: dict[int, Tensor] = {}  # by the frame's number in the shot
+
+    @property
+    def lead(self) -> int:
+        """How many frames before the next one must be at hand."""
+        return self.frames - min((*self._kept, max(0, self.frames - 1)))
+
+    def state(self) -> dict[str, Tensor]:
+        """What `restore` needs besides the number of frames."""
+        if self.residual is None or self._carried_for is None:
+            raise RuntimeError("a shot that has not begun has no state")
+        kept = {f"{_KEPT}{number}": kept for number, kept in self._kept.items()}
+        return {"residual": self.residual, "carried_for": self._carried_for, **kept}
+
+    def restore(self, state: Mapping[str, Tensor], frames: int) -> None:
+        """Go on where another one was after `frames` frames of the shot.
+
+        Journals of before there was a memory have the residual alone: it counts as settled.
+        """
+        self.frames = frames
+        self.residual = state["residual"]
+        settled = torch.full_like(self.residual[:, :1], _SETTLING_FRAMES)
+        self._carried_for = state.get("carried_for", settled)
+        self._kept = {int(name.removeprefix(_KEPT)): kept for name, kept in state.items() if name.startswith(_KEPT)}
 
     def begin(self, raw: Tensor, plan: FramePlan[FrameSettings]) -> Tensor:
         """The residual of a shot's first frame `raw`, (1, 3, H, W) in [0, 1]: nothing that came before enters it."""
-        self.fresh = 1.0
+        self.fresh, self.frames, self._kept = 1.0, 0, {}
         residual = self._settle(plan.dreamer.dream(raw) - raw, raw, plan)
         for _ in range(SETTLING_PASSES):
             residual = self._dream_on(raw, residual, plan)
-        return residual
+        self._carried_for = torch.full_like(raw[:, :1], _SETTLING_FRAMES)
+        return self._keep(residual)
 
-    def follow(self, raw: Tensor, motion: FrameMotion, plan: FramePlan[FrameSettings]) -> Tensor:
+    def follow(
+        self, raw: Tensor, motion: FrameMotion, plan: FramePlan[FrameSettings], earlier: Earlier = NOTHING_EARLIER
+    ) -> Tensor:
         """The residual of the next frame, dreamed on from the carried one; `motion` leads back from it.
 
         More iterations are spent the more of the picture is new, and longer steps just there; where nothing moves they
         are shorter, or the dream would boil.
         """
-        fresh = self._measure_fresh(motion)
+        carried, fresh = self._bring(motion, earlier)
         look = plan.dreamer.look
         octaves = len(look.sizes((raw.shape[-2], raw.shape[-1])))
         cold, warm = (
             look.iterations_per_octave(counts, octaves) for counts in (look.iterations, plan.settings.warm_iterations)
         )
         counts = [w + max(0, round((c - w) * self.fresh)) for c, w in zip(cold, warm, strict=True)]
-        return self._dream_on(raw, self._warped(motion), plan, counts, step_gain(motion, fresh, plan.is_steady))
+        return self._keep(self._dream_on(raw, carried, plan, counts, step_gain(motion, fresh, plan.is_steady)))
 
-    def coast(self, raw: Tensor, motion: FrameMotion, plan: FramePlan[FrameSettings]) -> Tensor:
+    def coast(
+        self, raw: Tensor, motion: FrameMotion, plan: FramePlan[FrameSettings], earlier: Earlier = NOTHING_EARLIER
+    ) -> Tensor:
         """Move the residual along without dreaming: the frames between those of `--every N`."""
-        self._measure_fresh(motion)
-        return self._settle(self._warped(motion), raw, plan)
+        carried, _ = self._bring(motion, earlier)
+        return self._keep(self._settle(carried, raw, plan))
 
     def _dream_on(
         self,
@@ -82,21 +130,68 @@ class Carry:
         dreamed = plan.dreamer.dream(raw, iterations=iterations, carried=carried, gain=gain)
         return self._settle(dreamed - raw + _clipped_off(raw, carried), raw, plan)
 
-    def _measure_fresh(self, motion: FrameMotion) -> Tensor:
-        fresh = 1 - motion.reliability
-        self.fresh = float(fresh.mean())
-        return fresh
-
-    def _warped(self, motion: FrameMotion) -> Tensor:
-        if self.residual is None:
+    def _bring(self, motion: FrameMotion, earlier: Earlier) -> tuple[Tensor, Tensor]:
+        """The residual as it comes from the last frame and, where that gives nothing settled, from earlier ones; and
+        how far each pixel is fresh nevertheless."""
+        if self.residual is None or self._carried_for is None:
             raise RuntimeError("a shot begins with `begin`")
-        return warp_backward(self.residual, motion.flow) * motion.reliability
+        reliability = motion.reliability.contiguous()
+        carried = warp_backward(self.residual, motion.flow) * reliability
+        carried_for = warp_backward(self._carried_for, motion.flow, mode="bilinear") * reliability
+        fresh = 1 - reliability
+        for number, way in earlier.items():
+            if number in self._kept:
+                _fill_in(self._kept[number], way, carried, carried_for, fresh)
+        self._carried_for = (carried_for + 1).clamp_max(_SETTLING_FRAMES)
+        self.fresh = float(fresh.mean())
+        return carried, fresh
+
+    def _keep(self, residual: Tensor) -> Tensor:
+        """Count the frame, and keep what later ones look back to."""
+        number = self.frames
+        self._kept = {one: kept for one, kept in self._kept.items() if is_needed_after(one, number)}
+        if self._carried_for is not None and is_needed_after(number, number):
+            self._kept[number] = torch.cat([residual, self._carried_for], dim=1).half()
+        self.frames += 1
+        return residual
 
     def _settle(self, residual: Tensor, raw: Tensor, plan: FramePlan[FrameSettings]) -> Tensor:
         """The governor: take out the residual's low frequencies and bring it to its contrast, then keep it."""
         residual = residual - 0.5 * _low_pass(residual)
         self.residual = level(residual, raw, plan.contrast, most=_MOST_GROWTH)
         return self.residual
+
+
+def _openness(carried_for: Tensor) -> Tensor:
+    """How far what has been carried for so long gives way to what is remembered, in [0, 1]."""
+    openness: Tensor = ((_SETTLING_FRAMES - carried_for) / _YIELDING_FRAMES).clamp(0, 1)
+    return openness
+
+
+def _fill_in(kept: Tensor, way: FrameMotion, carried: Tensor, carried_for: Tensor, fresh: Tensor) -> None:
+    """Write what `kept` remembers into the other three, where they are open to it and the way there is reliable.
+
+    Only there it is fetched: that is a small part of the picture.
+    """
+    size = (fresh.shape[-2], fresh.shape[-1])
+    share = _enlarge(way.reliability, size) * _openness(carried_for)
+    pixels = (share.flatten() > _LEAST_SHARE).nonzero().flatten()
+    if not len(pixels):
+        return
+    scale = way.flow.new_tensor([size[1] / way.flow.shape[-1], size[0] / way.flow.shape[-2]])[None, :, None, None]
+    there = warp_pixels(kept, _enlarge(way.flow, size) * scale, pixels)
+    remembered, remembered_for = there[:3], there[3:].clamp(0, _SETTLING_FRAMES)
+    taken = share.flatten()[pixels] * (1 - _openness(remembered_for))
+    for field, value in ((carried, remembered), (carried_for, remembered_for), (fresh, torch.zeros_like(taken))):
+        flat = field.view(field.shape[1], -1)
+        flat[:, pixels] += taken * (value - flat[:, pixels])
+
+
+def _enlarge(field: Tensor, size: tuple[int, int]) -> Tensor:
+    """A field measured on smaller frames, at each pixel of frames of `size`."""
+    if tuple(field.shape[-2:]) == size:
+        return field
+    return F.interpolate(field, size=size, mode="bilinear", align_corners=False)
 
 
 def step_gain(motion: FrameMotion, fresh: Tensor, is_steady: bool) -> Tensor:

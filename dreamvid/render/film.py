@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dreamvid.config.settings import FrameSettings, Settings
-from dreamvid.motion.motion_stage import FrameMotion, MotionStage, motion_threads, pair_up
+from dreamvid.motion.motion_stage import MotionFrame, MotionStage, motion_threads, pair_up
 from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.carry import Carry
 from dreamvid.render.metrics import FrameMetrics
@@ -60,19 +60,19 @@ class Film:
             self.done = snapshot.done
             self._shot = snapshot.numbers["shot"]
             self._since_dreamed = snapshot.numbers["since_dreamed"]
-            self._carry.residual = snapshot.tensors["residual"].to(device)
+            tensors = {name: tensor.to(device) for name, tensor in snapshot.tensors.items()}
+            self._carry.restore(tensors, snapshot.numbers.get("frames_of_shot", 1))
 
     @property
     def lead(self) -> int:
         """How many frames before the next one must be read again."""
-        return min(self.done, 1)
+        return self._carry.lead
 
     def snapshot(self) -> Snapshot:
         """The state after the frames so far; taken between two frames."""
-        if self._carry.residual is None:
-            raise RuntimeError("a film that has not begun has no state")
-        tensors = {"residual": self._carry.residual.to("cpu", copy=True)}
-        return Snapshot(self.done, tensors, {"shot": self._shot, "since_dreamed": self._since_dreamed})
+        tensors = {name: tensor.to("cpu", copy=True) for name, tensor in self._carry.state().items()}
+        numbers = {"shot": self._shot, "since_dreamed": self._since_dreamed, "frames_of_shot": self._carry.frames}
+        return Snapshot(self.done, tensors, numbers)
 
     def dream(self, reader: FilmFrames, cuts: Iterable[bool]) -> Dreams:
         """Dream all frames of `reader`, which begins `lead` frames before the next one; `cuts` says of each whether a
@@ -91,7 +91,7 @@ class Film:
             method = self._settings.flow
             threads = motion_threads(method, self._device, torch.get_num_threads())
             depth = depth_within(2 * frame_bytes, _MOTIONS_AHEAD + threads - 1)  # a frame and its motion
-            pairs = pair_up(frames, cuts, skip)
+            pairs = pair_up(frames, cuts, skip, self._carry.frames - skip)
             with map_ahead(MotionStage(method, self._device), pairs, depth, threads) as moving:
                 for frame in moving:
                     index = self.done
@@ -100,7 +100,7 @@ class Film:
                     if frame.motion is None:
                         self._shot += 1
                         yield None, ShotStarted(self._shot, index)
-                    shown = compose_frame(raw, plan.gain * self._next_residual(raw, frame.motion, plan), plan)
+                    shown = compose_frame(raw, plan.gain * self._next_residual(raw, frame, plan), plan)
                     figures = None
                     if self._metrics is not None:
                         figures = self._metrics.measure(raw, shown, frame.motion, plan.dreamer)
@@ -111,9 +111,11 @@ class Film:
                     yield join_alpha(to_frame(shown), frame.alpha), done
                     clock = now
 
-    def _next_residual(self, raw: Tensor, motion: FrameMotion | None, plan: FramePlan[FrameSettings]) -> Tensor:
-        if motion is not None and self._since_dreamed + 1 < self._settings.every:
+    def _next_residual(self, raw: Tensor, frame: MotionFrame, plan: FramePlan[FrameSettings]) -> Tensor:
+        if frame.motion is not None and self._since_dreamed + 1 < self._settings.every:
             self._since_dreamed += 1
-            return self._carry.coast(raw, motion, plan)
+            return self._carry.coast(raw, frame.motion, plan, frame.earlier)
         self._since_dreamed = 0
-        return self._carry.begin(raw, plan) if motion is None else self._carry.follow(raw, motion, plan)
+        if frame.motion is None:
+            return self._carry.begin(raw, plan)
+        return self._carry.follow(raw, frame.motion, plan, frame.earlier)

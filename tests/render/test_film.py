@@ -123,7 +123,7 @@ def test_a_still_shot_neither_brightens_nor_grows(blend: float) -> None:
 def test_a_tint_does_not_stay() -> None:
     raw = to_tensor(drifting(1)[0], torch.device("cpu"))
     carry = Carry()
-    carry.residual = torch.full_like(raw, 0.1)
+    carry.restore({"residual": torch.full_like(raw, 0.1), "carried_for": torch.zeros_like(raw[:, :1])}, 1)
     still = FrameMotion.of(Motion(np.zeros((64, 96, 2), np.float32), np.ones((64, 96), np.float32)), raw.device)
     plan = replace(make_plan(), contrast=None)
     tints = [float(carry.coast(raw, still, plan).mean()) for _ in range(4)]
