@@ -231,7 +231,7 @@ def test_a_gpu_replays_what_it_does_plainly(look: Look, dtype: torch.dtype) -> N
     picture = PICTURE.to(device)
     extractor = load_network("dreamnet").extractor(["inception4a"], device=device, dtype=dtype)
     told = Told()
-    dreamer = DreamCore(extractor, look, device, tell=told)
+    dreamer = DreamCore(extractor, look, device, Shared(device, tell=told))
     plain = dreamer.dream(picture)
     for _ in range(3):
         assert float((dreamer.dream(picture) - plain).abs().mean()) < 1e-3
