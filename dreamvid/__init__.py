@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dreamvid.explore.job import Axis, Exploration
     from dreamvid.explore.job import explore as render_exploration
     from dreamvid.farm.cluster import FarmError
-    from dreamvid.farm.driver import open_crew, render_on_farm
+    from dreamvid.farm.driver import open_pool, render_on_farm
     from dreamvid.farm.settings import FarmSettings
     from dreamvid.library import Drawing, Dreamer
     from dreamvid.render import Downloading, Event, Finished, FrameDone, Job, Notice, ShotStarted, Started, render_job
@@ -64,7 +64,7 @@ __all__ = [
     "ZoomJob",
     "ZoomSettings",
     "__version__",
-    "open_crew",
+    "open_pool",
     "render_exploration",
     "render_job",
     "render_on_farm",
@@ -81,7 +81,7 @@ _HOMES = {
     "dreamvid.visualize.settings": ("VisualizeSettings",),
     "dreamvid.zoom.job": ("ZoomJob", "render_zoom"),
     "dreamvid.farm.cluster": ("FarmError",),
-    "dreamvid.farm.driver": ("open_crew", "render_on_farm"),
+    "dreamvid.farm.driver": ("open_pool", "render_on_farm"),
     "dreamvid.farm.settings": ("FarmSettings",),
 }
 # The rooms `explore` and `visualize` have the names that these functions have inside of them.

@@ -9,7 +9,7 @@ Dreams with EfficientNet-Lite0, which is installed along with dreamvid, so that 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import itertools
 import tempfile
 from collections.abc import Sequence
 from fractions import Fraction
@@ -20,22 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from dreamvid.config.settings import Settings, ZoomSettings, build_settings, make_settings
-from dreamvid.dream.noise import pink_noise
+from dreamvid import Dreamer, Job, Settings, render_job
 from dreamvid.media import open_reader, read_image, resize_image
-from dreamvid.models import MODELS
-from dreamvid.render import Job, render_job
-from dreamvid.render.film import Film
-from dreamvid.render.plan import STILL, Clock, Planner
-from dreamvid.render.preparation import prepare
-from dreamvid.render.still import dream_residual, finish
-from dreamvid.render.targets import make_dream_core, resolve_targets
-from dreamvid.runtime.device import choose_machine
-from dreamvid.runtime.events import FrameDone, outcome
-from dreamvid.runtime.frames import to_frame, to_tensor
 from dreamvid.shots.shots import watch_cuts
-from dreamvid.zoom.tone import Tone
-from dreamvid.zoom.zoom import Zoom, frame_count
 
 HERE = Path(__file__).parent
 PICTURES = ("sky", "landscape", "portrait")
@@ -44,21 +31,14 @@ LAYERS = ("block1", "block3", "block5", "block7", "block8", "block9", "block10",
 TRAINED_MODEL, TRAINED_LAYER = "dreamnet", "inception4e"
 FRAMES = (0, 20, 51, 52, 72, 95)
 ZOOM_FRAMES = (0, 24, 72, 144, 216, 287)
+RATE = Fraction(24)
 CELL = (320, 200)  # px, width and height
 Picture = npt.NDArray[np.float32]
 Cell = npt.NDArray[np.uint8]
 
 
-def settings_for(layer: str | None, weights: Path | None = None, model: str = MODEL) -> Settings:
-    return make_settings({"model": model, "layer": layer, "weights": weights}).for_model(MODELS[model].look)
-
-
-def dream_picture(picture: Picture, layer: str, weights: Path | None = None, model: str = MODEL) -> Picture:
-    settings = settings_for(layer, weights, model)
-    machine = choose_machine()
-    plan = Planner(make_dream_core(resolve_targets(settings), settings, machine), settings, STILL, governed=False).at(0)
-    raw = to_tensor(picture, machine.device)
-    return to_frame(finish(raw, plan.gain * dream_residual(raw, plan), plan))
+def dreamer(layer: str | None = None, weights: Path | None = None, model: str = MODEL) -> Dreamer:
+    return Dreamer(model, layer, weights=weights, owns_process=True)
 
 
 def fill(picture: Picture) -> Picture:
@@ -85,7 +65,8 @@ def make_layer_sheet() -> Cell:
     sources = [fill(read_image(HERE / f"{name}.jpg")) for name in PICTURES]
     rows = []
     for layer in LAYERS:
-        rows.append(np.concatenate([label(dream_picture(source, layer), layer) for source in sources], axis=1))
+        dream = dreamer(layer).dream
+        rows.append(np.concatenate([label(dream(source), layer) for source in sources], axis=1))
         print(layer, flush=True)
     rows.insert(0, np.concatenate([quantize(source) for source in sources], axis=1))
     half = len(rows) // 2
@@ -93,31 +74,17 @@ def make_layer_sheet() -> Cell:
 
 
 def make_film_sheet() -> Cell:
-    settings = settings_for(None)
-    machine = choose_machine()
-    with open_reader(HERE / "journey.mp4") as reader:
-        dreamer = make_dream_core(resolve_targets(settings), settings, machine)
-        planner = Planner(dreamer, settings, Clock(Fraction(reader.rate)))
-        pairs = Film(planner, machine.device).dream(reader, watch_cuts(HERE / "journey.mp4", Fraction(reader.rate)))
-        frames = [frame for frame, _ in pairs if frame is not None]
+    with open_reader(HERE / "journey.mp4", rate=RATE) as reader:
+        cuts = [number for number, begins in enumerate(watch_cuts(HERE / "journey.mp4", RATE)) if begins]
+        frames = list(dreamer().dream_film(reader, RATE, cuts=cuts))
     cells = [label(resize_image(frames[index], 400, 225), f"frame {index}") for index in FRAMES]
     return np.concatenate([np.concatenate(cells[:3], axis=1), np.concatenate(cells[3:], axis=1)])
 
 
 def make_zoom_sheet() -> Cell:
-    settings = build_settings(ZoomSettings, {"model": MODEL, "size": "400x225", "duration": 12, "zoom": 1.4})
-    clock = Clock(settings.fps, frame_count(settings))
-    with contextlib.ExitStack() as closing:
-        prepared = outcome(prepare(settings, clock, (225, 400), closing, governed=False))
-    noise = pink_noise((225, 400)).to(prepared.machine.device)
-    plan = prepared.planner.at(0)
-    dream = finish(noise, plan.gain * dream_residual(noise, plan), plan)
-    zoom = Zoom(dream, prepared.planner, Tone.of(noise))
-    cells = [
-        label(frame, f"{round(event.frame / 24)} s")
-        for frame, event in zoom.dream()
-        if frame is not None and isinstance(event, FrameDone) and event.frame in ZOOM_FRAMES
-    ]
+    frames = dreamer().zoom(size="400x225", duration=12, zoom=1.4)
+    shown = [(number, frame) for number, frame in zip(itertools.count(), frames) if number in ZOOM_FRAMES]
+    cells = [label(frame, f"{round(number / 24)} s") for number, frame in shown]
     return np.concatenate([np.concatenate(cells[:3], axis=1), np.concatenate(cells[3:], axis=1)])
 
 
@@ -127,13 +94,13 @@ def make_trained_sheet(networks: Sequence[Path]) -> Cell:
     rows = []
     for weights in (None, *networks):
         name = TRAINED_MODEL if weights is None else weights.stem
-        dreams = [dream_picture(source, TRAINED_LAYER, weights, TRAINED_MODEL) for source in sources]
-        rows.append(np.concatenate([label(dream, name) for dream in dreams], axis=1))
+        dream = dreamer(TRAINED_LAYER, weights, TRAINED_MODEL).dream
+        rows.append(np.concatenate([label(dream(source), name) for source in sources], axis=1))
     return np.concatenate(rows)
 
 
 def make_report() -> Cell:
-    settings = make_settings({"model": MODEL, "max_size": 320, "report": True, "precision": "fp32"})
+    settings = Settings(model=MODEL, max_size=320, report=True, precision="fp32")
     with tempfile.TemporaryDirectory() as folder:
         for _ in render_job(Job(HERE / "journey.mp4", Path(folder, "journey.dream.mp4"), settings)):
             pass

@@ -62,11 +62,11 @@ def farm(
 
     import_ray()  # what is missing is said at once
     from dreamvid.cli.progress import show
-    from dreamvid.farm.driver import open_crew, render_on_farm
+    from dreamvid.farm.driver import open_pool, render_on_farm
     from dreamvid.render import Job
 
     job = Job(Path(source), Path(output) if output else None, settings, overwrite, fresh)
-    with open_crew(farm_settings, settings) as pool:
+    with open_pool(farm_settings, settings) as pool:
         show(render_on_farm(job, farm_settings, pool), progress)
 
 
@@ -83,9 +83,9 @@ def _run_list(file: Path, farm_settings: FarmSettings, overwrite: bool, progress
 
     import_ray()
     from dreamvid.cli.run import render_list
-    from dreamvid.farm.driver import open_crew, render_on_farm
+    from dreamvid.farm.driver import open_pool, render_on_farm
     from dreamvid.render.batch import read_batch
 
     jobs = read_batch(file, overwrite=overwrite)
-    with open_crew(farm_settings, jobs[0].settings) as pool:
+    with open_pool(farm_settings, jobs[0].settings) as pool:
         render_list(jobs, lambda job: render_on_farm(job, farm_settings, pool), overwrite, progress)

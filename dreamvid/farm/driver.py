@@ -57,7 +57,7 @@ _SHORTEST_STRETCH = 480  # frames: below that, opening the source takes longer t
 
 
 @contextlib.contextmanager
-def open_crew(farm: FarmSettings, settings: Settings) -> Iterator[WorkerPool]:
+def open_pool(farm: FarmSettings, settings: Settings) -> Iterator[WorkerPool]:
     """The workers of a cluster, for one film or several. Raises `FarmError` or `SettingsError`."""
     with connected(farm.address) as ray:
         share_of_each = choose_share(farm, settings, ray.nodes())

@@ -8,7 +8,7 @@ import pytest
 
 from dreamvid.config.settings import make_settings
 from dreamvid.farm.cluster import import_ray
-from dreamvid.farm.driver import open_crew
+from dreamvid.farm.driver import open_pool
 from dreamvid.farm.settings import FarmSettings
 from dreamvid.farm.worker_pool import WorkerPool
 from dreamvid.media import open_writer
@@ -40,5 +40,5 @@ def twelve_shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pool() -> Iterator[WorkerPool]:
     """Two workers of one core each, in a Ray cluster of this machine alone: started once for all tests."""
-    with open_crew(FarmSettings(address="local", workers=2), make_settings({"threads": 1})) as pool:
+    with open_pool(FarmSettings(address="local", workers=2), make_settings({"threads": 1})) as pool:
         yield pool

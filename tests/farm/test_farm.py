@@ -250,7 +250,7 @@ def test_other_weights_are_refused(job: Job, pool: WorkerPool, tmp_path: Path, m
 
 
 @pytest.fixture
-def spare_crew(pool: WorkerPool) -> Iterator[WorkerPool]:
+def spare_pool(pool: WorkerPool) -> Iterator[WorkerPool]:
     """One more worker, which may be lost."""
     share = replace(pool.share, workers=1, cpus=0.0)
     with WorkerPool(ray, share, 1) as spare:
@@ -258,13 +258,13 @@ def spare_crew(pool: WorkerPool) -> Iterator[WorkerPool]:
 
 
 def test_another_version_is_refused(
-    job: Job, spare_crew: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, spare_pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dreamvid.farm.worker_pool.code_version", lambda: "9.9 (00000000)")
     with pytest.raises(
         FarmError, match=r"^there are no workers left: a worker runs dreamvid 0.1.0 \(.*this machine runs 9.9"
     ):
-        farm(replace(job, target=tmp_path / "film.mp4"), spare_crew)
+        farm(replace(job, target=tmp_path / "film.mp4"), spare_pool)
 
 
 @pytest.mark.slow

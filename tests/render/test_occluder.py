@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from dreamvid.config.settings import make_settings
-from dreamvid.dream import Dreamer, Look
+from dreamvid.dream import DreamCore, Look
 from dreamvid.motion.motion_stage import FrameMotion, pair_up
 from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.carry import Carry
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, FramePlan, Planner
-from dreamvid.render.targets import make_dreamer, resolve_targets
+from dreamvid.render.targets import make_dream_core, resolve_targets
 from dreamvid.runtime.device import choose_machine
 from tests.tiny import TinyExtractor, noise
 
@@ -82,7 +82,7 @@ def test_what_was_hidden_comes_back_as_the_same_dream() -> None:
     goals = resolve_targets(settings)
     settings = settings.for_model(goals[0].network.spec.look)
     machine = choose_machine()
-    planner = Planner(make_dreamer(goals, settings, machine), settings, Clock(Clip.rate))
+    planner = Planner(make_dream_core(goals, settings, machine), settings, Clock(Clip.rate))
     dreams = [dream for dream, _ in Film(planner, machine.device).dream(Clip(frames), []) if dream is not None]
     before, during, after = 2, 12, 22  # 0.03 without memory
     earlier, later = (moved(dreams[t] - frames[t], PAN * (t - during)) for t in (before, after))
@@ -98,7 +98,7 @@ def test_the_state_remembers() -> None:
     scene = noise(64, 140, low=0.1, high=0.9)[0].permute(1, 2, 0).numpy()
     frames, _ = passing_bar(cv2.GaussianBlur(scene, (0, 0), 2), 20, 96)
     settings = make_settings({"warm_iterations": (2, 1)})
-    dreamer = Dreamer(TinyExtractor(), LOOK)
+    dreamer = DreamCore(TinyExtractor(), LOOK)
 
     def film(snapshot=None) -> Film:
         return Film(Planner(dreamer, settings, Clock(Clip.rate)), CPU, snapshot)
@@ -119,7 +119,7 @@ def test_the_state_remembers() -> None:
 def test_a_state_of_before_there_was_a_memory_is_gone_on_with() -> None:
     frames = [np.full((64, 96, 3), 0.5, np.float32)] * 8
     state = Snapshot(5, {"residual": torch.zeros(1, 3, 64, 96)}, {"shot": 0, "since_dreamed": 0})
-    planner = Planner(Dreamer(TinyExtractor(), LOOK), make_settings({"warm_iterations": (2, 1)}), Clock(Clip.rate))
+    planner = Planner(DreamCore(TinyExtractor(), LOOK), make_settings({"warm_iterations": (2, 1)}), Clock(Clip.rate))
     rest = Film(planner, CPU, state)
     assert rest.lead == 1
     assert sum(dream is not None for dream, _ in rest.dream(Clip(frames, 4), [])) == 3
@@ -142,7 +142,7 @@ def coasting(reliability: float) -> tuple[torch.Tensor, torch.Tensor, Carry]:
     the left half has a way of that reliability to the first."""
     raw = noise(64, 96, low=0.2, high=0.8)
     settings = make_settings({"warm_iterations": 0})
-    dreamer = Dreamer(TinyExtractor(), LOOK)
+    dreamer = DreamCore(TinyExtractor(), LOOK)
     plan = replace(FramePlan(dreamer, settings, settings.strength * dreamer.nominal_contrast), contrast=None)
     carry = Carry()
     first = carry.begin(raw, plan)
@@ -167,6 +167,6 @@ def test_a_cut_forgets() -> None:
     assert set(carry.state()) == {"residual", "carried_for", "residual of frame 0"}
     kept = carry.state()["residual of frame 0"]
     settings = make_settings({"warm_iterations": 0})
-    carry.begin(noise(64, 96, 7), FramePlan(Dreamer(TinyExtractor(), LOOK), settings))
+    carry.begin(noise(64, 96, 7), FramePlan(DreamCore(TinyExtractor(), LOOK), settings))
     assert not torch.equal(carry.state()["residual of frame 0"], kept)
     assert carry.lead == 1
