@@ -51,6 +51,7 @@ def errors_in(lines: list[str], file: Path, head: str, arguments: str) -> set[in
     return {(int(where) - head.count("\n") - 1) // 2 for _, where, *_ in errors}
 
 
+@pytest.mark.slow
 def test_mypy_rejects_a_schedule_that_is_read_as_a_number(tmp_path: Path) -> None:
     head = "from dreamvid.schedule import Moment\nfrom dreamvid.config.settings import Settings, ZoomSettings\n"
     arguments = "settings: Settings, zoom: ZoomSettings, now: Moment"

@@ -121,7 +121,7 @@ def test_a_film_is_the_command_lines_bit_for_bit(tmp_path: Path, cuts: str) -> N
 
 
 def test_a_still_is_the_command_lines_bit_for_bit(tmp_path: Path) -> None:
-    look = {"model": "dreamnet", "quality": "draft", "precision": "fp32", "device": "cpu"}
+    look = {"model": "dreamnet", "quality": "draft", "octaves": 2, "precision": "fp32", "device": "cpu"}
     dreamer = Dreamer(**look)
     raw, mask = picture(0), picture(5)
     write_image(tmp_path / "in.png", floats([raw])[0], overwrite=False)
@@ -161,6 +161,7 @@ def test_pictures_from_noise_are_the_command_lines(tmp_path: Path) -> None:
     assert_same([quantize(drawing.picture, 8) for drawing in drawings], written)
 
 
+@pytest.mark.slow
 def test_who_owns_the_process_gets_the_command_lines_bits_with_any_number_of_threads(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

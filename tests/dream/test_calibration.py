@@ -30,6 +30,7 @@ def test_where_there_is_nothing_to_climb_the_search_ends() -> None:
     assert len(tried) == 1
 
 
+@pytest.mark.slow
 def test_layers_and_looks_come_out_alike() -> None:
     network = load_network("dreamnet")
     picture = pink_noise((128, 160), seed=3)

@@ -85,6 +85,7 @@ def test_twelve_shots_by_two_workers_are_the_film_of_one_process(
     assert {path.name for path in tmp_path.iterdir()} == {"film.mp4", "film.mp4.json"}
 
 
+@pytest.mark.slow
 def test_a_part_of_it_dreams_as_in_the_whole(job: Job, alone: Path, pool: WorkerPool, tmp_path: Path) -> None:
     target = tmp_path / "part.mkv"
     settings = make_settings(VALUES, {"shots": "3-5", "codec": "ffv1"})
@@ -214,6 +215,7 @@ def rms(frames: Film) -> Film:
     return np.sqrt(np.square(frames, dtype=np.float64).mean(axis=(1, 2, 3)))
 
 
+@pytest.mark.slow
 def test_one_take_in_chunks_has_joints_that_do_not_show(pool: WorkerPool, tmp_path: Path) -> None:
     clip = tmp_path / "take.mkv"
     write_clip(clip, (48,), step=1)

@@ -177,7 +177,7 @@ def rounds():
                 output.put(number)
 
 
-for _ in range(400):
+for _ in range(150):
     try:
         rounds()
     except KeyboardInterrupt:
