@@ -23,6 +23,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dreamvid.api import Drawing, Dreamer
     from dreamvid.config.settings import Settings, ZoomSettings
     from dreamvid.errors import DreamvidError, MediaError, ModelError, SettingsError
     from dreamvid.explore.job import Axis, Exploration
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from dreamvid.farm.cluster import FarmError
     from dreamvid.farm.driver import open_pool, render_on_farm
     from dreamvid.farm.settings import FarmSettings
-    from dreamvid.library import Drawing, Dreamer
     from dreamvid.render import Downloading, Event, Finished, FrameDone, Job, Notice, ShotStarted, Started, render_job
     from dreamvid.visualize.job import VisualizationJob
     from dreamvid.visualize.job import visualize as render_visualization
@@ -75,7 +75,7 @@ __all__ = [
 _HOMES = {
     "dreamvid.errors": ("DreamvidError", "MediaError", "ModelError", "SettingsError"),
     "dreamvid.config.settings": ("Settings", "ZoomSettings"),
-    "dreamvid.library": ("Drawing", "Dreamer"),
+    "dreamvid.api": ("Drawing", "Dreamer"),
     "dreamvid.explore.job": ("Axis", "Exploration"),
     "dreamvid.visualize.job": ("VisualizationJob",),
     "dreamvid.visualize.settings": ("VisualizeSettings",),

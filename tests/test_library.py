@@ -18,9 +18,9 @@ from torch import nn
 
 import dreamvid
 from dreamvid import Dreamer, DreamvidError, Job, ModelError, Settings, SettingsError, ZoomJob, ZoomSettings
+from dreamvid.api.arrays import ArrayKind
 from dreamvid.dream import DreamCore
 from dreamvid.images.read import quantize
-from dreamvid.library.arrays import ArrayKind
 from dreamvid.media import read_image, write_image
 
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -47,7 +47,7 @@ class ModelSpec:
         family: networks of one family share their layer names.
         builder: makes the module: from the state dict it is to hold (the number of classes and the width are
             read off its shapes) and the file's metadata; or, without a state dict, in its usual size.
-        library: a package that the builder imports, which is imported before tensors are made without numbers.
+        imports: a package that the builder imports, which is imported before tensors are made without numbers.
         head: the path of the last layer, the one that makes the scores.
         parameters: how many numbers are learned (without auxiliary heads).
         classes: whose classes the weights tell apart.
@@ -80,7 +80,7 @@ class ModelSpec:
     minimum_side: int
     default_layer: str
     description: str
-    library: str | None = None
+    imports: str | None = None
     default_layers: Mapping[str, float] = field(default_factory=dict)
     url: str | None = None
     resource: str | None = None

@@ -259,8 +259,8 @@ def build_skeleton(
 
     No ReLU module works in place: it would overwrite the response before it, which is a layer of its own.
     """
-    if spec.library is not None:  # what a package computes while it is imported wants numbers
-        importlib.import_module(spec.library)
+    if spec.imports is not None:  # what a package computes while it is imported wants numbers
+        importlib.import_module(spec.imports)
     with torch.device("meta"), _Unfilled():
         module = spec.builder(state, metadata or {}).eval()
     for part in module.modules():

@@ -92,7 +92,7 @@ def _torchvision(
         name=name,
         family=family,
         builder=_torchvision_builder(name, head, **options),
-        library="torchvision.models",
+        imports="torchvision.models",
         head=head,
         parameters=parameters,
         classes=IMAGENET,

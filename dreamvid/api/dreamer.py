@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
+from dreamvid.api.arrays import ArrayFilm, ArrayKind, Picture, read_picture
 from dreamvid.config.camera import CameraSettings
 from dreamvid.config.fields import fields_of
 from dreamvid.config.groups import (
@@ -30,7 +31,6 @@ from dreamvid.config.settings import AnySettings, DreamSettings, Settings, ZoomS
 from dreamvid.dream import DreamCore, Shared
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import SettingsError
-from dreamvid.library.arrays import ArrayFilm, ArrayKind, Picture, read_picture
 from dreamvid.models import AUTO
 from dreamvid.models.own_module import ModuleNetwork
 from dreamvid.models.spec import IMAGENET_MEAN, IMAGENET_STD
