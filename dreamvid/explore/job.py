@@ -253,7 +253,7 @@ class _Studio:
         self._sounds: Sounds = {}
 
     def goals(self, settings: Settings) -> list[TapTarget]:
-        """What the settings goal at; see `resolve_targets`."""
+        """What the settings climb, and where; see `resolve_targets`."""
         return resolve_targets(settings, self.networks)
 
     def check(self, trials: Sequence[_Trial]) -> None:

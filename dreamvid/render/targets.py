@@ -60,7 +60,7 @@ def dreaming_networks(settings: DreamSettings, networks: Networks) -> list[Netwo
 def resolve_targets(settings: DreamSettings, networks: Networks | None = None) -> list[TapTarget]:
     """Find the layers, channels and classes that `settings` name in their networks.
 
-    Aims of one network follow each other. `networks` are those that are loaded already, see `load_networks`; what is
+    Targets of one network follow each other. `networks` are those that are loaded already, see `load_networks`; what is
     downloaded and loaded now, without a word, is added to them. Raises `ModelError` or `SettingsError` for a network,
     layer, channel or class that is not there.
     """
@@ -93,7 +93,7 @@ def make_dream_core(
     tell: Tell = ignore,
     measured: MutableMapping[str, float] | None = None,
 ) -> DreamCore:
-    """The dream core for some goals; the look of `settings`, with what suits the first network where nobody chose.
+    """The dream core for some targets; the look of `settings`, with what suits the first network where nobody chose.
 
     `tell` and `measured` are as in `make_shared`.
     """

@@ -108,14 +108,14 @@ def _made(folder: Path) -> Path:
 
 
 def _drawn(goal: TapTarget) -> TapTarget:
-    """The goal with what is climbed of chosen channels."""
+    """The tap target with what is climbed of chosen channels."""
     if goal.target.channels is None:
         return goal
     return replace(goal, target=replace(goal.target, objective=goal.target.objective.of_channels()))
 
 
 def _parts(goal: TapTarget) -> list[TapTarget]:
-    """The goal's channels one by one, each at full weight."""
+    """The tap target's channels one by one, each at full weight."""
     objective = goal.target.objective
     alone = replace(goal.target, weight=1.0, objective=objective.reversed() if goal.target.weight < 0 else objective)
     if goal.target.channels is None:

@@ -200,7 +200,7 @@ def _begin(
     else:
         frame = source.at(Fraction(0))
         if frame is None:
-            raise RuntimeError("a companion gives a frame when it is asked for the first time")
+            raise RuntimeError("a side input gives a frame when it is asked for the first time")
         picture = to_tensor(frame, device)
     film = source if source is not None and source.rate is not None else None
     zoom = begin_zoom(picture, planner, source=film, snapshot=snapshot)
