@@ -68,7 +68,7 @@ class CutDetector:
         self._flash = max(1, round(float(rate) * FLASH_S))
         self.look_ahead = max(2, self._flash)
         self._grays: deque[Gray] = deque(maxlen=2 * self.look_ahead + 2)
-        self._matcher = _Matcher()
+        self._matcher = Matcher()
         self._matches: dict[tuple[int, int], _Match] = {}
         self._count = 0  # frames seen
         self._judged = 0
@@ -78,7 +78,7 @@ class CutDetector:
 
         None while the stream is younger than that. Ask `finish` for the verdicts on the last frames.
         """
-        self._grays.append(_reduce(frame))
+        self._grays.append(reduce_to_gray(frame))
         self._count += 1
         return self._judge() if self._count > self.look_ahead else None
 
@@ -146,7 +146,7 @@ class _Match:
     change: float
 
 
-class _Matcher:
+class Matcher:
     def __init__(self) -> None:
         self._dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._dis.setFinestScale(1)
@@ -168,7 +168,7 @@ class _Matcher:
         height, width = second.shape
         shift = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
         near = np.asarray(cv2.warpAffine(first, shift, (width, height), borderMode=cv2.BORDER_REPLICATE), np.float32)
-        flow = self._dis.calc(_to_8_bits(second), _to_8_bits(near), None)
+        flow = self._dis.calc(to_8_bits(second), to_8_bits(near), None)
         x = np.arange(width, dtype=np.float32) + flow[..., 0]
         y = np.arange(height, dtype=np.float32)[:, None] + flow[..., 1]
         moved = np.asarray(cv2.remap(near, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
@@ -190,7 +190,7 @@ class _Matcher:
         return _Match(mismatch, float(np.abs(moved - second)[seen].mean()))
 
 
-def _reduce(frame: Frame) -> Gray:
+def reduce_to_gray(frame: Frame) -> Gray:
     height, width = frame.shape[:2]
     scale = SIDE_PX / max(height, width)
     size = (max(32, round(width * scale)), max(32, round(height * scale)))
@@ -225,6 +225,6 @@ def _standardise(gray: Gray) -> Gray:
     return np.asarray((gray - gray.mean()) / max(float(gray.std()), 1 / 255), np.float32)
 
 
-def _to_8_bits(gray: Gray) -> npt.NDArray[np.uint8]:
+def to_8_bits(gray: Gray) -> npt.NDArray[np.uint8]:
     """Quantize with the frame's own contrast, so that a change of light is none."""
     return np.clip(128 + 48 * _standardise(gray), 0, 255).astype(np.uint8)

@@ -7,12 +7,13 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, repeat
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
 from dreamvid.motion import Motion, MotionEstimator
+from dreamvid.motion.dissolves import Dissolve
 from dreamvid.motion.long_range import (
     EarlierFrame,
     EarlierMotion,
@@ -44,6 +45,27 @@ class FrameMotion:
 
 
 @dataclass(frozen=True, eq=False)
+class DissolveFrame:
+    """A frame of a dissolve: its number, as the dissolve counts, and the picture that it turns into, (H, W, 3)."""
+
+    dissolve: Dissolve
+    index: int
+    arriving: Frame
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether nothing of the old picture is left."""
+        return self.index >= self.dissolve.arrived
+
+
+class DissolveSource(Protocol):
+    """The dissolves of a film, by the number of the frame in its source."""
+
+    def at(self, index: int) -> DissolveFrame | None:
+        """What a frame is in a dissolve, if it is in one; asked for in order."""
+
+
+@dataclass(frozen=True, eq=False)
 class FramePair:
     """A raw frame, (H, W, 3) float32 in [0, 1], and the one before it; None where a shot begins.
 
@@ -54,6 +76,7 @@ class FramePair:
     raw: Frame
     alpha: Frame | None = None
     earlier: tuple[EarlierFrame, ...] = ()
+    dissolve: DissolveFrame | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +89,22 @@ class MotionFrame:
     motion: FrameMotion | None
     alpha: Frame | None
     earlier: Mapping[int, FrameMotion] = field(default_factory=dict)
+    dissolve: DissolveFrame | None = None
 
 
-def pair_up(frames: Iterable[Frame], cuts: Iterable[bool], skip: int, number: int = 0) -> Iterator[FramePair]:
+def pair_up(
+    frames: Iterable[Frame],
+    cuts: Iterable[bool],
+    skip: int,
+    number: int = 0,
+    dissolves: DissolveSource | None = None,
+    first: int = 0,
+) -> Iterator[FramePair]:
     """Every frame after the first `skip`, with the one before; a cut, and the first frame of all, have none.
 
     `number` is that of the first frame in its shot; the skipped ones, and the next, if it is no cut, are of that shot.
+    `dissolves` are counted from the first frame on, which is their frame `first`; where one has arrived, what came
+    before is looked back to no more.
     """
     before: Frame | None = None
     kept: list[EarlierFrame] = []
@@ -83,7 +116,12 @@ def pair_up(frames: Iterable[Frame], cuts: Iterable[bool], skip: int, number: in
                 before, kept, number = None, [], 0
             wanted = numbers_looked_back_to(number)
             earlier = sorted((one for one in kept if one.number in wanted), key=lambda one: -one.number)
-            yield FramePair(before, raw, alpha, tuple(earlier))
+            dissolve = None if dissolves is None else dissolves.at(first + index)
+            if dissolve is not None:
+                earlier = []
+                if dissolve.has_arrived:
+                    kept, number = [], 0
+            yield FramePair(before, raw, alpha, tuple(earlier), dissolve)
         kept = [one for one in kept if is_needed_after(one.number, number)]
         if is_needed_after(number, number):
             kept.append(EarlierFrame(number, reduce(raw)))
@@ -102,7 +140,7 @@ class MotionStage:
         """A frame with its motion."""
         raw = send(pair.raw, self._device)
         if pair.before is None:
-            return MotionFrame(raw, None, pair.alpha)
+            return MotionFrame(raw, None, pair.alpha, dissolve=pair.dissolve)
         if not hasattr(self._local, "estimator"):
             device = str(self._device)
             self._local.estimator = MotionEstimator(self._method, device=device)
@@ -110,7 +148,7 @@ class MotionStage:
         motion = self._local.estimator.measure(pair.before, pair.raw)
         ways: Iterator[EarlierMotion] = self._local.long_range.measure(pair.raw, motion.reliability, pair.earlier)
         earlier = {way.number: FrameMotion.of(way.motion, self._device) for way in ways}
-        return MotionFrame(raw, FrameMotion.of(motion, self._device), pair.alpha, earlier)
+        return MotionFrame(raw, FrameMotion.of(motion, self._device), pair.alpha, earlier, pair.dissolve)
 
 
 def motion_threads(method: str, device: torch.device, threads: int) -> int:

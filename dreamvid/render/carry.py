@@ -18,6 +18,7 @@ from torch import Tensor
 
 from dreamvid.config.settings import FrameSettings
 from dreamvid.dream import level
+from dreamvid.dream.color import luma
 from dreamvid.dream.pyramid import resize
 from dreamvid.motion import warp_backward, warp_pixels
 from dreamvid.motion.long_range import is_needed_after
@@ -36,6 +37,7 @@ _FRESH_GAIN = 3.0  # how much longer the steps are where content was just uncove
 _SETTLING_FRAMES = 8  # so long a new dream gives way to a remembered one: next to what hid it, flow is found late
 _YIELDING_FRAMES = 2  # the last of these, in which it does so less and less
 _LEAST_SHARE = 1 / 256  # of a remembered pixel: less is not seen
+_BLANK_CONTRAST, _BLANK_MARGIN = 0.005, 0.04  # of luma: the noise of black and white in video
 _KEPT = "residual of frame "
 
 Earlier = Mapping[int, FrameMotion]
@@ -58,8 +60,16 @@ class Carry:
         self.residual: Tensor | None = None
         self.fresh = 1.0  # share of the last picture that could neither be carried nor remembered
         self.frames = 0  # of the shot so far
+        self.is_blank = False  # the shot has shown nothing yet but black or white, of which nothing is dreamed
         self._carried_for: Tensor | None = None
         self._kept: dict[int, Tensor] = {}  # by the frame's number in the shot
+
+    @property
+    def shown(self) -> Tensor:
+        """The residual of the last frame."""
+        if self.residual is None:
+            raise RuntimeError("a shot begins with `begin`")
+        return self.residual
 
     @property
     def lead(self) -> int:
@@ -80,18 +90,30 @@ class Carry:
         """
         self.frames = frames
         self.residual = state["residual"]
+        self.is_blank = not self.residual.any()
         settled = torch.full_like(self.residual[:, :1], _SETTLING_FRAMES)
         self._carried_for = state.get("carried_for", settled)
         self._kept = {int(name.removeprefix(_KEPT)): kept for name, kept in state.items() if name.startswith(_KEPT)}
 
     def begin(self, raw: Tensor, plan: FramePlan[FrameSettings]) -> Tensor:
-        """The residual of a shot's first frame `raw`, (1, 3, H, W) in [0, 1]: nothing that came before enters it."""
+        """The residual of a shot's first frame `raw`, (1, 3, H, W) in [0, 1]: nothing that came before enters it.
+
+        Of a black or white frame nothing is dreamed: there it is 0.
+        """
         self.fresh, self.frames, self._kept = 1.0, 0, {}
+        self.is_blank = is_blank(raw)
+        if self.is_blank:
+            self.residual, self._carried_for = torch.zeros_like(raw), torch.zeros_like(raw[:, :1])
+            return self._keep(self.residual)
         residual = self._settle(plan.dreamer.dream(raw) - raw, raw, plan)
         for _ in range(SETTLING_PASSES):
             residual = self._dream_on(raw, residual, plan)
         self._carried_for = torch.full_like(raw[:, :1], _SETTLING_FRAMES)
         return self._keep(residual)
+
+    def wait(self) -> Tensor:
+        """The residual of one more frame of a shot that has shown nothing yet."""
+        return self._keep(self.shown)
 
     def follow(
         self, raw: Tensor, motion: FrameMotion, plan: FramePlan[FrameSettings], earlier: Earlier = NOTHING_EARLIER
@@ -160,6 +182,12 @@ class Carry:
         residual = residual - 0.5 * _low_pass(residual)
         self.residual = level(residual, raw, plan.contrast, most=_MOST_GROWTH)
         return self.residual
+
+
+def is_blank(raw: Tensor) -> bool:
+    """Whether a frame, (1, 3, H, W) in [0, 1], is black or white and nothing else, as before a fade and after it."""
+    light = luma(raw)
+    return bool(light.std() < _BLANK_CONTRAST and (light - 0.5).abs().mean() > 0.5 - _BLANK_MARGIN)
 
 
 def _openness(carried_for: Tensor) -> Tensor:

@@ -11,9 +11,17 @@ import torch
 from torch import Tensor
 
 from dreamvid.config.settings import FrameSettings, Settings
-from dreamvid.motion.motion_stage import MotionFrame, MotionStage, motion_threads, pair_up
+from dreamvid.motion.motion_stage import (
+    DissolveFrame,
+    DissolveSource,
+    MotionFrame,
+    MotionStage,
+    motion_threads,
+    pair_up,
+)
 from dreamvid.output.snapshot import Snapshot
-from dreamvid.render.carry import Carry
+from dreamvid.render.carry import Carry, is_blank
+from dreamvid.render.dissolve import Crossing
 from dreamvid.render.metrics import FrameMetrics
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.still import compose_frame, energy_of
@@ -56,27 +64,32 @@ class Film:
         """Frames so far."""
         self._shot = -1
         self._since_dreamed = 0
+        self._crossing: Crossing | None = None
         if snapshot is not None:
             self.done = snapshot.done
             self._shot = snapshot.numbers["shot"]
             self._since_dreamed = snapshot.numbers["since_dreamed"]
             tensors = {name: tensor.to(device) for name, tensor in snapshot.tensors.items()}
             self._carry.restore(tensors, snapshot.numbers.get("frames_of_shot", 1))
+            self._crossing = Crossing.restore(tensors, snapshot.numbers)
 
     @property
     def lead(self) -> int:
         """How many frames before the next one must be read again."""
-        return self._carry.lead
+        return self._carry.lead if self._crossing is None else 1
 
     def snapshot(self) -> Snapshot:
         """The state after the frames so far; taken between two frames."""
-        tensors = {name: tensor.to("cpu", copy=True) for name, tensor in self._carry.state().items()}
-        numbers = {"shot": self._shot, "since_dreamed": self._since_dreamed, "frames_of_shot": self._carry.frames}
+        state, numbers = self._carry.state(), {}
+        if self._crossing is not None:
+            state, numbers = state | self._crossing.state(), self._crossing.numbers()
+        tensors = {name: tensor.to("cpu", copy=True) for name, tensor in state.items()}
+        numbers |= {"shot": self._shot, "since_dreamed": self._since_dreamed, "frames_of_shot": self._carry.frames}
         return Snapshot(self.done, tensors, numbers)
 
-    def dream(self, reader: FilmFrames, cuts: Iterable[bool]) -> Dreams:
+    def dream(self, reader: FilmFrames, cuts: Iterable[bool], dissolves: DissolveSource | None = None) -> Dreams:
         """Dream all frames of `reader`, which begins `lead` frames before the next one; `cuts` says of each whether a
-        shot begins there.
+        shot begins there, and `dissolves` of each, by its number in the source, whether it turns into another.
 
         Each comes with its `FrameDone`; a `ShotStarted` comes before, with no frame. Decoding and motion run ahead in
         threads of their own while this one dreams.
@@ -91,7 +104,7 @@ class Film:
             method = self._settings.flow
             threads = motion_threads(method, self._device, torch.get_num_threads())
             depth = depth_within(2 * frame_bytes, _MOTIONS_AHEAD + threads - 1)  # a frame and its motion
-            pairs = pair_up(frames, cuts, skip, self._carry.frames - skip)
+            pairs = pair_up(frames, cuts, skip, self._carry.frames - skip, dissolves, reader.first_index)
             with map_ahead(MotionStage(method, self._device), pairs, depth, threads) as moving:
                 for frame in moving:
                     index = self.done
@@ -112,6 +125,11 @@ class Film:
                     clock = now
 
     def _next_residual(self, raw: Tensor, frame: MotionFrame, plan: FramePlan[FrameSettings]) -> Tensor:
+        if frame.dissolve is not None:
+            return self._cross(raw, frame.dissolve, plan, is_first=frame.motion is None)
+        self._crossing = None
+        if frame.motion is not None and self._carry.is_blank:
+            return self._carry.wait() if is_blank(raw) else self._carry.begin(raw, plan)
         if frame.motion is not None and self._since_dreamed + 1 < self._settings.every:
             self._since_dreamed += 1
             return self._carry.coast(raw, frame.motion, plan, frame.earlier)
@@ -119,3 +137,18 @@ class Film:
         if frame.motion is None:
             return self._carry.begin(raw, plan)
         return self._carry.follow(raw, frame.motion, plan, frame.earlier)
+
+    def _cross(
+        self, raw: Tensor, frame: DissolveFrame, plan: FramePlan[FrameSettings], *, is_first: bool
+    ) -> Tensor:
+        """The residual of a frame in a dissolve; `is_first`: nothing came before it."""
+        if frame.has_arrived and self._crossing is not None:
+            self._carry, self._crossing = self._crossing.coming, None
+            return self._carry.shown
+        if is_first or frame.has_arrived:
+            self._crossing = None
+            return self._carry.begin(raw, plan)
+        if self._crossing is None:
+            self._crossing = Crossing.begin(frame, plan, self._device)
+        self._since_dreamed = 0
+        return self._crossing.residual(self._carry.shown, frame.dissolve, frame.index)

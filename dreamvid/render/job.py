@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 from dreamvid.config.settings import Settings
+from dreamvid.errors import MediaError
 from dreamvid.media import (
     ClipInfo,
     Original,
@@ -28,6 +29,7 @@ from dreamvid.output.recorder import Ending
 from dreamvid.output.sidecar import RenderLog
 from dreamvid.output.snapshot import Snapshot
 from dreamvid.output.sources import Sources
+from dreamvid.render.dissolve import FilmDissolves
 from dreamvid.render.film import Film
 from dreamvid.render.plan import STILL, Clock
 from dreamvid.render.preparation import Prepared, choose_sound, fetch_missing, listen, prepare
@@ -37,7 +39,7 @@ from dreamvid.render.still import dream_pictures
 from dreamvid.render.targets import Networks
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Event, Outbox, Tell, ignore
-from dreamvid.runtime.frames import Dreams
+from dreamvid.runtime.frames import Dreams, Frame
 from dreamvid.shots.selection import ShotSelection
 
 
@@ -219,7 +221,20 @@ def _film_frames(job: Job, clip: OpenedClip, film: Film, tell: Tell) -> Dreams:
     if left > 0:
         start = (reader.first_index + film.done - film.lead) / reader.rate
         with open_source(job, start, left + film.lead, info=reader.info, tell=tell) as rest:
-            yield from film.dream(rest, clip.selection.marks(rest))
+            cuts = clip.selection.marks(rest)
+            yield from film.dream(rest, cuts, FilmDissolves(cuts.dissolve_at, partial(_picture, job, reader)))
+
+
+def _picture(job: Job, whole: Reader, index: int) -> Frame | None:
+    """One frame of the source, which may lie after the part that is rendered; None where it cannot be read."""
+    if whole.rate is None:
+        raise ValueError("a film has a frame rate")
+    rest = job.settings.replace(start=None, end=None, frames=None)
+    try:
+        with open_source(replace(job, settings=rest), index / whole.rate, 1, info=whole.info) as reader:
+            return next(iter(reader), None)
+    except MediaError:  # where it is rendered, too, that is told when its turn comes
+        return None
 
 
 @dataclass(frozen=True)

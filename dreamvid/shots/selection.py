@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
@@ -10,8 +10,28 @@ from pathlib import Path
 from dreamvid.config.settings import Settings
 from dreamvid.errors import SettingsError
 from dreamvid.media import AS_CODED, ClipInfo, Reader, open_reader
+from dreamvid.motion.dissolves import Dissolve, Mark
 from dreamvid.shots.shotlist import read_shots
-from dreamvid.shots.shots import Shot, gather_shots, plan_parts, shots_at_rate, watch_cuts
+from dreamvid.shots.shots import Shot, gather_shots, plan_parts, shots_at_rate, watch_cuts, watch_transitions
+
+
+class Transitions:
+    """Of each frame of a film whether a shot begins there, to be iterated once; and the dissolves, as far as that."""
+
+    def __init__(self, marks: Iterable[Mark]) -> None:
+        self._marks = marks
+        self._dissolves: dict[int, Dissolve] = {}  # by the frame they arrive at
+
+    def __iter__(self) -> Iterator[bool]:
+        for mark in self._marks:
+            if mark.dissolve is not None:
+                self._dissolves[mark.dissolve.arrived] = mark.dissolve
+            yield mark.is_cut
+
+    def dissolve_at(self, index: int) -> Dissolve | None:
+        """The dissolve that a frame is in, by its number in the clip: after its `left`, up to its `arrived`."""
+        found = (one for one in self._dissolves.values() if one.left < index <= one.arrived)
+        return next(found, None)
 
 
 class ShotSelection:
@@ -42,17 +62,20 @@ class ShotSelection:
         ((first, end),) = plan_parts(self._list_shots(whole.rate, whole.frame_count), range(wanted[0], wanted[1] + 1))
         return first / whole.rate, end - first
 
-    def marks(self, reader: Reader) -> Iterable[bool]:
-        """Say of each frame of `reader` whether a shot begins there: the same, whatever part of the clip it reads."""
+    def marks(self, reader: Reader) -> Transitions:
+        """Say of each frame of `reader` whether a shot begins there: the same, whatever part of the clip it reads.
+
+        Dissolves are found where cuts are looked for.
+        """
         if self._settings.cuts == "none" or reader.rate is None:
-            return repeat(False)
+            return Transitions(repeat(Mark()))
         first, end = reader.first_index, reader.first_index + reader.frame_count
         self.info = reader.info
-        if self._settings.cuts == "auto" and self._shots is None:
-            return watch_cuts(self._source, reader.rate, first, end, info=self.info)
+        if self._settings.cuts == "auto":
+            return Transitions(watch_transitions(self._source, reader.rate, first, end, info=self.info))
         whole = self._open(self._settings.rate).frame_count
         begins = {shot.first for shot in self._list_shots(reader.rate, whole)}
-        return (index in begins for index in range(first, end))
+        return Transitions(Mark(index in begins) for index in range(first, end))
 
     def _open(self, rate: Fraction | None) -> Reader:
         reader = open_reader(self._source, rate=rate, tonemap=AS_CODED, info=self.info)

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from dreamvid.errors import SettingsError
-from dreamvid.media import AS_CODED, ClipInfo, open_reader
+from dreamvid.media import AS_CODED, ClipInfo, Reader, open_reader
 from dreamvid.motion import CutDetector, mark_cuts
+from dreamvid.motion.dissolves import DissolveDetector, Mark, mark_transitions
 
 T = TypeVar("T")
 Part = tuple[int, int]
@@ -81,12 +82,30 @@ def watch_cuts(
     """
     margin = CutDetector(float(rate)).look_ahead + 1  # a verdict depends on no more than so many frames on either side
     begin = max(0, first - margin)
-    until = None if end is None else (end + margin) / rate
-    with open_reader(
-        source, start=begin / rate, end=until, max_size=CUT_SIDE_PX, rate=rate, tonemap=AS_CODED, info=info
-    ) as reader:
+    with _open_small(source, rate, begin, None if end is None else end + margin, info) as reader:
         marks = (begins for _, begins in mark_cuts(reader, float(rate)))
         yield from islice(marks, first - begin, None if end is None else end - begin)
+
+
+def watch_transitions(
+    source: Path, rate: Fraction, first: int = 0, end: int | None = None, *, info: ClipInfo | None = None
+) -> Iterator[Mark]:
+    """Say of each frame, as `watch_cuts` does, whether a shot begins there, and which dissolve it is in.
+
+    Dissolves count the clip's frames. Some seconds on either side are looked at, too.
+    """
+    margin = DissolveDetector(float(rate)).look_ahead + CutDetector(float(rate)).look_ahead + 1
+    begin = max(0, first - margin)
+    with _open_small(source, rate, begin, None if end is None else end + margin, info) as reader:
+        marks = mark_transitions(reader, float(rate), begin)
+        yield from islice(marks, first - begin, None if end is None else end - begin)
+
+
+def _open_small(source: Path, rate: Fraction, first: int, end: int | None, info: ClipInfo | None) -> Reader:
+    until = None if end is None else end / rate
+    return open_reader(
+        source, start=first / rate, end=until, max_size=CUT_SIDE_PX, rate=rate, tonemap=AS_CODED, info=info
+    )
 
 
 def shots_at_rate(shots: Sequence[Shot], rate: Fraction, new_rate: Fraction) -> list[Shot]:
