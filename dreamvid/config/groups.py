@@ -277,8 +277,8 @@ class MotionSettings(Group):
     flow: FlowName = setting("dis", "Optical flow: {names}; raft downloads weights", "METHOD")
     cuts: WordOrPath = setting(
         "auto",
-        "auto: detect cuts and start the dream anew in each shot; none: treat the clip as one shot; or a list of cuts "
-        "(CSV or EDL, as written by `dreamvid shots`)",
+        "auto: detect cuts and dissolves, and dream each shot by itself; none: treat the clip as one shot; or a list "
+        "of cuts (CSV or EDL, as written by `dreamvid shots`)",
         "auto|none|FILE",
         is_input_file=True,
         part_of_look=False,

@@ -213,6 +213,7 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
         clock=clip.clock,
         size=(reader.width, reader.height),
         first=reader.first_index,
+        finds_dissolves=settings.cuts == "auto",
         suffix=target.suffix,
         first_number=first_number_of(reader) if pictures else None,
         tags=render_tags(job, settings) if pictures else {},

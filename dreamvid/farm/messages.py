@@ -33,6 +33,7 @@ class Task:
         clock: of the whole source, with what is heard: sound is measured once, by the driver.
         size: (width, height) of the frames.
         first: the film's first frame, in the source.
+        finds_dissolves: whether dissolves are looked for.
         suffix: of the film, or of its numbered pictures.
         first_number: of its first picture, where it is a sequence of pictures; None: it is none.
         tags: metadata of each picture.
@@ -44,6 +45,7 @@ class Task:
     clock: Clock
     size: tuple[int, int]
     first: int
+    finds_dissolves: bool
     suffix: str
     first_number: int | None
     tags: Mapping[str, str]

@@ -28,11 +28,12 @@ from dreamvid.farm.plan import Unit
 from dreamvid.media import Reader, Writer
 from dreamvid.media.target import output_pattern
 from dreamvid.models import Network
+from dreamvid.motion.dissolves import Mark
 from dreamvid.output.fingerprint import network_fingerprint
 from dreamvid.output.frame_store import store_frame
 from dreamvid.output.recorder import FRAMES_BEHIND, segment_length
 from dreamvid.render.film import Film
-from dreamvid.render.job import Job, open_source, open_target
+from dreamvid.render.job import Job, film_dissolves, open_source, open_target
 from dreamvid.render.preparation import fetch_missing, prepare
 from dreamvid.render.side_input import open_guide, open_mask
 from dreamvid.render.targets import Networks, dreaming_networks
@@ -41,7 +42,8 @@ from dreamvid.runtime.events import FrameDone, Notice, Outbox, run_to_end
 from dreamvid.runtime.frames import Frame
 from dreamvid.runtime.lifecycle import Lifecycle
 from dreamvid.runtime.pipeline import WriteBehind
-from dreamvid.shots.shots import watch_cuts
+from dreamvid.shots.selection import Transitions
+from dreamvid.shots.shots import watch_cuts, watch_transitions
 
 _REPORT_SECONDS = 0.5
 
@@ -106,7 +108,8 @@ class Renderer:
             ) as reader,
         ):  # fmt: skip
             output = UnitWriter(unit, Path(folder), task, self._job, reader)
-            dreams = film.dream(reader, repeat(False))
+            cuts = self._transitions(unit)
+            dreams = film.dream(reader, cuts, film_dissolves(self._job, self._reader, cuts))
             with output, contextlib.closing(dreams), WriteBehind(output.write, FRAMES_BEHIND) as encoder:
                 for frame, event in dreams:
                     if frame is None or not isinstance(event, FrameDone):
@@ -122,6 +125,13 @@ class Renderer:
                     yield from output.take_pieces()
             yield from output.take_pieces()
             yield Message(frames=tuple(events), notices=self._take_notices(), done=True)
+
+    def _transitions(self, unit: Unit) -> Transitions:
+        """The dissolves of a unit; there is no cut in it but where it begins."""
+        if not self._task.finds_dissolves:
+            return Transitions(repeat(Mark()))
+        rate = self._task.clock.rate
+        return Transitions(watch_transitions(self._job.source, rate, unit.begin, unit.until, info=self._reader.info))
 
     def _take_notices(self) -> tuple[str, ...]:
         return tuple(str(event) for event in self._outbox.take() if isinstance(event, Notice))

@@ -40,7 +40,7 @@ from dreamvid.render.targets import Networks
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Event, Outbox, Tell, ignore
 from dreamvid.runtime.frames import Dreams, Frame
-from dreamvid.shots.selection import ShotSelection
+from dreamvid.shots.selection import ShotSelection, Transitions
 
 
 @dataclass(frozen=True)
@@ -222,10 +222,15 @@ def _film_frames(job: Job, clip: OpenedClip, film: Film, tell: Tell) -> Dreams:
         start = (reader.first_index + film.done - film.lead) / reader.rate
         with open_source(job, start, left + film.lead, info=reader.info, tell=tell) as rest:
             cuts = clip.selection.marks(rest)
-            yield from film.dream(rest, cuts, FilmDissolves(cuts.dissolve_at, partial(_picture, job, reader)))
+            yield from film.dream(rest, cuts, film_dissolves(job, reader, cuts))
 
 
-def _picture(job: Job, whole: Reader, index: int) -> Frame | None:
+def film_dissolves(job: Job, whole: Reader, cuts: Transitions) -> FilmDissolves:
+    """The dissolves among `cuts`; `whole` is a reader of the job's source."""
+    return FilmDissolves(cuts.dissolve_at, partial(_frame_of_source, job, whole))
+
+
+def _frame_of_source(job: Job, whole: Reader, index: int) -> Frame | None:
     """One frame of the source, which may lie after the part that is rendered; None where it cannot be read."""
     if whole.rate is None:
         raise ValueError("a film has a frame rate")
