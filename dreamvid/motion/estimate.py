@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dreamvid.motion.flow import FlowField, Frame, make_flow_method
-from dreamvid.motion.occlusion import find_unreliable, points_outside, soften
+from dreamvid.motion.occlusion import find_changed, find_unreliable, points_outside, soften
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class MotionEstimator:
     ) -> None:
         self._method = make_flow_method(method, device)
         self._max_side = max_side
-        self._last: tuple[Frame, Any] | None = None
+        self._last: tuple[Frame, Frame, Any] | None = None
 
     def measure(self, previous: Frame, current: Frame) -> Motion:
         """Return the motion between two frames, (H, W, 3) float32 RGB in [0, 1] of one size.
@@ -62,24 +62,30 @@ class MotionEstimator:
         if self._method.stands_still:
             return Motion(np.zeros((height, width, 2), np.float32), np.ones((height, width), np.float32))
         kept = self._last
-        before = kept[1] if kept is not None and kept[0] is previous else self._prepare(previous)
-        now = self._prepare(current)
-        self._last = (current, now)
+        if kept is not None and kept[0] is previous:
+            _, earlier, before = kept
+        else:
+            earlier = self._reduce(previous)
+            before = self._method.prepare(earlier)
+        later = self._reduce(current)
+        now = self._method.prepare(later)
+        self._last = current, later, now
         backward = self._method.between(now, before)
         unreliable = find_unreliable(backward, self._method.between(before, now))
+        unreliable |= find_changed(later, earlier, backward)
         if unreliable.shape != (height, width):
             backward = _enlarge(backward, width, height)
             mask = cv2.resize(unreliable.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
             unreliable = mask.astype(bool) | points_outside(backward)
         return Motion(backward, soften(unreliable))
 
-    def _prepare(self, frame: Frame) -> Any:
+    def _reduce(self, frame: Frame) -> Frame:
         height, width = frame.shape[:2]
         if self._max_side is not None and max(height, width) > self._max_side:
             shrink = self._max_side / max(height, width)
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.float32)
-        return self._method.prepare(frame)
+        return frame
 
 
 def _enlarge(flow: FlowField, width: int, height: int) -> FlowField:

@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from dreamvid.motion.flow import FlowField
 
+_LIGHT_PX, _PATCH_PX = 31, 5  # px a side of the boxes that the difference of two frames is averaged over
+_LEAST_CHANGE, _UNUSUAL = 0.1, 4.0
+_MOST_USUAL_CHANGE, _LEAST_CONTRAST = 0.05, 0.02
 SOFTNESS_PX = 3.0  # the mask's slope from 0 to 1, on the reliable side
 
 
@@ -32,6 +35,29 @@ def find_unreliable(backward: FlowField, forward: FlowField) -> npt.NDArray[np.b
     boundary = (across**2 + down**2).sum(-1) > 0.01 * length2 + 0.002
     result: npt.NDArray[np.bool_] = disagreement | boundary | points_outside(backward)
     return result
+
+
+def find_changed(
+    current: npt.NDArray[np.float32], previous: npt.NDArray[np.float32], backward: FlowField
+) -> npt.NDArray[np.bool_]:
+    """Return (H, W) bool: where the previous frame, moved along the flow, shows something else.
+
+    Both frames are (H, W, 3) float32 in [0, 1]. Things thinner than the patches that flow is measured with move along
+    with what is behind them, there and back alike; only the picture tells. What counts is the difference within 5 x 5
+    pixels, of the color that differs most, over its mean within 31 x 31, which is a matter of light. It has to be
+    larger than a tenth of the range, and four times as large as in the middle of all places: grain is not change. A
+    frame that has changed everywhere, or is burned out, as in a flash, tells nothing.
+    """
+    x, y = _targets(backward)
+    moved = cv2.remap(previous, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    difference = current - moved
+    difference -= cv2.blur(difference, (_LIGHT_PX, _LIGHT_PX))
+    local = cv2.blur(np.abs(difference).max(axis=-1), (_PATCH_PX, _PATCH_PX))
+    usual = float(np.median(local))
+    if usual > _MOST_USUAL_CHANGE or min(current.std(), previous.std()) < _LEAST_CONTRAST:
+        return np.zeros(local.shape, np.bool_)
+    changed: npt.NDArray[np.bool_] = local > max(_LEAST_CHANGE, _UNUSUAL * usual)
+    return changed
 
 
 def points_outside(flow: FlowField) -> npt.NDArray[np.bool_]:

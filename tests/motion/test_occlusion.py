@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dreamvid.motion import MotionEstimator, find_unreliable, points_outside, soften
+from dreamvid.motion.occlusion import find_changed
 
 SIZE, LEFT, TOP, SIDE, STEP = (120, 160), 50, 30, 60, 6
 
@@ -106,3 +107,38 @@ def test_softening_goes_inwards_only() -> None:
 def test_softening_all_and_nothing() -> None:
     assert (soften(np.zeros(SIZE, bool)) == 1).all()
     assert (soften(np.ones(SIZE, bool)) == 0).all()
+
+
+def rods(at: float, width: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Thin dark rods before a ground that stands still, and where they are."""
+    ground = make_samples.ground()[200:320, 300:460].copy()
+    across = np.abs(np.arange(160)[None, :] - (np.arange(20, 160, 40) + at)[:, None]).min(axis=0)
+    inside = np.broadcast_to(across < width / 2 + 0.25, SIZE)
+    ground[inside] = 0.05
+    return ground.astype(np.float32), inside
+
+
+def test_what_a_thin_thing_hides_and_uncovers_is_not_reliable() -> None:
+    """Flow sees nothing of it: there and back agree on the ground's motion."""
+    (previous, was), (current, now) = rods(0), rods(7)
+    motion = MotionEstimator().measure(previous, current)
+    assert np.abs(motion.backward[now]).max() < 2, "flow finds the rods now: take thinner ones"
+    assert motion.reliability[now].mean() < 0.1
+    assert motion.reliability[was & ~now].mean() < 0.15
+    assert motion.reliability[~grow(now | was, 10)].mean() > 0.97
+
+
+@pytest.mark.parametrize("change", ["grain", "brighter", "shadow", "white", "black", "burned"])
+def test_grain_and_light_are_no_change(change: str) -> None:
+    previous = make_samples.ground()[200:320, 300:460].astype(np.float32)
+    random = np.random.default_rng(0)
+    current = {
+        "grain": previous + 0.1 * random.standard_normal(previous.shape),
+        "brighter": previous * 1.3,
+        "shadow": previous * np.linspace(0.75, 1, 160)[None, :, None],
+        "white": np.ones_like(previous),
+        "black": np.zeros_like(previous),
+        "burned": np.clip(previous * 1.5 + 0.5, 0, 1),
+    }[change].astype(np.float32)
+    still = np.zeros((*SIZE, 2), np.float32)
+    assert find_changed(current, previous, still).mean() < 0.005
