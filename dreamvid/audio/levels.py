@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import rfft
 from scipy.signal import ShortTimeFFT, get_window
 
 from dreamvid.audio.decode import SAMPLE_RATE, Samples
+from dreamvid.audio.framing import HOP, Framer
+from dreamvid.audio.framing import RATE as RATE
 
-RATE = 100
-"""Hops per second: everything is measured each 10 ms."""
-HOP = SAMPLE_RATE // RATE  # samples
 Curve = NDArray[np.float32]  # (hops,)
 
 
@@ -44,55 +44,62 @@ _LOUD_SHARE = 95  # per cent
 _AUDIBLE = 1e-3  # of the loudest
 
 
-def hop_count(samples: Samples) -> int:
-    """The number of hops of (samples,); hop k stands for the time k / RATE."""
-    return len(samples) // HOP + 1
-
-
-def extend(samples: Samples, count: int) -> Samples:
-    """Return the samples with `count` more on both sides: mirrored and turned over, as a tone is, before; 0 after."""
-    reach = min(count, len(samples) - 1)
-    return np.pad(np.pad(samples, (reach, 0), mode="reflect", reflect_type="odd"), (count - reach, count))
-
-
-def measure_levels(samples: Samples, names: Collection[str]) -> dict[str, Curve]:
-    """Return the root mean square of the sound in the bands `names`, each (hops,) float32, as decoded: about [0, 1]."""
-    curves = {}
-    for window in sorted({BANDS[name].window for name in names}):
-        frequencies = np.fft.rfftfreq(window, 1 / SAMPLE_RATE)
-        rows = {
-            name: slice(*np.searchsorted(frequencies, (band.low, band.high)))
-            for name, band in BANDS.items()
-            if name in names and band.window == window
-        }
-        sums = [[power[part].sum(0) for part in rows.values()] for power in _power_spectra(samples, window)]
-        # Where the window reaches beyond the end, the sound would seem to click: the level stays as it was.
-        whole = max(1, 1 + (len(samples) - round((0.5 - _HALF_WIDTH) * window)) // HOP)
-        for name, parts in zip(rows, zip(*sums, strict=True), strict=True):
-            curves[name] = np.sqrt(np.concatenate(parts))
-            curves[name][whole:] = curves[name][whole - 1]
-    return curves
-
-
-def _power_spectra(samples: Samples, window: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the power spectra of the hops, chunk by chunk: (window // 2 + 1, hops of the chunk).
+class LevelMeter:
+    """Measures the root mean square of a sound in some of the `BANDS`, all with the same window.
 
     A spectrum's sum is the mean square of the sound under a Blackman-Harris window, whose side lobes lie 92 dB down
     (Harris 1978). The window lies a little before its hop, such that an attack reaches half its height when it sounds
     and not before: or a drum at the start of a frame would light up the frame before it.
     """
-    shape = get_window("blackmanharris", window).astype(np.float32)
-    transform = ShortTimeFFT(shape, HOP, SAMPLE_RATE, fft_mode="onesided2X", scale_to="psd", phase_shift=None)
-    padded = extend(samples, window)
-    center = window - round(_HALF_WIDTH * window)
-    hops = hop_count(samples)
-    for first in range(0, hops, _CHUNK):
-        count = min(_CHUNK, hops - first)
-        part = padded[first * HOP : (first + count) * HOP + 2 * window]
-        yield transform.spectrogram(part, p0=0, p1=count, k_offset=center) * np.float32(transform.delta_f)
+
+    def __init__(self, names: Collection[str], window: int) -> None:
+        shape = get_window("blackmanharris", window).astype(np.float32)
+        transform = ShortTimeFFT(shape, HOP, SAMPLE_RATE, fft_mode="onesided2X", scale_to="psd", phase_shift=None)
+        frequencies = np.fft.rfftfreq(window, 1 / SAMPLE_RATE)
+        self._shape, self._unit = transform.win, np.float32(transform.delta_f)
+        self._rows = {name: slice(*np.searchsorted(frequencies, BANDS[name][:2])) for name in names}
+        self._sums: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
+        self._framer = Framer(window, window // 2 + round(_HALF_WIDTH * window), _CHUNK, mirrored=True)
+        self._window = window
+
+    def take(self, samples: Samples) -> None:
+        """See the next samples."""
+        for windows in self._framer.take(samples):
+            self._measure(windows)
+
+    def end(self) -> None:
+        """There are no more."""
+        for windows in self._framer.end():
+            self._measure(windows)
+
+    def _measure(self, windows: Samples) -> None:
+        spectra = rfft(windows * self._shape, axis=1)
+        spectra[:, 1:-1] *= np.sqrt(2)  # what stands at negative frequencies
+        for name, rows in self._rows.items():
+            part = np.ascontiguousarray(spectra[:, rows].T)
+            power = np.square(part.real, dtype=np.float64)
+            power += np.square(part.imag, dtype=np.float64)
+            power *= self._unit
+            self._sums[name].append(power.sum(0))
+
+    def curves(self) -> dict[str, NDArray[np.float64]]:
+        """(hops,) of each band, as decoded: about [0, 1]."""
+        # Where the window reaches beyond the end, the sound would seem to click: the level stays as it was.
+        whole = max(1, 1 + (self._framer.seen - round((0.5 - _HALF_WIDTH) * self._window)) // HOP)
+        curves = {}
+        for name, sums in self._sums.items():
+            curves[name] = np.sqrt(np.concatenate(sums))
+            curves[name][whole:] = curves[name][whole - 1]
+        return curves
 
 
-def follow(curve: Curve, attack: float, release: float) -> Curve:
+def level_meters(names: Collection[str]) -> list[LevelMeter]:
+    """What measures the bands `names` of `BANDS`."""
+    windows = sorted({BANDS[name].window for name in names})
+    return [LevelMeter([name for name in BANDS if name in names and BANDS[name].window == one], one) for one in windows]
+
+
+def follow(curve: NDArray[np.floating], attack: float, release: float) -> Curve:
     """Smooth (hops,) by a one-pole follower; `attack` and `release` are its time constants in seconds, up and down."""
     up, down = (1 - math.exp(-1 / (RATE * seconds)) if seconds else 1.0 for seconds in (attack, release))
     level, levels = 0.0, []
@@ -102,7 +109,7 @@ def follow(curve: Curve, attack: float, release: float) -> Curve:
     return np.array(levels, np.float32)
 
 
-def loudest(curve: Curve) -> float:
+def loudest(curve: NDArray[np.floating]) -> float:
     """Return how high (hops,) >= 0 usually rises: what 95 % of its half seconds stay below, silent ones left out.
 
     So a single bang does not make everything else faint, and a rare drum is not lost among the silence around it.

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dreamvid.config.fields import fields_of, input_files
+from dreamvid.config.fields import Facts, fields_of, input_files
 from dreamvid.config.settings import DreamSettings, key_of
 from dreamvid.errors import MediaError
 from dreamvid.media import list_sequence
@@ -30,7 +30,7 @@ def fingerprint_job(
     `by_picture`: the journal compares the pictures of a sequence itself, see `picture_fingerprints`.
     """
     facts_by_key = {key_of(name): facts for name, _, facts in fields_of(type(settings))}
-    recipe = {key: text for key, text in write_recipe(settings).items() if facts_by_key[key].affects_frames}
+    recipe = {key: text for key, text in write_recipe(settings).items() if _counts_as_text(facts_by_key[key])}
     # The first that differs is what people are told: a layer brings other steps with it.
     keys = sorted(recipe, key=lambda key: (not facts_by_key[key].brings_look, key))
     identity = {key: _plain(recipe[key]) for key in keys}
@@ -40,6 +40,11 @@ def fingerprint_job(
         identity["source"] = fingerprint(source) if pictures is None else f"{len(pictures)} pictures"
     identity |= {name: str(value) for name, value in facts.items()}
     return identity | {"version of dreamvid": version("dreamvid")}
+
+
+def _counts_as_text(facts: Facts) -> bool:
+    """Whether a setting is compared as text; of several files the names do not matter, as of one."""
+    return facts.affects_frames and not (facts.is_input_file and facts.repeatable)
 
 
 def job_tag(settings: DreamSettings, source: Path | None) -> str:

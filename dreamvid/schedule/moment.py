@@ -8,6 +8,8 @@ from fractions import Fraction
 
 ENVELOPES = ("rms", "bass", "mid", "high", "onset", "beat")
 """What can be heard in a sound, each 0..1."""
+PITCH = "pitch"
+"""How high a sound is: the number of a MIDI note, 60 for middle C, with fractions."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Moment:
     fps: Fraction | float
     """Frames per second."""
     envelopes: Mapping[str, float] = field(default_factory=dict)
-    """The sound's envelopes now, 0..1, by the names of `ENVELOPES`; empty without sound."""
+    """What is heard now, by name: envelopes, 0..1, and whatever settings bring along; empty without sound."""
     beat_times: Sequence[float] = ()
     """All beats of the sound, in seconds, ascending; empty without sound."""
 

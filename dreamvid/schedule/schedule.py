@@ -10,11 +10,9 @@ from dreamvid.errors import SettingsError, printable
 from dreamvid.schedule.expression import Expression, NoValue
 from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.keyframes import MAX_TEXT, Keyframes, parse_keyframes
-from dreamvid.schedule.moment import ENVELOPES, Moment
+from dreamvid.schedule.moment import Moment
+from dreamvid.schedule.names import NO_NAMES, TIMES, VARIABLES, Names
 from dreamvid.schedule.parser import parse_expression
-
-VARIABLES = ("t", "f", "n", "fps", *ENVELOPES)
-"""What may stand in an expression: seconds, frame number, number of frames, frame rate, and what is heard."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,17 @@ class Schedule:
     keyframes: Keyframes[Expression]
 
     @classmethod
-    def parse(cls, value: str | int | float | Schedule) -> Schedule:
-        """Parse a schedule. Raises `SettingsError` with one line that marks the place of the error."""
+    def parse(cls, value: str | int | float | Schedule, names: Names = NO_NAMES) -> Schedule:
+        """Parse a schedule, in which `names` may stand beside the variables that are always there.
+
+        Raises `SettingsError` with one line that marks the place of the error.
+        """
         if isinstance(value, Schedule):
             return value
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise SettingsError(f"expected a number, keyframes or an expression, not a {type(value).__name__}")
         text = value if isinstance(value, str) else _number_text(value)
-        schedule = cls(parse_keyframes(text, _parse) if ":" in text else Keyframes.hold(_parse_alone(text)))
+        schedule = cls(_parse_keys(text, names) if ":" in text else Keyframes.hold(_parse_alone(text, names)))
         if len(str(schedule)) > MAX_TEXT:
             raise SettingsError(
                 f"'{printable(text, 40)}' is too long: keyframes may have at most {MAX_TEXT} characters"
@@ -88,9 +89,9 @@ class Schedule:
 
     @property
     def needs_sound(self) -> frozenset[str]:
-        """What it must know of a sound: names of `ENVELOPES`, and `beats` where keys count beats."""
+        """What it must hear: names of envelopes, stems, bands, notes and curves, and `beats` where keys count them."""
         beats = {"beats"} if self.keyframes.counts_beats else set()
-        return self.names.intersection(ENVELOPES) | beats
+        return self.names.difference(TIMES) | beats
 
     def uses(self, *names: str) -> bool:
         """Whether it depends on any of these: variables, or `beats`."""
@@ -114,13 +115,13 @@ def _number_text(value: float) -> str:
     return repr(number)
 
 
-def _parse(text: str) -> Expression:
-    return parse_expression(text, VARIABLES)
+def _parse_keys(text: str, names: Names) -> Keyframes[Expression]:
+    return parse_keyframes(text, lambda value: parse_expression(value, names))
 
 
-def _parse_alone(text: str) -> Expression:
+def _parse_alone(text: str, names: Names) -> Expression:
     try:
-        return _parse(text)
+        return parse_expression(text, names)
     except Fault as fault:
         raise SettingsError(fault.shown_in(text)) from None
 
@@ -139,7 +140,8 @@ def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
             case "n":
                 raise NoValue("n", "is the number of frames, which is not known here; use t, in seconds")
         if variable not in moment.envelopes:
-            raise NoValue(variable, "follows the sound, but there is none: provide one with --react SONG")
+            missing = "provide one with --react SONG" if variable in VARIABLES else "it needs a film, which has time"
+            raise NoValue(variable, f"follows the sound, but there is none: {missing}")
         return moment.envelopes[variable]
 
     try:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dreamvid.config.fields import fields_of, file_in, input_files
+from dreamvid.config.fields import fields_of, files_in, input_files
 from dreamvid.config.settings import (
     ConditioningSettings,
     LookSettings,
@@ -263,9 +263,9 @@ class Session:
             check_kind(path, self.limits)
         values = read_settings_file(path) if suffix in (".yaml", ".yml") else read_look(path, Settings)
         values = {key_of(key): value for key, value in values.items()}
-        files = {key: file_in(_FACTS[key], value) for key, value in values.items() if key in _FACTS}
-        missing = [path.name for _, path in sorted(files.items()) if path is not None]
-        values = {key: value for key, value in values.items() if files.get(key) is None}
+        files = {key: files_in(_FACTS[key], value) for key, value in values.items() if key in _FACTS}
+        missing = [path.name for _, paths in sorted(files.items()) for path in paths.values()]
+        values = {key: value for key, value in values.items() if not files.get(key)}
         self.merge(values, anew=_LOOK_KEYS)
         return missing
 
