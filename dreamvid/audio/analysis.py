@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamvid.audio.bands import WEAKEST_RISE, BandMeter
 from dreamvid.audio.beats import NO_BEATS, Beats, Times, find_beats
 from dreamvid.audio.decode import SAMPLE_RATE, Samples, stream_sound
 from dreamvid.audio.framing import HOP, RATE, Meter, count_hops, run_meters
-from dreamvid.audio.levels import BANDS, Curve, LevelMeter, follow, level_meters, loudest, normalize
-from dreamvid.audio.onsets import WEAKEST_ONSET, FluxMeter, onset_curve
+from dreamvid.audio.levels import BANDS, Curve, band_between, follow, level_meters, loudest, normalize
+from dreamvid.audio.onsets import WEAKEST_ONSET, WEAKEST_RISE, FluxMeter, onset_curve, rise_curve
 from dreamvid.audio.pitch import PitchMeter
 from dreamvid.audio.signals import Signal, Steps
 from dreamvid.errors import SettingsError, did_you_mean
@@ -142,14 +141,17 @@ class _Meters:
     def __init__(self, names: Collection[str], bands: Mapping[str, tuple[float, float]]) -> None:
         self.wave = _WaveMeter()
         # The overall level is measured always, as the yardstick of what counts as faint.
-        self.levels: list[LevelMeter] = level_meters({name for name in LEVELS if name in names} | {"rms"})
+        levels = {name: band for name, band in BANDS.items() if name in names or name == "rms"}
+        self.bands = {
+            name: band_between(*span) for name, span in bands.items() if {name, onset_of(name)}.intersection(names)
+        }
+        levels |= self.bands
+        self.levels = level_meters(levels)
         self.flux = FluxMeter() if "onset" in names or "beat" in names else None
         self.pitch = PitchMeter() if PITCH in names else None
-        heard = {name: span for name, span in bands.items() if {name, onset_of(name)}.intersection(names)}
-        self.bands = BandMeter(heard) if heard else None
 
     def __iter__(self) -> Iterator[Meter]:
-        possible: tuple[Meter | None, ...] = (self.wave, *self.levels, self.flux, self.pitch, self.bands)
+        possible: tuple[Meter | None, ...] = (self.wave, *self.levels, self.flux, self.pitch)
         yield from (meter for meter in possible if meter is not None)
 
 
@@ -158,12 +160,12 @@ def _measured(
 ) -> tuple[dict[str, Curve], Beats]:
     """Return the envelopes `names` as the sound has them, and its beats."""
     measured = {name: curve for meter in meters.levels for name, curve in meter.curves().items()}
-    measured |= {} if meters.bands is None else meters.bands.levels()
     levels = {name: follow(curve, attack, release) for name, curve in measured.items()}
     curves, beats = normalize(levels, loudest(levels["rms"])), NO_BEATS
-    if meters.bands is not None:
-        for band, rise in meters.bands.onsets().items():
-            curves[onset_of(band)] = _onsets(rise, attack, release, WEAKEST_RISE)
+    for name, band in meters.bands.items():
+        if onset_of(name) in names:
+            rise = rise_curve(measured[name], band.window)
+            curves[onset_of(name)] = _onsets(rise, attack, release, WEAKEST_RISE)
     if meters.flux is not None and "beat" in names:
         flux = meters.flux.flux()
         if "onset" in names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +34,9 @@ BANDS = {
     "mid": Band(200, 2_000, 2048),
     "high": Band(2_000, 16_000, 2048),
 }
+_WIDTH = 352_256  # Hz · samples: how wide a tone is under a window, times the window's length
+_BLUR = 1.75  # of a band's width: a tone may be so much wider than the band it lies in
+_WINDOWS = (1024, 2048, 4096, 8192)
 _HALF_WIDTH = 0.172  # of a Blackman-Harris window, from its middle to half its height
 _CHUNK = 1024  # hops transformed at a time: 20 MB at most
 
@@ -44,21 +47,31 @@ _LOUD_SHARE = 95  # per cent
 _AUDIBLE = 1e-3  # of the loudest
 
 
+def band_between(low: float, high: float) -> Band:
+    """The band from `low` to `high`, in Hz, with the shortest window that tells it apart from its neighbors.
+
+    Measured against Butterworth band-passes (`benchmarks/bands.py`): where a bass drum from 40 to 90 Hz rises as
+    quickly, they let through three times as much of a tone at 110 Hz.
+    """
+    fine = (window for window in _WINDOWS if _WIDTH / window <= _BLUR * (high - low))
+    return Band(low, high, next(fine, _WINDOWS[-1]))
+
+
 class LevelMeter:
-    """Measures the root mean square of a sound in some of the `BANDS`, all with the same window.
+    """Measures the root mean square of a sound in some bands, all with the same window.
 
     A spectrum's sum is the mean square of the sound under a Blackman-Harris window, whose side lobes lie 92 dB down
     (Harris 1978). The window lies a little before its hop, such that an attack reaches half its height when it sounds
     and not before: or a drum at the start of a frame would light up the frame before it.
     """
 
-    def __init__(self, names: Collection[str], window: int) -> None:
+    def __init__(self, bands: Mapping[str, Band], window: int) -> None:
         shape = get_window("blackmanharris", window).astype(np.float32)
         transform = ShortTimeFFT(shape, HOP, SAMPLE_RATE, fft_mode="onesided2X", scale_to="psd", phase_shift=None)
         frequencies = np.fft.rfftfreq(window, 1 / SAMPLE_RATE)
         self._shape, self._unit = transform.win, np.float32(transform.delta_f)
-        self._rows = {name: slice(*np.searchsorted(frequencies, BANDS[name][:2])) for name in names}
-        self._sums: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
+        self._rows = {name: slice(*np.searchsorted(frequencies, (one.low, one.high))) for name, one in bands.items()}
+        self._sums: dict[str, list[NDArray[np.float64]]] = {name: [] for name in bands}
         self._framer = Framer(window, window // 2 + round(_HALF_WIDTH * window), _CHUNK, mirrored=True)
         self._window = window
 
@@ -93,10 +106,12 @@ class LevelMeter:
         return curves
 
 
-def level_meters(names: Collection[str]) -> list[LevelMeter]:
-    """What measures the bands `names` of `BANDS`."""
-    windows = sorted({BANDS[name].window for name in names})
-    return [LevelMeter([name for name in BANDS if name in names and BANDS[name].window == one], one) for one in windows]
+def level_meters(bands: Mapping[str, Band]) -> list[LevelMeter]:
+    """What measures some bands: those of one window together."""
+    windows = sorted({band.window for band in bands.values()})
+    return [
+        LevelMeter({name: band for name, band in bands.items() if band.window == window}, window) for window in windows
+    ]
 
 
 def follow(curve: NDArray[np.floating], attack: float, release: float) -> Curve:

@@ -13,7 +13,7 @@ from scipy.signal import ShortTimeFFT, get_window
 
 from dreamvid.audio.decode import SAMPLE_RATE, Samples
 from dreamvid.audio.framing import HOP, RATE, Framer
-from dreamvid.audio.levels import Curve
+from dreamvid.audio.levels import Curve, loudest
 
 Flux = NDArray[np.float32]
 """(bands, hops): by how many decibels each mel band has risen since the hop before, falls being 0."""
@@ -22,6 +22,8 @@ LOW_BANDS = 3
 """The bands up to about 300 Hz, where the bass drum is."""
 WEAKEST_ONSET = 2.5
 """Decibels: a smaller rise over all bands, as steady noise has now and then, is no onset to speak of."""
+WEAKEST_RISE = 0.35
+"""Of a band from silence to full: a smaller one within a hop is no onset to speak of."""
 LATE = 0.005
 """Seconds after an onset at which the rise is steepest; measured on clicks and drums."""
 
@@ -29,6 +31,8 @@ _WINDOW = 1024  # samples: short, since it is the moment that counts
 _DELAY = 352  # samples from a window's middle to its hop, so that nothing is seen before it sounds
 _BANDS, _LOWEST, _HIGHEST = 40, 30, 16_000  # Hz
 _KNEE, _MEL_STEP, _LOG_STEP = 1000.0, 200 / 3, math.log(6.4) / 27  # Hz, Hz a mel, and above the knee
+_AHEAD = 4096  # samples of a window that sees an attack one hop ahead; measured on drums
+_COMPRESSION = 30.0  # of a band's level: what is 1/30 as loud as the loudest has little weight
 _FLOOR = 1e-6  # -60 dB of the loudest band of the loudest hop
 _CHUNK = 4096  # hops transformed at a time
 _KEPT = 2**27  # bytes in memory of what waits for the end
@@ -104,8 +108,24 @@ def onset_curve(flux: Flux) -> Curve:
     return _above_usual(flux.mean(0))
 
 
-def _above_usual(rise: Curve) -> Curve:
-    return np.asarray(np.maximum(rise - median_filter(rise, _NEIGHBOURHOOD, mode="constant"), 0))
+def rise_curve(level: NDArray[np.floating], window: int) -> Curve:
+    """Return (hops,): how much louder a band has just become, 1 from silence to its loudest.
+
+    As the ear has it, by the logarithm of the level: Müller 2015, "Fundamentals of Music Processing", 6.1. That is
+    steepest where the `window`, in samples, that the level was measured with has just reached the attack: the curve
+    is so much later that nothing is seen before it sounds.
+    """
+    late = window // _AHEAD
+    full = loudest(level)
+    if not full:
+        return np.zeros(len(level), np.float32)
+    heard = np.log1p(_COMPRESSION * level / full) / math.log1p(_COMPRESSION)
+    heard = np.pad(heard, (late + 1 + late, 0), mode="edge")
+    return _above_usual(np.maximum(heard[1 + late :] - heard[: -1 - late], 0)[: len(level)])
+
+
+def _above_usual(rise: NDArray[np.floating]) -> Curve:
+    return np.asarray(np.maximum(rise - median_filter(rise, _NEIGHBOURHOOD, mode="constant"), 0), np.float32)
 
 
 def _mel_bands() -> NDArray[np.float32]:
