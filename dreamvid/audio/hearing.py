@@ -57,9 +57,10 @@ class Wanted:
 
 
 def all_names(settings: SoundSettings, score: Score | None) -> list[str]:
-    """All that there is to hear: of a score the notes and controllers that occur in it, by its parts."""
+    """All that there is to hear: of a score the notes and controllers that occur in it. The pitch is that of stems, for
+    a whole song has none."""
     declared = settings.declared
-    names = [*ENVELOPES, PITCH, *declared.bands, *(onset_of(band) for band in declared.bands)]
+    names = [*ENVELOPES, *declared.bands, *(onset_of(band) for band in declared.bands)]
     names += [f"{stem}.{name}" for stem in declared.stems for name in (*ENVELOPES, PITCH)]
     if score is not None:
         notes = sorted({note.number for part in score.parts for note in part.notes})
@@ -89,10 +90,22 @@ def hear(settings: SoundSettings, names: Collection[str], sound: Path | None, fp
         )
     signals: dict[str, Signal] = dict(heard.signals)
     if wanted.notes:
-        score = read_scores(settings.midi or (), (settings.midi_offset or 0.0) + settings.offset)
+        score = scores_of(settings)
+        if score is None:
+            raise ValueError(f"{wanted.notes} are declared by a score")
         signals |= {name: play(score, name, settings.release) for name in wanted.notes}
     signals |= {curve.name: read_curve(curve, fps) for curve in settings.curve or () if curve.name in wanted.curves}
     return replace(heard, signals=signals)
+
+
+def scores_of(settings: SoundSettings) -> Score | None:
+    """What the settings' MIDI files play, as late as the picture is to follow; None where there are none.
+
+    Raises `MediaError`, or `SettingsError` where mido is not installed.
+    """
+    if settings.midi is None:
+        return None
+    return read_scores(settings.midi, (settings.midi_offset or 0.0) + settings.offset)
 
 
 def _empty() -> SoundAnalysis:

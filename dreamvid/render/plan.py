@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
@@ -55,6 +55,24 @@ class FramePlan(Generic[F]):
     is_steady: bool = True
 
 
+@dataclass(frozen=True, eq=False)
+class Heard(Mapping[str, float]):
+    """What is heard of a sound in a frame, by name; each is looked up when it is asked for."""
+
+    sound: SoundAnalysis
+    seconds: float
+    length: float
+
+    def __getitem__(self, name: str) -> float:
+        return self.sound.value(name, self.seconds, self.length)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self.sound.envelopes, *self.sound.signals))
+
+    def __len__(self) -> int:
+        return len(self.sound.envelopes) + len(self.sound.signals)
+
+
 @dataclass(frozen=True)
 class Clock:
     """Of the film that a plan is made for: frames per second, how many frames (None: unknown), and what is heard."""
@@ -76,7 +94,7 @@ class Clock:
         return self._moment(seconds, math.floor(seconds * self.rate), Fraction(0))
 
     def _moment(self, seconds: Fraction, index: int, length: Fraction) -> Moment:
-        heard = {} if self.sound is None else self.sound.at(float(seconds), float(length))
+        heard = {} if self.sound is None else Heard(self.sound, float(seconds), float(length))
         return Moment(seconds, index, self.frames, self.rate, heard, self._beats)
 
 
