@@ -12,7 +12,17 @@ import numpy as np
 from dreamvid.audio.beats import NO_BEATS, Beats, Times, find_beats
 from dreamvid.audio.decode import SAMPLE_RATE, Samples, stream_sound
 from dreamvid.audio.framing import HOP, RATE, Meter, count_hops, run_meters
-from dreamvid.audio.levels import BANDS, Curve, band_between, follow, level_meters, loudest, normalize
+from dreamvid.audio.levels import (
+    BANDS,
+    Curve,
+    LevelMeter,
+    PowerMeter,
+    band_between,
+    follow,
+    level_meters,
+    loudest,
+    normalize,
+)
 from dreamvid.audio.onsets import WEAKEST_ONSET, WEAKEST_RISE, FluxMeter, onset_curve, rise_curve
 from dreamvid.audio.pitch import PitchMeter
 from dreamvid.audio.signals import Signal, Steps
@@ -81,6 +91,7 @@ def analyze_sound(
     bpm: float | None = None,
     names: Collection[str] | None = None,
     bands: Mapping[str, tuple[float, float]] | None = None,
+    quick: bool = False,
 ) -> SoundAnalysis:
     """Measure the sound of a film or sound file; the same file gives the same numbers.
 
@@ -90,6 +101,8 @@ def analyze_sound(
     positive `offset` in seconds, rounded to hops, the picture reacts later. `bpm` lays a steady grid of beats of that
     tempo over the whole track instead of looking for the tempo.
 
+    `quick`: the overall level is measured from samples, not from spectra, which may differ by a hundredth.
+
     The sound is decoded and measured in blocks. What is kept of an hour are 0.3 MB for each envelope, and 60 MB where
     beats are looked for. Raises MediaError if the file cannot be read or has no sound, SettingsError for an invalid
     name or number.
@@ -97,7 +110,7 @@ def analyze_sound(
     bands = bands or {}
     wanted = _check_names(ENVELOPES if names is None else names, bands)
     _check_numbers(attack, release, offset, bpm)
-    meters = _Meters(wanted, bands)
+    meters = _Meters(wanted, bands, quick=quick)
     samples = run_meters(stream_sound(Path(path)), meters)
     curves, beats = _measured(meters, wanted, count_hops(samples), attack, release, bpm)
     delay = round(offset * RATE)
@@ -138,15 +151,18 @@ class _WaveMeter:
 class _Meters:
     """What measures the things `names` of a sound, as few of them as will do."""
 
-    def __init__(self, names: Collection[str], bands: Mapping[str, tuple[float, float]]) -> None:
+    def __init__(self, names: Collection[str], bands: Mapping[str, tuple[float, float]], *, quick: bool) -> None:
         self.wave = _WaveMeter()
-        # The overall level is measured always, as the yardstick of what counts as faint.
-        levels = {name: band for name, band in BANDS.items() if name in names or name == "rms"}
+        levels = {name: band for name, band in BANDS.items() if name in names}
         self.bands = {
             name: band_between(*span) for name, span in bands.items() if {name, onset_of(name)}.intersection(names)
         }
         levels |= self.bands
-        self.levels = level_meters(levels)
+        self.levels: list[LevelMeter | PowerMeter] = []
+        if levels:  # the overall level is the yardstick of what counts as faint
+            overall = {} if quick else {"rms": BANDS["rms"]}
+            self.levels += [PowerMeter()] if quick else []
+            self.levels += level_meters(overall | {name: band for name, band in levels.items() if name != "rms"})
         self.flux = FluxMeter() if "onset" in names or "beat" in names else None
         self.pitch = PitchMeter() if PITCH in names else None
 
@@ -161,7 +177,7 @@ def _measured(
     """Return the envelopes `names` as the sound has them, and its beats."""
     measured = {name: curve for meter in meters.levels for name, curve in meter.curves().items()}
     levels = {name: follow(curve, attack, release) for name, curve in measured.items()}
-    curves, beats = normalize(levels, loudest(levels["rms"])), NO_BEATS
+    curves, beats = normalize(levels, loudest(levels["rms"])) if levels else {}, NO_BEATS
     for name, band in meters.bands.items():
         if onset_of(name) in names:
             rise = rise_curve(measured[name], band.window)

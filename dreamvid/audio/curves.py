@@ -157,16 +157,16 @@ def _read_table(lines: Sequence[str], file: CurveFile) -> _Points:
 
 def _separator(lines: Sequence[str]) -> str | None:
     """What stands between columns; None: any space."""
-    for candidate in (";", "\t", ","):
-        if all(candidate in line for line in lines):
+    for candidate in (";", "\t"):
+        if 2 * sum(candidate in line for line in lines) >= len(lines):
             return candidate
-    return None
+    if all(len(line.split()) > 1 and ", " not in line for line in lines):
+        return None
+    return "," if 2 * sum("," in line for line in lines) >= len(lines) else None
 
 
 def _cells(line: str, separator: str | None) -> list[str]:
-    if separator is None:
-        return line.split()
-    cells = next(csv.reader([line.replace("\0", "")], delimiter=separator))
+    cells = line.split() if separator is None else next(csv.reader([line.replace("\0", "")], delimiter=separator))
     return [_with_point(cell.strip(), decimal=separator != ",") for cell in cells]
 
 

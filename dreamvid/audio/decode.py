@@ -43,7 +43,7 @@ def stream_sound(path: Path) -> Iterator[Samples]:
         while block := output.read(4 * _BLOCK):
             samples = np.frombuffer(block, "<f4", len(block) // 4).astype(np.float32, copy=False)
             empty = empty and not len(samples)
-            yield np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+            yield samples if np.isfinite(samples).all() else np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
         problem = reason() or ("it contains no samples" if empty else "")
     if problem:
         raise MediaError(f"{path}: its sound cannot be decoded ({problem}); copy or export it again")

@@ -122,6 +122,7 @@ def _analyze(settings: SoundSettings, path: Path, names: Collection[str], stem: 
         bpm=settings.bpm,
         names=names,
         bands=bands,
+        quick=bool(stem),
     )
 
 

@@ -10,8 +10,8 @@ from scipy.ndimage import median_filter
 from dreamvid.audio.decode import SAMPLE_RATE, Samples
 from dreamvid.audio.framing import Framer
 
-LOWEST, HIGHEST = 55.0, 1760.0
-"""Hz: A1 to A6, from a low voice to a high flute."""
+LOWEST, HIGHEST = 49.0, 1760.0
+"""Hz: G1 to A6, from a low voice to a high flute."""
 
 _SKIP = 2  # samples: every other one will do for these
 _SHORTEST = int(SAMPLE_RATE / _SKIP / HIGHEST) - 1  # lags, in samples of those
@@ -23,6 +23,7 @@ _CHUNK = 1024  # hops at a time
 _CLEAR = 0.15  # of the mean difference: the first lag at which the sound differs less is taken
 _UNCLEAR = 0.35  # where even the best lag differs more there is no pitch
 _FAINT = 1e-3  # of the loudest hop's power
+_QUIETEST = 1e-8  # -80 dB of full scale, as power
 _STEADY = 5  # hops: what lasts less than half of it is a slip
 _A4, _A4_NOTE = 440.0, 69
 
@@ -48,7 +49,7 @@ class PitchMeter:
     def _measure(self, windows: Samples) -> None:
         # The mean of two neighbors is a low-pass good enough for tones up to 2 kHz.
         halved = (windows[:, 0::_SKIP] + windows[:, 1::_SKIP]) / np.float32(_SKIP)
-        differences, power = _differences(halved)
+        differences, power = _differences(halved - halved.mean(1, keepdims=True))
         self._notes.append(_notes(differences))
         self._powers.append(power)
 
@@ -58,7 +59,7 @@ class PitchMeter:
         Where there is no pitch the last one holds, and before the first the first; 0 where there is none at all.
         """
         notes, powers = np.concatenate(self._notes).astype(np.float64), np.concatenate(self._powers)
-        notes[powers < _FAINT * powers.max(initial=0)] = 0
+        notes[powers < max(_FAINT * powers.max(initial=0), _QUIETEST)] = 0
         notes = np.asarray(median_filter(notes, _STEADY))
         voiced = np.flatnonzero(notes)
         if not len(voiced):

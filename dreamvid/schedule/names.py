@@ -69,12 +69,13 @@ class Names:
             return f"; '{name}' is a stem: write {name}.rms, {name}.onset or another of {', '.join(OF_A_STEM)}"
         if name.rpartition(".")[2] in (*PLAYED, *PLAYED_VARIABLES):
             return "; it comes from a MIDI file: give one with --midi FILE"
+        if point and first in self.stems:
+            own = [*OF_A_STEM, *(band.partition(".")[2] for band in self.bands if band.startswith(f"{first}."))]
+            hint = did_you_mean(name, [f"{first}.{one}" for one in own] if did_you_mean(last, own) else ())
+            return hint or f"; the stem {first} has {_listed(own)}"
         known = (*self.variables, *VARIABLES, *CONSTANTS, *FUNCTIONS)
         if hint := did_you_mean(name, known):
             return hint
-        if point and first in self.stems:
-            own = [band.partition(".")[2] for band in self.bands if band.startswith(f"{first}.")]
-            return f"; the stem {first} has {_listed([*OF_A_STEM, *own])}"
         if point and self.stems:
             return f"; the stems are {_listed(self.stems)}"
         if point:
