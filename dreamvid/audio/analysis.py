@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -111,7 +112,8 @@ def analyze_sound(
     wanted = _check_names(ENVELOPES if names is None else names, bands)
     _check_numbers(attack, release, offset, bpm)
     meters = _Meters(wanted, bands, quick=quick)
-    samples = run_meters(stream_sound(Path(path)), meters)
+    with contextlib.closing(meters):
+        samples = run_meters(stream_sound(Path(path)), meters)
     curves, beats = _measured(meters, wanted, count_hops(samples), attack, release, bpm)
     delay = round(offset * RATE)
     times = beats.times + delay / RATE
@@ -165,6 +167,10 @@ class _Meters:
             self.levels += level_meters(overall | {name: band for name, band in levels.items() if name != "rms"})
         self.flux = FluxMeter() if "onset" in names or "beat" in names else None
         self.pitch = PitchMeter() if PITCH in names else None
+
+    def close(self) -> None:
+        if self.flux is not None:
+            self.flux.close()
 
     def __iter__(self) -> Iterator[Meter]:
         possible: tuple[Meter | None, ...] = (self.wave, *self.levels, self.flux, self.pitch)

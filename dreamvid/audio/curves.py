@@ -139,9 +139,9 @@ def _read_table(lines: Sequence[str], file: CurveFile) -> _Points:
     times, values = [], []
     for number, line in rows[1:] if header else rows:
         cells = _cells(line, separator)
-        if len(cells) <= max(time, value) or not cells[value]:
-            if len(cells) > time and not any(cell for index, cell in enumerate(cells) if index != time):
-                continue  # nothing is said of that time
+        if len(cells) > max(time, value) and not cells[value]:
+            continue  # nothing is said of that time
+        if len(cells) <= max(time, value):
             raise _Fault(f"line {number} has no value: '{shown(line, 40)}'")
         if not header and len(cells) != len(first):
             raise _Fault(

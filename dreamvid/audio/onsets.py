@@ -55,7 +55,7 @@ class FluxMeter:
         self._mel = _mel_bands()
         self._framer = Framer(_WINDOW, _WINDOW // 2 + _DELAY, _CHUNK)
         # What counts as faint is known at the end, and ten hours of this are a gigabyte.
-        self._powers = tempfile.SpooledTemporaryFile(max_size=_KEPT)  # noqa: SIM115 - `end` closes it
+        self._powers = tempfile.SpooledTemporaryFile(max_size=_KEPT)  # noqa: SIM115 - `close` does
         self._hops: list[int] = []
         self._loudest = 0.0
         self._rises: list[Flux] = []
@@ -80,15 +80,19 @@ class FluxMeter:
             self._measure(windows)
         self._powers.seek(0)
         floor, last = max(self._loudest * _FLOOR, 1e-20), None
-        with self._powers:
-            for hops in self._hops:
-                power = np.frombuffer(self._powers.read(8 * _BANDS * hops)).reshape(_BANDS, hops)
-                decibels = 10 * np.log10(np.maximum(power, floor))
-                if last is None:
-                    last = np.percentile(decibels[:, :RATE], _BEFORE, 1, keepdims=True).astype(np.float32)
-                    decibels[:, :_START_HOPS] = np.maximum(decibels[:, :_START_HOPS], last)
-                self._rises.append(np.maximum(np.diff(decibels, axis=1, prepend=last), 0).astype(np.float32))
-                last = decibels[:, -1:]
+        for hops in self._hops:
+            power = np.frombuffer(self._powers.read(8 * _BANDS * hops)).reshape(_BANDS, hops)
+            decibels = 10 * np.log10(np.maximum(power, floor))
+            if last is None:
+                last = np.percentile(decibels[:, :RATE], _BEFORE, 1, keepdims=True).astype(np.float32)
+                decibels[:, :_START_HOPS] = np.maximum(decibels[:, :_START_HOPS], last)
+            self._rises.append(np.maximum(np.diff(decibels, axis=1, prepend=last), 0).astype(np.float32))
+            last = decibels[:, -1:]
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what was kept for the end; may be called more than once, and where there was no end."""
+        self._powers.close()
 
     def flux(self) -> Flux:
         """All of it; ten hours take 0.6 GB."""

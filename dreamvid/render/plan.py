@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from torch import Tensor
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=DreamSettings)
 F = TypeVar("F", bound=DreamFrameSettings, covariant=True)
+
+
+_NOW = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Clock:
     rate: Fraction
     frames: int | None = None
     sound: SoundAnalysis | None = None
+    memory: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What functions of the past keep; see `Timeline`."""
 
     @functools.cached_property
     def _beats(self) -> tuple[float, ...]:
@@ -89,13 +94,20 @@ class Clock:
         """The moment of a frame, with what is heard while it is shown."""
         return self._moment(index / self.rate, index, 1 / self.rate)
 
-    def moment_at(self, seconds: Fraction) -> Moment:
-        """The moment at any time, with what is heard just then."""
-        return self._moment(seconds, math.floor(seconds * self.rate), Fraction(0))
+    def moment_at(self, seconds: Fraction, length: Fraction = _NOW) -> Moment:
+        """The moment at any time, with what is heard for so long; before the start it is the first one, in silence."""
+        return self._moment(seconds, math.floor(max(seconds, _NOW) * self.rate), length)
 
     def _moment(self, seconds: Fraction, index: int, length: Fraction) -> Moment:
         heard = {} if self.sound is None else Heard(self.sound, float(seconds), float(length))
-        return Moment(seconds, index, self.frames, self.rate, heard, self._beats)
+        return Moment(max(seconds, _NOW), index, self.frames, self.rate, heard, self._beats, length, self)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a worker on another machine needs: what was found out on the way, it finds out itself."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("memory", "_beats")}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state, memory={})
 
 
 STILL = Clock(Fraction(1), 1)

@@ -19,17 +19,20 @@ from dreamvid.schedule.expression import (
     Chain,
     Choice,
     Expression,
+    Filtered,
     Name,
     NoValue,
     Number,
     Unary,
 )
 from dreamvid.schedule.fault import Fault
-from dreamvid.schedule.functions import FUNCTIONS
+from dreamvid.schedule.functions import FILTERS, FUNCTIONS
 from dreamvid.schedule.names import HIGHEST, KEYWORDS, NO_NAMES, PLAYED, Names
 
 MAX_LENGTH = 2_000  # characters of one expression
 MAX_NESTING = 24  # parentheses in parentheses; keeps every walk over a tree far from Python's recursion limit
+
+LONGEST = 3600  # seconds, of what a function of the past is given
 
 NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 
@@ -212,7 +215,17 @@ class _Parser:
             raise self._fault(
                 f"write {function.signature}, not {len(arguments)} value{'s' * (len(arguments) != 1)}", name
             )
+        if name.text in FILTERS:
+            return self._make_filter(name, arguments)
         return self._checked(Call(name.text, tuple(arguments)), name.start)
+
+    def _make_filter(self, name: _Token, arguments: list[Expression]) -> Expression:
+        seconds = [argument.constant for argument in arguments[1:]]
+        if not all(number is not None and 0 <= number <= LONGEST for number in seconds):
+            raise self._fault(
+                f"write {FILTERS[name.text].signature}, with times from 0 to {LONGEST} seconds that do not change", name
+            )
+        return Filtered(name.text, arguments[0], tuple(number for number in seconds if number is not None))
 
     def _read_arguments(self) -> list[Expression]:
         opening = self._take()

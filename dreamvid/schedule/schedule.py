@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from dreamvid.errors import SettingsError, printable
-from dreamvid.schedule.expression import Expression, NoValue
+from dreamvid.schedule.expression import Expression, Filtered, NoValue
 from dreamvid.schedule.fault import Fault
+from dreamvid.schedule.filters import filtered
 from dreamvid.schedule.keyframes import MAX_TEXT, Keyframes, parse_keyframes
 from dreamvid.schedule.moment import Moment
 from dreamvid.schedule.names import NO_NAMES, TIMES, VARIABLES, Names
@@ -126,9 +127,15 @@ def _parse_alone(text: str, names: Names) -> Expression:
         raise SettingsError(fault.shown_in(text)) from None
 
 
-def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
-    def lookup(variable: str) -> float:
-        match variable:
+class _Reader:
+    """Gives the values of variables at a moment."""
+
+    def __init__(self, moment: Moment) -> None:
+        self._moment = moment
+
+    def __call__(self, name: str) -> float:
+        moment = self._moment
+        match name:
             case "t":
                 return float(moment.seconds)
             case "f":
@@ -139,13 +146,18 @@ def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
                 return float(moment.frames)
             case "n":
                 raise NoValue("n", "is the number of frames, which is not known here; use t, in seconds")
-        if variable not in moment.envelopes:
-            missing = "provide one with --react SONG" if variable in VARIABLES else "it needs a film, which has time"
-            raise NoValue(variable, f"follows the sound, but there is none: {missing}")
-        return moment.envelopes[variable]
+        if name not in moment.envelopes:
+            missing = "provide one with --react SONG" if name in VARIABLES else "it needs a film, which has time"
+            raise NoValue(name, f"follows the sound, but there is none: {missing}")
+        return moment.envelopes[name]
 
+    def filtered(self, node: Filtered) -> float:
+        return filtered(node, self._moment, lambda node, moment: node.operand.evaluate(_Reader(moment)))
+
+
+def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
     try:
-        return expression.evaluate(lookup)
+        return expression.evaluate(_Reader(moment))
     except NoValue as error:
         text, part = printable(str(expression), 80), printable(str(error.part), 80)
         place = f"'{part}'" if part == text else f"'{part}' in '{text}'"

@@ -203,12 +203,17 @@ class Session:
     def set(self, control: Control, value: Any) -> None:
         """Set one thing, as its control holds it; a file is the path of what was handed in. `DreamvidError`."""
         text = control.text(value)
-        if text is not None and control.kind == "file":
-            kept = self._keep_checked(control, Path(text))
+        if text is not None and control.kind in ("file", "files"):
+            kept: list[Path] = []
             try:
-                self._set(control, str(kept), {str(kept): kept.name})
+                for upload in value if isinstance(value, list) else [value]:
+                    kept.append(self._keep_checked(control, Path(upload)))
+                paths = [str(path) for path in kept]
+                changed = control.text(paths if control.kind == "files" else paths[0])
+                self._set(control, changed, {str(path): path.name for path in kept})
             except DreamvidError:
-                self.uploads.drop(kept, self.key)
+                for path in kept:
+                    self.uploads.drop(path, self.key)
                 raise
         else:
             self._set(control, text, {})
@@ -218,9 +223,11 @@ class Session:
             if upload.suffix.lower() not in _WEIGHTS:
                 raise MediaError(f"{upload.name}: weights must be {' or '.join(_WEIGHTS)} files")
             check_weights(upload, self.limits)
+        elif control.name in ("midi", "curve"):
+            check_size(upload, self.limits.text)
         else:
             check_kind(upload, self.limits)
-            if control.name == "react" or is_song(upload):
+            if control.name in ("react", "stem") or is_song(upload):
                 check_sound(upload, self.limits)
             else:
                 check_picture(upload, self.limits)
@@ -305,7 +312,7 @@ class Session:
         react = self.given.get("react")
         is_short = (source.info.duration or 0) <= self.limits.sound
         heard = Path(react) if react else source.path if source.info.audio_codecs and is_short else None
-        return self._listener.track(source.info, heard, lambda: not self.has_left, listen=listen)
+        return self._listener.track(source.info, heard, self.settings, lambda: not self.has_left, listen=listen)
 
     def _need_source(self) -> Source:
         if self.source is None:
