@@ -49,6 +49,7 @@ class LayerSchedule:
         shares: dict[int, float] = {}
         for timeline in self.timelines:
             before, after, share = timeline.between(moment)
+            share = min(max(share, 0.0), 1.0)  # a curve may go beyond; there is no more than all of a layer
             shares[before] = shares.get(before, 0.0) + 1 - share
             shares[after] = shares.get(after, 0.0) + share
         return [shares.get(index, 0.0) for index in range(len(self.layers))]

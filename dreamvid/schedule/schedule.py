@@ -49,18 +49,25 @@ class Schedule:
         Raises `SettingsError` that begins with `name` where an expression has no value (1/t at 0) or asks for what the
         moment does not know: a sound, or the number of frames.
         """
+        value = self._value(moment, name)
+        if low is not None:
+            value = max(value, low)
+        return value if high is None else min(value, high)
+
+    def _value(self, moment: Moment, name: str) -> float:
         try:
             mix = self.keyframes.between(moment)
         except SettingsError as error:
             raise SettingsError(f"{_prefix(name)}{error}") from None
+        smooth = self.keyframes.smooth_at(moment, lambda value: _evaluate(value, moment, name))
+        if smooth is not None:
+            return smooth
         value = _evaluate(mix.before, moment, name)
         if mix.share:
             # In fractions, so that it never leaves the two values between which it lies.
             start, end = Fraction(value), Fraction(_evaluate(mix.after, moment, name))
             value = float(start + (end - start) * Fraction(mix.share))
-        if low is not None:
-            value = max(value, low)
-        return value if high is None else min(value, high)
+        return value
 
     def check_bounds(self, low: float | None = None, high: float | None = None, name: str = "") -> None:
         """Raise `SettingsError` where a value that never changes is out of bounds; what changes, `at` keeps inside."""

@@ -93,7 +93,8 @@ class Control:
             return bool(value)
         if self.kind == "files":
             paths = value if isinstance(value, list) else [value]
-            return [f"{name_of(Path(path))}={path}" if self.metavar.startswith("NAME=") else str(path) for path in paths]
+            is_named = self.metavar.startswith("NAME=")
+            return [f"{name_of(Path(path))}={path}" if is_named else str(path) for path in paths]
         if isinstance(value, list):
             return [str(item) for item in value]
         if isinstance(value, float):

@@ -207,7 +207,7 @@ class Session:
             kept: list[Path] = []
             try:
                 for upload in value if isinstance(value, list) else [value]:
-                    kept.append(self._keep_checked(control, Path(upload)))
+                    kept.append(self._keep_checked(control, Path(upload)))  # noqa: PERF401 - those before a fault go
                 paths = [str(path) for path in kept]
                 changed = control.text(paths if control.kind == "files" else paths[0])
                 self._set(control, changed, {str(path): path.name for path in kept})
@@ -223,11 +223,11 @@ class Session:
             if upload.suffix.lower() not in _WEIGHTS:
                 raise MediaError(f"{upload.name}: weights must be {' or '.join(_WEIGHTS)} files")
             check_weights(upload, self.limits)
-        elif control.name in ("midi", "curve"):
-            check_size(upload, self.limits.text)
+        elif control.kind == "files" and upload.stat().st_size <= self.limits.text:
+            check_size(upload, self.limits.text)  # a score, a curve, or a sound that cannot be long
         else:
             check_kind(upload, self.limits)
-            if control.name in ("react", "stem") or is_song(upload):
+            if control.name == "react" or control.kind == "files" or is_song(upload):
                 check_sound(upload, self.limits)
             else:
                 check_picture(upload, self.limits)
