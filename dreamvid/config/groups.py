@@ -338,12 +338,17 @@ class SoundSettings(Group):
         not_for=("library",),
     )
     midi_offset: float | None = setting(
-        None, "Time in the sound at which the score begins; may be negative [default: 0]", "S", ge=-3600, le=3600
+        None,
+        "Time in the sound at which the score begins; may be negative [default: 0]",
+        "S",
+        ge=-3600,
+        le=3600,
+        not_for=("library",),
     )
     curve: CurveFiles | None = setting(
         None,
-        "Curve drawn elsewhere: glow=x.csv gives its value over time, glow. Reads tables (CSV), keyframes copied from "
-        "After Effects, automation of Ableton, and what Parseq and Deforum export. Repeat for several",
+        "Curve drawn elsewhere: glow=x.csv gives its value over time, glow. Reads tables (CSV) in seconds, frames or "
+        "beats, keyframes copied from After Effects, and what Parseq and Deforum export. Repeat for several",
         "NAME=FILE",
         is_input_file=True,
         repeatable=True,
