@@ -124,8 +124,9 @@ def describe_score(score: Score) -> str:
     tempo = f"{min(score.tempi):.4g}" if score.tempi else "?"
     if len(score.tempi) > 1:
         tempo += f" to {max(score.tempi):.4g}"
-    bars = f"{len(score.bars)} bars of {' and '.join(score.signatures)}, " if len(score.bars) else ""
-    return f"score: {notes} notes, {bars}tempo {tempo} ({parts})"
+    count = len(score.bars)
+    bars = f"{count} bar{'s' * (count != 1)} of {' and '.join(score.signatures)}, " if count else ""
+    return f"score: {notes} note{'s' * (notes != 1)}, {bars}tempo {tempo} ({parts})"
 
 
 def _lay_out(analysis: SoundAnalysis, names: Sequence[str], score: Score | None) -> _Page:

@@ -119,7 +119,7 @@ def read_scores(paths: Sequence[Path], offset: float = 0.0) -> Score:
     if duration > _LONGEST:
         raise MediaError(f"{paths[0]}: the score lasts more than 24 hours; export it again")
     first = grids[0]
-    bars = np.array([time for time in first.bars if 0 <= time <= duration])
+    bars = np.array([time for time in first.bars if 0 <= time < duration])
     return Score(tuple(parts), bars, first.tempi, first.signatures, duration)
 
 
