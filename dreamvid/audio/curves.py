@@ -30,7 +30,7 @@ _LARGEST = 2**25  # bytes
 _MOST = 2_000_000  # points
 _MOST_FRAMES = 500_000  # of a Deforum schedule
 _AFTER_EFFECTS = re.compile(r"Adobe After Effects .*Keyframe Data", re.IGNORECASE)
-_DEFORUM = re.compile(r"\d+:\s*[-+.(]?\d*\.?\d+\s*(?:,\s*\d+:|\Z)")
+_DEFORUM = re.compile(r"\d{1,9}:\s{0,9}[-+(]?\d{0,20}\.?\d{1,20}\s{0,9}(?:,\s{0,9}\d{1,9}:|\Z)")
 _CLOCK = re.compile(r"(?:(\d{1,5}):)?(\d{1,5}):(\d{1,5}(?:\.\d*)?)")
 _UNITS = {
     "frames": r"f|frames?|frame ?(?:number|no\.?|nr\.?)",
@@ -166,7 +166,10 @@ def _separator(lines: Sequence[str]) -> str | None:
 
 
 def _cells(line: str, separator: str | None) -> list[str]:
-    cells = line.split() if separator is None else next(csv.reader([line.replace("\0", "")], delimiter=separator))
+    try:
+        cells = line.split() if separator is None else next(csv.reader([line.replace("\0", "")], delimiter=separator))
+    except csv.Error as error:
+        raise _Fault(f"is not a table ({error})") from None
     return [_with_point(cell.strip(), decimal=separator != ",") for cell in cells]
 
 

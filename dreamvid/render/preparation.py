@@ -163,9 +163,9 @@ def listen(settings: DreamSettings, own_sound: Path | None, fps: Fraction) -> So
     wanted = Wanted.sort(needed, settings).sound
     if wanted and path is None:
         name = next((key_of(name) for name, schedule in settings.schedules.items() if schedule.needs_sound), "layer")
+        followed = ", ".join(sorted(one for one in needed if Wanted.sort([one], settings).sound))
         raise SettingsError(
-            f"--{name}: follows the sound ({', '.join(sorted(needed))}), but there is none; provide one with --react "
-            "SONG"
+            f"--{name}: follows the sound ({followed}), but there is none; provide one with --react SONG"
         )
     return hear(settings, needed, path if wanted else None, fps)
 

@@ -32,6 +32,7 @@ from dreamvid.schedule.names import HIGHEST, KEYWORDS, NO_NAMES, PLAYED, Names
 MAX_LENGTH = 2_000  # characters of one expression
 MAX_NESTING = 24  # parentheses in parentheses; keeps every walk over a tree far from Python's recursion limit
 
+_MOST_FILTERS = 16  # each has to follow the whole film
 LONGEST = 3600  # seconds, of what a function of the past is given
 
 NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
@@ -105,6 +106,7 @@ class _Parser:
         self._tokens = _split(text)
         self._index = 0
         self._nesting = 0
+        self._filters = 0
         self._names = names
 
     @property
@@ -220,6 +222,9 @@ class _Parser:
         return self._checked(Call(name.text, tuple(arguments)), name.start)
 
     def _make_filter(self, name: _Token, arguments: list[Expression]) -> Expression:
+        self._filters += 1
+        if self._filters > _MOST_FILTERS:
+            raise self._fault(f"an expression may have at most {_MOST_FILTERS} functions of the past", name)
         seconds = [argument.constant for argument in arguments[1:]]
         if not all(number is not None and 0 <= number <= LONGEST for number in seconds):
             raise self._fault(

@@ -154,8 +154,9 @@ class _Reader:
             case "n":
                 raise NoValue("n", "is the number of frames, which is not known here; use t, in seconds")
         if name not in moment.envelopes:
-            missing = "provide one with --react SONG" if name in VARIABLES else "it needs a film, which has time"
-            raise NoValue(name, f"follows the sound, but there is none: {missing}")
+            if name in VARIABLES:
+                raise NoValue(name, "follows the sound, but there is none: provide one with --react SONG")
+            raise NoValue(name, "goes with time, of which a single picture has none; give a film")
         return moment.envelopes[name]
 
     def filtered(self, node: Filtered) -> float:

@@ -16,7 +16,7 @@ from dreamvid.shots.shots import gather_shots, watch_cuts
 from dreamvid.studio.timeline import Track
 
 HEARING = threading.BoundedSemaphore(2)
-"""Held while a sound is analyzed, which takes a gigabyte for half an hour of it."""
+"""Held while a sound is analyzed, which takes a third of a gigabyte for half an hour of it."""
 _TRACKS_KEPT = 3
 
 
