@@ -221,7 +221,7 @@ class Dreamer:
             raise SettingsError("strength changes over time, so the film's length must be known; give length=FRAMES")
         settings = _hearing(self._settings, sound)
         run_to_end(fetch_missing(settings, self._networks, flow=settings.flow), self._on_event)
-        return self._film(iter(frames), settings, Clock(rate, length, listen(settings, None)), cuts, guide, mask)
+        return self._film(iter(frames), settings, Clock(rate, length, listen(settings, None, rate)), cuts, guide, mask)
 
     def zoom(
         self,
@@ -248,7 +248,7 @@ class Dreamer:
         if start is not None and settings.size:
             raise SettingsError("size: a zoom is as large as the picture it begins with; resize that")
         settings = _hearing(settings, sound)
-        clock = Clock(settings.fps, frame_count(settings), listen(settings, None))
+        clock = Clock(settings.fps, frame_count(settings), listen(settings, None, settings.fps))
         check_camera(settings, clock)
         kind = ArrayKind() if start is None else ArrayKind.of(start)
         return self._zoom(settings, clock, kind, None if start is None else kind.read(start), guide, mask)

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from dreamvid.audio.beats import NO_BEATS, Beats, Times, find_beats
-from dreamvid.audio.decode import SAMPLE_RATE, Samples, decode_sound
-from dreamvid.audio.levels import BANDS, HOP, RATE, Curve, follow, hop_count, loudest, measure_levels, normalize
-from dreamvid.audio.onsets import WEAKEST_ONSET, measure_flux, onset_curve
+from dreamvid.audio.decode import SAMPLE_RATE, Samples, stream_sound
+from dreamvid.audio.framing import HOP, RATE, Meter, count_hops, run_meters
+from dreamvid.audio.levels import (
+    BANDS,
+    Curve,
+    LevelMeter,
+    PowerMeter,
+    band_between,
+    follow,
+    level_meters,
+    loudest,
+    normalize,
+)
+from dreamvid.audio.onsets import WEAKEST_ONSET, WEAKEST_RISE, FluxMeter, onset_curve, rise_curve
+from dreamvid.audio.pitch import PitchMeter
+from dreamvid.audio.signals import Signal, Steps
 from dreamvid.errors import SettingsError, did_you_mean
 
 LEVELS = tuple(BANDS)
 """The envelopes that say how loud it is."""
 ENVELOPES = (*LEVELS, "onset", "beat")
+PITCH = "pitch"
 
 _LONGEST = 60  # seconds, of attack and release
 _SLOWEST, _FASTEST = 20, 400  # beats per minute, given
@@ -40,25 +55,32 @@ class SoundAnalysis:
     """When the picture has its beats, in seconds, ascending; empty where none was looked for or found."""
     tempo: float | None
     """Beats per minute, the mean where it drifts; None where there are no beats."""
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    """What is known over time and is no envelope: pitch, controllers, curves."""
 
     def at(self, seconds: float, frame_seconds: float = 0.0) -> dict[str, float]:
-        """Return the peak of each envelope during a frame that is shown from `seconds` on for `frame_seconds`.
+        """Return all that is heard during a frame that is shown from `seconds` on for `frame_seconds`; see `value`."""
+        return {name: self.value(name, seconds, frame_seconds) for name in (*self.envelopes, *self.signals)}
+
+    def value(self, name: str, seconds: float, frame_seconds: float = 0.0) -> float:
+        """Return the peak of an envelope during a frame, or what another signal says then.
 
         The peak, because a drum between two frames must not be missed: it is seen in the frame during which it sounds.
         So a frame at 24 a second gets the largest of what frames at 48 or 96 get in its time. With `frame_seconds` 0 it
-        is the value at that moment, linear between hops. Before 0 and after the end all is 0.
+        is the value at that moment, linear between hops. Before 0 and after the end all is 0. Raises `KeyError` for
+        what is not known.
         """
+        if name in self.signals:
+            return self.signals[name].at(seconds, frame_seconds)
+        curve = self.envelopes[name]
         first = math.ceil(seconds * self.rate - _TINY)
         last = math.ceil((seconds + frame_seconds) * self.rate - _TINY)
         before = first - seconds * self.rate  # hops from the moment to the next hop
-        values = {}
-        for name, curve in self.envelopes.items():
-            peak = curve[max(first, 0) : max(last, 0)].max(initial=0)
-            if 0 <= first < len(curve):
-                previous = curve[first - 1] if first else 0
-                peak = max(peak, curve[first] + max(before, 0) * (previous - curve[first]))
-            values[name] = float(peak)
-        return values
+        peak = curve[max(first, 0) : max(last, 0)].max(initial=0)
+        if 0 <= first < len(curve):
+            previous = curve[first - 1] if first else 0
+            peak = max(peak, curve[first] + max(before, 0) * (previous - curve[first]))
+        return float(peak)
 
 
 def analyze_sound(
@@ -69,50 +91,118 @@ def analyze_sound(
     offset: float = 0.0,
     bpm: float | None = None,
     names: Collection[str] | None = None,
+    bands: Mapping[str, tuple[float, float]] | None = None,
+    quick: bool = False,
 ) -> SoundAnalysis:
     """Measure the sound of a film or sound file; the same file gives the same numbers.
 
-    `names` are those of `ENVELOPES` that are wanted (None: all), and only they are computed. Envelopes rise in `attack`
-    and fall in `release` seconds (time constants of a one-pole follower); a beat is 1 at once and fades in `release`.
-    With a positive `offset` in seconds, rounded to hops, the picture reacts later. `bpm` lays a steady grid of beats of
-    that tempo over the whole track instead of looking for the tempo.
+    `names` are those of `ENVELOPES`, `pitch`, and those of `bands` and `NAME.onset` of them that are wanted (None: all
+    envelopes), and only they are computed. `bands` are (low, high) in Hz, by name. Envelopes rise in `attack` and fall
+    in `release` seconds (time constants of a one-pole follower); a beat is 1 at once and fades in `release`. With a
+    positive `offset` in seconds, rounded to hops, the picture reacts later. `bpm` lays a steady grid of beats of that
+    tempo over the whole track instead of looking for the tempo.
 
-    Raises MediaError if the file cannot be read or has no sound, SettingsError for an invalid name or number.
+    `quick`: the overall level is measured from samples, not from spectra, which may differ by a hundredth.
+
+    The sound is decoded and measured in blocks. What is kept of an hour are 0.3 MB for each envelope, and 60 MB where
+    beats are looked for. Raises MediaError if the file cannot be read or has no sound, SettingsError for an invalid
+    name or number.
     """
-    wanted = _check_names(ENVELOPES if names is None else names)
+    bands = bands or {}
+    wanted = _check_names(ENVELOPES if names is None else names, bands)
     _check_numbers(attack, release, offset, bpm)
-    samples = decode_sound(Path(path))
-    curves, beats = _measure(samples, wanted, attack, release, bpm)
+    meters = _Meters(wanted, bands, quick=quick)
+    with contextlib.closing(meters):
+        samples = run_meters(stream_sound(Path(path)), meters)
+    curves, beats = _measured(meters, wanted, count_hops(samples), attack, release, bpm)
     delay = round(offset * RATE)
     times = beats.times + delay / RATE
-    duration = len(samples) / SAMPLE_RATE
+    duration = samples / SAMPLE_RATE
     return SoundAnalysis(
         rate=RATE,
         duration=duration,
-        waveform=np.maximum.reduceat(np.abs(samples), np.arange(0, len(samples), HOP)),
-        envelopes={name: _delayed(curves[name], delay) for name in wanted},
+        waveform=meters.wave.curve(),
+        envelopes={name: _delayed(curves[name], delay) for name in wanted if name in curves},
         beat_times=times[(times >= 0) & (times < duration)],
         tempo=beats.tempo,
+        signals={} if meters.pitch is None else {PITCH: Steps.of_hops(meters.pitch.notes(), RATE, delay)},
     )
 
 
-def _measure(
-    samples: Samples, names: Collection[str], attack: float, release: float, bpm: float | None
+class _WaveMeter:
+    """The largest absolute sample of each hop."""
+
+    def __init__(self) -> None:
+        self._left = np.empty(0, np.float32)
+        self._peaks: list[Curve] = []
+
+    def take(self, samples: Samples) -> None:
+        joined = np.concatenate([self._left, samples])
+        whole = len(joined) // HOP * HOP
+        self._peaks.append(np.abs(joined[:whole]).reshape(-1, HOP).max(1))
+        self._left = joined[whole:]
+
+    def end(self) -> None:
+        if len(self._left):
+            self._peaks.append(np.abs(self._left).max(keepdims=True))
+
+    def curve(self) -> Curve:
+        return np.concatenate(self._peaks)
+
+
+class _Meters:
+    """What measures the things `names` of a sound, as few of them as will do."""
+
+    def __init__(self, names: Collection[str], bands: Mapping[str, tuple[float, float]], *, quick: bool) -> None:
+        self.wave = _WaveMeter()
+        levels = {name: band for name, band in BANDS.items() if name in names}
+        self.bands = {
+            name: band_between(*span) for name, span in bands.items() if {name, onset_of(name)}.intersection(names)
+        }
+        levels |= self.bands
+        self.levels: list[LevelMeter | PowerMeter] = []
+        if levels:  # the overall level is the yardstick of what counts as faint
+            overall = {} if quick else {"rms": BANDS["rms"]}
+            self.levels += [PowerMeter()] if quick else []
+            self.levels += level_meters(overall | {name: band for name, band in levels.items() if name != "rms"})
+        self.flux = FluxMeter() if "onset" in names or "beat" in names else None
+        self.pitch = PitchMeter() if PITCH in names else None
+
+    def close(self) -> None:
+        if self.flux is not None:
+            self.flux.close()
+
+    def __iter__(self) -> Iterator[Meter]:
+        possible: tuple[Meter | None, ...] = (self.wave, *self.levels, self.flux, self.pitch)
+        yield from (meter for meter in possible if meter is not None)
+
+
+def _measured(
+    meters: _Meters, names: Collection[str], hops: int, attack: float, release: float, bpm: float | None
 ) -> tuple[dict[str, Curve], Beats]:
     """Return the envelopes `names` as the sound has them, and its beats."""
-    # The overall level is measured always, as the yardstick of what counts as faint.
-    levels = measure_levels(samples, {name for name in LEVELS if name in names} | {"rms"})
-    levels = {name: follow(curve, attack, release) for name, curve in levels.items()}
-    curves, beats = normalize(levels, loudest(levels["rms"])), NO_BEATS
-    if "onset" in names or "beat" in names:
-        flux = measure_flux(samples)
+    measured = {name: curve for meter in meters.levels for name, curve in meter.curves().items()}
+    levels = {name: follow(curve, attack, release) for name, curve in measured.items()}
+    curves, beats = normalize(levels, loudest(levels["rms"])) if levels else {}, NO_BEATS
+    for name, band in meters.bands.items():
+        if onset_of(name) in names:
+            rise = rise_curve(measured[name], band.window)
+            curves[onset_of(name)] = _onsets(rise, attack, release, WEAKEST_RISE)
+    if meters.flux is not None and "beat" in names:
+        flux = meters.flux.flux()
         if "onset" in names:
-            onsets = follow(onset_curve(flux), attack, release)
-            curves["onset"] = np.clip(onsets / max(loudest(onsets), WEAKEST_ONSET), 0, 1)
-        if "beat" in names:
-            beats = find_beats(flux, bpm)
-            curves["beat"] = _pulses(beats.times, hop_count(samples), release)
+            curves["onset"] = _onsets(onset_curve(flux), attack, release)
+        beats = find_beats(flux, bpm)
+        curves["beat"] = _pulses(beats.times, hops, release)
+    elif meters.flux is not None:
+        curves["onset"] = _onsets(meters.flux.onsets(), attack, release)
     return curves, beats
+
+
+def _onsets(rise: Curve, attack: float, release: float, weakest: float = WEAKEST_ONSET) -> Curve:
+    """Return (hops,) in [0, 1] of how much something rises; what is below `weakest` is no onset to speak of."""
+    onsets = follow(rise, attack, release)
+    return np.asarray(np.clip(onsets / max(loudest(onsets), weakest), 0, 1), np.float32)
 
 
 def _pulses(times: Times, hops: int, release: float) -> Curve:
@@ -128,13 +218,18 @@ def _delayed(curve: Curve, hops: int) -> Curve:
     return np.pad(curve, (max(hops, 0), max(-hops, 0)))[max(-hops, 0) :][: len(curve)]
 
 
-def _check_names(names: Collection[str]) -> tuple[str, ...]:
+def onset_of(band: str) -> str:
+    """What the onsets of a band are called."""
+    return f"{band}.onset"
+
+
+def _check_names(names: Collection[str], bands: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
     """Return the names in their usual order, each once."""
+    known = (*ENVELOPES, PITCH, *(name for band in bands for name in (band, onset_of(band))))
     for name in names:
-        if name not in ENVELOPES:
-            known = ", ".join(ENVELOPES)
-            raise SettingsError(f"there is no envelope '{name}' ({known}){did_you_mean(name, ENVELOPES)}")
-    return tuple(name for name in ENVELOPES if name in names)
+        if name not in known:
+            raise SettingsError(f"there is no envelope '{name}' ({', '.join(known)}){did_you_mean(name, known)}")
+    return tuple(name for name in known if name in names)
 
 
 def _check_numbers(attack: float, release: float, offset: float, bpm: float | None) -> None:

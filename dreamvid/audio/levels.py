@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import rfft
 from scipy.signal import ShortTimeFFT, get_window
 
 from dreamvid.audio.decode import SAMPLE_RATE, Samples
+from dreamvid.audio.framing import HOP, Framer, count_hops
+from dreamvid.audio.framing import RATE as RATE
 
-RATE = 100
-"""Hops per second: everything is measured each 10 ms."""
-HOP = SAMPLE_RATE // RATE  # samples
 Curve = NDArray[np.float32]  # (hops,)
 
 
@@ -34,7 +34,11 @@ BANDS = {
     "mid": Band(200, 2_000, 2048),
     "high": Band(2_000, 16_000, 2048),
 }
+_WIDTH = 352_256  # Hz · samples: how wide a tone is under a window, times the window's length
+_BLUR = 1.75  # of a band's width: a tone may be so much wider than the band it lies in
+_WINDOWS = (1024, 2048, 4096, 8192)
 _HALF_WIDTH = 0.172  # of a Blackman-Harris window, from its middle to half its height
+_GRAIN = 63  # samples added up first, where a sound is measured by its samples: a seventh of a hop
 _CHUNK = 1024  # hops transformed at a time: 20 MB at most
 
 _QUIETEST = 1e-4  # -80 dB of full scale: below is the noise of converters and dither
@@ -44,55 +48,122 @@ _LOUD_SHARE = 95  # per cent
 _AUDIBLE = 1e-3  # of the loudest
 
 
-def hop_count(samples: Samples) -> int:
-    """The number of hops of (samples,); hop k stands for the time k / RATE."""
-    return len(samples) // HOP + 1
+def band_between(low: float, high: float) -> Band:
+    """The band from `low` to `high`, in Hz, with the shortest window that tells it apart from its neighbors.
+
+    Measured against Butterworth band-passes (`benchmarks/bands.py`): where a bass drum from 40 to 90 Hz rises as
+    quickly, they let through three times as much of a tone at 110 Hz.
+    """
+    fine = (window for window in _WINDOWS if _WIDTH / window <= _BLUR * (high - low))
+    return Band(low, high, next(fine, _WINDOWS[-1]))
 
 
-def extend(samples: Samples, count: int) -> Samples:
-    """Return the samples with `count` more on both sides: mirrored and turned over, as a tone is, before; 0 after."""
-    reach = min(count, len(samples) - 1)
-    return np.pad(np.pad(samples, (reach, 0), mode="reflect", reflect_type="odd"), (count - reach, count))
-
-
-def measure_levels(samples: Samples, names: Collection[str]) -> dict[str, Curve]:
-    """Return the root mean square of the sound in the bands `names`, each (hops,) float32, as decoded: about [0, 1]."""
-    curves = {}
-    for window in sorted({BANDS[name].window for name in names}):
-        frequencies = np.fft.rfftfreq(window, 1 / SAMPLE_RATE)
-        rows = {
-            name: slice(*np.searchsorted(frequencies, (band.low, band.high)))
-            for name, band in BANDS.items()
-            if name in names and band.window == window
-        }
-        sums = [[power[part].sum(0) for part in rows.values()] for power in _power_spectra(samples, window)]
-        # Where the window reaches beyond the end, the sound would seem to click: the level stays as it was.
-        whole = max(1, 1 + (len(samples) - round((0.5 - _HALF_WIDTH) * window)) // HOP)
-        for name, parts in zip(rows, zip(*sums, strict=True), strict=True):
-            curves[name] = np.sqrt(np.concatenate(parts))
-            curves[name][whole:] = curves[name][whole - 1]
-    return curves
-
-
-def _power_spectra(samples: Samples, window: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the power spectra of the hops, chunk by chunk: (window // 2 + 1, hops of the chunk).
+class LevelMeter:
+    """Measures the root mean square of a sound in some bands, all with the same window.
 
     A spectrum's sum is the mean square of the sound under a Blackman-Harris window, whose side lobes lie 92 dB down
     (Harris 1978). The window lies a little before its hop, such that an attack reaches half its height when it sounds
     and not before: or a drum at the start of a frame would light up the frame before it.
     """
-    shape = get_window("blackmanharris", window).astype(np.float32)
-    transform = ShortTimeFFT(shape, HOP, SAMPLE_RATE, fft_mode="onesided2X", scale_to="psd", phase_shift=None)
-    padded = extend(samples, window)
-    center = window - round(_HALF_WIDTH * window)
-    hops = hop_count(samples)
-    for first in range(0, hops, _CHUNK):
-        count = min(_CHUNK, hops - first)
-        part = padded[first * HOP : (first + count) * HOP + 2 * window]
-        yield transform.spectrogram(part, p0=0, p1=count, k_offset=center) * np.float32(transform.delta_f)
+
+    def __init__(self, bands: Mapping[str, Band], window: int) -> None:
+        shape = get_window("blackmanharris", window).astype(np.float32)
+        transform = ShortTimeFFT(shape, HOP, SAMPLE_RATE, fft_mode="onesided2X", scale_to="psd", phase_shift=None)
+        frequencies = np.fft.rfftfreq(window, 1 / SAMPLE_RATE)
+        self._shape, self._unit = transform.win, np.float32(transform.delta_f)
+        self._rows = {name: slice(*np.searchsorted(frequencies, (one.low, one.high))) for name, one in bands.items()}
+        self._sums: dict[str, list[NDArray[np.float64]]] = {name: [] for name in bands}
+        self._framer = Framer(window, window // 2 + round(_HALF_WIDTH * window), _CHUNK, mirrored=True)
+        self._window = window
+
+    def take(self, samples: Samples) -> None:
+        """See the next samples."""
+        for windows in self._framer.take(samples):
+            self._measure(windows)
+
+    def end(self) -> None:
+        """There are no more."""
+        for windows in self._framer.end():
+            self._measure(windows)
+
+    def _measure(self, windows: Samples) -> None:
+        spectra = rfft(windows * self._shape, axis=1)
+        spectra[:, 1:-1] *= np.sqrt(2)  # what stands at negative frequencies
+        for name, rows in self._rows.items():
+            part = np.ascontiguousarray(spectra[:, rows].T)
+            power = np.square(part.real, dtype=np.float64)
+            power += np.square(part.imag, dtype=np.float64)
+            power *= self._unit
+            self._sums[name].append(power.sum(0))
+
+    def curves(self) -> dict[str, NDArray[np.float64]]:
+        """(hops,) of each band, as decoded: about [0, 1]."""
+        # Where the window reaches beyond the end, the sound would seem to click: the level stays as it was.
+        whole = max(1, 1 + (self._framer.seen - round((0.5 - _HALF_WIDTH) * self._window)) // HOP)
+        curves = {}
+        for name, sums in self._sums.items():
+            curves[name] = np.sqrt(np.concatenate(sums))
+            curves[name][whole:] = curves[name][whole - 1]
+        return curves
 
 
-def follow(curve: Curve, attack: float, release: float) -> Curve:
+class PowerMeter:
+    """Measures the root mean square of a sound from its samples.
+
+    Within a hundredth it is what `LevelMeter` measures as `rms`, in an eighth of the time: the power under a window is
+    the same in time as in frequency (Parseval). Its constant part is taken off; what sounds above 20 kHz is not.
+    """
+
+    def __init__(self) -> None:
+        self._left = np.empty(0, np.float32)
+        self._sums: list[NDArray[np.float32]] = []
+        self._squares: list[NDArray[np.float32]] = []
+        self._seen = 0
+
+    def take(self, samples: Samples) -> None:
+        """See the next samples."""
+        self._seen += len(samples)
+        self._gather(np.concatenate([self._left, samples]))
+
+    def end(self) -> None:
+        """There are no more."""
+        self._gather(np.pad(self._left, (0, _GRAIN)))
+
+    def _gather(self, samples: Samples) -> None:
+        whole = len(samples) // _GRAIN * _GRAIN
+        grains = samples[:whole].reshape(-1, _GRAIN)
+        self._sums.append(grains.sum(1))
+        self._squares.append(np.einsum("ij,ij->i", grains, grains))
+        self._left = samples[whole:]
+
+    def curves(self) -> dict[str, NDArray[np.float64]]:
+        """(hops,) of `rms`, about [0, 1]."""
+        window = BANDS["rms"].window
+        whole = max(1, 1 + (self._seen - round((0.5 - _HALF_WIDTH) * window)) // HOP)
+        before = round((0.5 + _HALF_WIDTH) * window)
+        first = -(-before // _GRAIN)  # grains before the hop, the earliest of which begins before the window
+        middles = np.arange(_GRAIN / 2, window + _GRAIN, _GRAIN) - (first * _GRAIN - before)
+        shape = np.interp(middles, np.arange(window) + 0.5, get_window("blackmanharris", window), left=0, right=0)
+        gathered = []
+        for grains, weights in ((self._squares, np.square(shape)), (self._sums, shape)):
+            padded = np.pad(np.concatenate(grains), (first, len(shape)), mode="symmetric")
+            views = np.lib.stride_tricks.sliding_window_view(padded, len(shape))[:: HOP // _GRAIN]
+            gathered.append(views[: count_hops(self._seen)] @ weights / weights.sum() / _GRAIN)
+        squares, means = gathered
+        level = np.sqrt(np.maximum(squares - np.square(means), 0))
+        level[whole:] = level[whole - 1]
+        return {"rms": level}
+
+
+def level_meters(bands: Mapping[str, Band]) -> list[LevelMeter]:
+    """What measures some bands: those of one window together."""
+    windows = sorted({band.window for band in bands.values()})
+    return [
+        LevelMeter({name: band for name, band in bands.items() if band.window == window}, window) for window in windows
+    ]
+
+
+def follow(curve: NDArray[np.floating], attack: float, release: float) -> Curve:
     """Smooth (hops,) by a one-pole follower; `attack` and `release` are its time constants in seconds, up and down."""
     up, down = (1 - math.exp(-1 / (RATE * seconds)) if seconds else 1.0 for seconds in (attack, release))
     level, levels = 0.0, []
@@ -102,7 +173,7 @@ def follow(curve: Curve, attack: float, release: float) -> Curve:
     return np.array(levels, np.float32)
 
 
-def loudest(curve: Curve) -> float:
+def loudest(curve: NDArray[np.floating]) -> float:
     """Return how high (hops,) >= 0 usually rises: what 95 % of its half seconds stay below, silent ones left out.
 
     So a single bang does not make everything else faint, and a rare drum is not lost among the silence around it.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamvid.cli.options import with_options
-from dreamvid.config.fields import Group, setting
+from dreamvid.config.fields import Group, input_files, setting
 from dreamvid.config.settings import SoundSettings
 from dreamvid.config.types import FramesPerSecond
 from dreamvid.errors import MediaError, SettingsError
@@ -44,17 +44,20 @@ def audio(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files")] = False,
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
-    """Show what the picture will follow in a song: loudness, bass, mid, high, onsets and beats, frame by frame.
+    """Show what the picture will follow in a song: loudness, bass, mid, high, onsets and beats, frame by frame; and its
+    stems, bands, score and curves.
 
     dreamvid audio song.mp3
 
+    dreamvid audio song.mp3 --stem drums=drums.wav --band kick=40-90
+
     dreamvid clip.mp4 --react song.mp3 --strength "0.6 + 0.8*bass"
     """
-    settings = SoundSettings(**{name: value for name, value in given.items() if name in SoundSettings.model_fields})
+    sound = SoundSettings(**{name: value for name, value in given.items() if name in SoundSettings.model_fields})
     fps = TableSettings(fps=given.get("fps")).fps
 
-    from dreamvid.audio import ENVELOPES, analyze_sound
-    from dreamvid.audio.drawing import describe, draw_analysis
+    from dreamvid.audio.drawing import describe, describe_score, draw_analysis
+    from dreamvid.audio.hearing import all_names, hear, scores_of
     from dreamvid.images.header import check_file
     from dreamvid.images.write import check_image_target
     from dreamvid.media import write_image
@@ -68,20 +71,25 @@ def audio(
         raise SettingsError(f"--csv: {table} is also the name of the picture; give the table another name")
     check_image_target(picture, 8)
     for target in (picture, table):
-        check_target(target, None, overwrite=overwrite, protected=[source])
-    analysis = analyze_sound(
-        source,
-        attack=settings.attack,
-        release=settings.release,
-        offset=settings.offset,
-        bpm=settings.bpm,
-        names=ENVELOPES,
-    )
-    write_image(picture, draw_analysis(analysis, source.name), overwrite=overwrite)
+        check_target(target, None, overwrite=overwrite, protected=[source, *input_files(sound).values()])
+    score = scores_of(sound)
+    analysis = hear(sound, all_names(sound, score), source, fps or _rate_of(source) or _RATE_WITHOUT_PICTURE)
+    write_image(picture, draw_analysis(analysis, source.name, score), overwrite=overwrite)
     _write_table(table, analysis, *_raster(source, fps, analysis.duration), overwrite=overwrite)
     typer.echo(describe(analysis))
+    if score is not None:
+        typer.echo(describe_score(score))
     typer.echo(picture)
     typer.echo(table)
+
+
+def _rate_of(source: Path) -> Fraction | None:
+    """The frame rate of a film; None for sound alone."""
+    from dreamvid.media import probe
+
+    with suppress(MediaError):  # what is wrong with its sound is said when that is read
+        return probe(source).rate
+    return None
 
 
 def _raster(source: Path, fps: Fraction | None, duration: float) -> tuple[Fraction, int]:
@@ -107,7 +115,7 @@ def _write_table(path: Path, analysis: SoundAnalysis, fps: Fraction, frames: int
     try:
         with temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["frame", "seconds", *analysis.envelopes])
+            writer.writerow(["frame", "seconds", *analysis.envelopes, *analysis.signals])
             for frame in range(frames):
                 seconds = frame / fps
                 heard = analysis.at(float(seconds), float(1 / fps))

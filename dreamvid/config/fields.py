@@ -28,8 +28,10 @@ class Facts:
         affects_frames: whether another value gives other frames (of a training, other weights): an interrupted render
             is not resumed with it. Where a field does not say, its `Group` does.
         part_of_look: whether it belongs to the look, which `--like` repeats; where a field does not say, its `Group`.
-        is_input_file: whether it names a file that is read, unless its value is one of the words of `metavar`.
+        is_input_file: whether it names a file that is read, unless its value is one of the words of `metavar`; where
+            `metavar` is `NAME=FILE`, a name stands before it.
         repeatable: whether the option may be given several times; the value is a list.
+        measured_ahead: whether all that it says is known before the first frame, so that a worker does not need it.
         brings_look: whether other defaults come with another value of it.
         is_target: whether it says what is dreamed of.
         selects_frames: whether it chooses among the source's frames.
@@ -46,6 +48,7 @@ class Facts:
     part_of_look: bool = False
     is_input_file: bool = False
     repeatable: bool = False
+    measured_ahead: bool = False
     brings_look: bool = False
     is_target: bool = False
     selects_frames: bool = False
@@ -143,17 +146,26 @@ def written(info: FieldInfo, value: object) -> str:
     return facts.joined_by.join(facts.zero if facts.zero and part == 0 else str(part) for part in parts)
 
 
-def file_in(facts: Facts, value: object) -> Path | None:
-    """The file that a value of a setting names, or None."""
+def files_in(facts: Facts, value: object) -> dict[str, Path]:
+    """The files that a value of a setting names: by their names or numbers where there may be several, else by ""."""
     if not facts.is_input_file or value is None or value in facts.words:
-        return None
-    return Path(str(value))
+        return {}
+    if not facts.repeatable:
+        return {"": Path(str(value))}
+    items = value if isinstance(value, (list, tuple)) else (value,)
+    files = {}
+    for number, item in enumerate(items, start=1):
+        name, equals, path = str(item).partition("=") if facts.metavar.startswith("NAME=") else ("", "", str(item))
+        files[name if equals else str(number)] = Path(getattr(item, "path", path))
+    return files
 
 
 def input_files(settings: BaseModel, *, of_frames: bool = False) -> Mapping[str, Path]:
-    """The files that settings name, by the names of the settings; `of_frames`: those that frames depend on."""
+    """The files that settings name, by the names of the settings, and the files' own where a setting names several:
+    `guide`, `stem drums`; `of_frames`: those that frames depend on."""
     return {
-        name: path
+        f"{name} {label}".rstrip(): path
         for name, _, facts in fields_of(type(settings))
-        if (facts.affects_frames or not of_frames) and (path := file_in(facts, getattr(settings, name))) is not None
+        if facts.affects_frames or not of_frames
+        for label, path in files_in(facts, getattr(settings, name)).items()
     }

@@ -7,6 +7,7 @@ taken for a number.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Self, TypeAlias, TypeVar, cast, overload
 
@@ -16,7 +17,7 @@ from dreamvid.config.checked import key_of
 from dreamvid.config.fields import OVER_TIME, bounds_of, plain_type, takes_schedule
 from dreamvid.config.types import Layers, LayerTarget
 from dreamvid.errors import SettingsError
-from dreamvid.schedule import Key, Keyframes, Moment, Schedule, has_keys, parse_keyframes
+from dreamvid.schedule import NO_NAMES, Key, Keyframes, Moment, Names, Schedule, has_keys, parse_keyframes
 
 Number = TypeVar("Number")
 Given = TypeVar("Given", covariant=True)
@@ -48,6 +49,7 @@ class LayerSchedule:
         shares: dict[int, float] = {}
         for timeline in self.timelines:
             before, after, share = timeline.between(moment)
+            share = min(max(share, 0.0), 1.0)  # a curve may go beyond; there is no more than all of a layer
             shares[before] = shares.get(before, 0.0) + 1 - share
             shares[after] = shares.get(after, 0.0) + share
         return [shares.get(index, 0.0) for index in range(len(self.layers))]
@@ -81,7 +83,7 @@ class SettingsOverTime(BaseModel):
 
     @property
     def needs_sound(self) -> frozenset[str]:
-        """What must be known of a sound: names of envelopes, and `beats`."""
+        """What must be heard: names of envelopes, stems, bands, notes and curves, and `beats`."""
         changing = [value for value in self.__dict__.values() if isinstance(value, (Schedule, LayerSchedule))]
         return frozenset().union(*(value.needs_sound for value in changing))
 
@@ -99,6 +101,11 @@ class SettingsOverTime(BaseModel):
                 values[name] = round(number) if plain_type(info) is int else number
         return cast(M, kind.model_construct(set(self.model_fields_set), **values))
 
+    @classmethod
+    def declared_in(cls, data: Mapping[str, Any]) -> Names:  # noqa: ARG003 - those that have some override it
+        """What values, by names or aliases of fields, bring along for expressions to name."""
+        return NO_NAMES
+
     @model_validator(mode="wrap")
     @classmethod
     def _take_schedules(cls, data: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
@@ -106,12 +113,13 @@ class SettingsOverTime(BaseModel):
         if not isinstance(data, dict):
             return build(data)
         data = dict(data)
+        names = cls.declared_in(data)
         changing: dict[str, Schedule | LayerSchedule] = {}
         for name, info in cls.model_fields.items():
             key = name if name in data else info.alias
             if not takes_schedule(info) or key not in data or not _is_schedule(data[key]):
                 continue
-            schedule = _read_schedule(data.pop(key), name, bounds_of(info))
+            schedule = _read_schedule(data.pop(key), name, bounds_of(info), names)
             if schedule.constant is None:
                 changing[name] = schedule
             else:
@@ -171,10 +179,10 @@ def _is_plain(text: str) -> bool:
     return True
 
 
-def _read_schedule(value: Any, name: str, bounds: tuple[float | None, float | None]) -> Schedule:
+def _read_schedule(value: Any, name: str, bounds: tuple[float | None, float | None], names: Names) -> Schedule:
     flag = f"--{key_of(name)}"
     try:
-        schedule = Schedule.parse(value)
+        schedule = Schedule.parse(value, names)
     except SettingsError as error:
         raise SettingsError(f"{flag}: {error}") from None
     schedule.check_bounds(*bounds, name=flag)

@@ -29,7 +29,7 @@ from dreamvid.config.groups import (
 from dreamvid.config.scheduled import LayerSchedule, SettingsOfMoment, SettingsOverTime
 from dreamvid.config.types import LayerTarget
 from dreamvid.errors import SettingsError, did_you_mean, shown
-from dreamvid.schedule import Moment
+from dreamvid.schedule import NO_NAMES, Moment, Names
 
 __all__ = [
     "GROUPS",
@@ -95,6 +95,19 @@ class ZoomFrameSettings(DreamFrameSettings, CameraSettings):
 
 class DreamSettings(SettingsOverTime, _Common):
     """The settings that all renders have in common, as they were given: some may change over time."""
+
+    @classmethod
+    def declared_in(cls, data: Mapping[str, Any]) -> Names:
+        """What the values of `SoundSettings` among `data` bring along. Raises `SettingsError`."""
+        keys = {key for name in SoundSettings.model_fields for key in (name, key_of(name))}
+        given = {key: value for key, value in data.items() if key in keys and value is not None}
+        return SoundSettings(**given).declared if given else NO_NAMES
+
+    def without_measured(self) -> Self:
+        """These settings where all that can be measured before the first frame has been: without those files."""
+        return self.replace(
+            **{name: info.default for name, info, facts in fields_of(type(self)) if facts.measured_ahead}
+        )
 
     def at(self, moment: Moment) -> DreamFrameSettings:
         """The settings of a moment. A layer whose turn it is not has a weight of 0. `SettingsError` where an expression

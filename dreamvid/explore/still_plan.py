@@ -43,5 +43,6 @@ def plan_still(
 def hear_still(still: Still, settings: Settings, sounds: Sounds) -> None:
     """Listen to what the settings react to, and add it to `sounds` if it is not there. Raises `MediaError`."""
     needed = settings.needs_sound
-    if still.reader.rate is not None and needed not in sounds:
-        sounds[needed] = listen(settings, still.source if still.reader.info.audio_codec else None)
+    rate = still.reader.rate
+    if rate is not None and needed not in sounds:
+        sounds[needed] = listen(settings, still.source if still.reader.info.audio_codec else None, rate)

@@ -197,8 +197,8 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
     reader, settings = clip.reader, job.settings
     dreaming = dreaming_networks(settings, networks)
     files: dict[str, SharedFile] = {"source": share(job.source)}
-    # Of sound, cuts and range the workers get what was made of them: envelopes in the clock, and units.
-    settled = settings.without_selection().replace(react=None)
+    # Of sound, curves, cuts and range the workers get what was made of them: the clock, and units.
+    settled = settings.without_selection().without_measured()
     files |= {name: share(path) for name, path in input_files(settled, of_frames=True).items()}
     for network in dreaming:
         path = cache_path(network.spec)

@@ -13,8 +13,8 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
@@ -131,32 +131,35 @@ def run_ffmpeg(arguments: Sequence[str], *, loglevel: str = "error") -> tuple[in
     return done.returncode, done.stdout, done.stderr.decode("utf-8", "replace")
 
 
-def run_ffmpeg_on(source: Sequence[str], arguments: Sequence[str]) -> tuple[int, bytes, str]:
-    """Run a second ffmpeg with `arguments` on the standard output of a first one with `source`, as `run_ffmpeg` does.
+@contextmanager
+def open_ffmpeg_on(source: Sequence[str], arguments: Sequence[str]) -> Iterator[tuple[IO[bytes], Callable[[], str]]]:
+    """Run a second ffmpeg with `arguments` on the standard output of a first one with `source`.
 
-    The exit code is the first one's where that failed. Standard error is that of both.
+    Gives the standard output of the second one, and what says, once that was read to its end, why either has failed:
+    "" where both have done their work. Both are gone when the block is left.
     """
-    with tempfile.TemporaryFile() as errors:
-        first = subprocess.Popen(
-            _command(source, "error"),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=_environment(),
-        )
-        with first:
-            done = subprocess.run(
-                _command(arguments, "error"),
-                stdin=first.stdout,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                check=False,
-                env=_environment(),
+    with tempfile.TemporaryFile() as errors, ExitStack() as closing:
+
+        def start(words: Sequence[str], stdin: IO[bytes] | int) -> subprocess.Popen[bytes]:
+            process = subprocess.Popen(
+                _command(words, "error"), stdin=stdin, stdout=subprocess.PIPE, stderr=errors, env=_environment()
             )
-            if first.stdout:
-                first.stdout.close()
-        errors.seek(0)
-        return first.returncode or done.returncode, done.stdout, errors.read().decode("utf-8", "replace")
+            closing.enter_context(process)
+            closing.callback(process.kill)
+            return process
+
+        first = start(source, subprocess.DEVNULL)
+        pipe = cast("IO[bytes]", first.stdout)
+        second = start(arguments, pipe)
+        pipe.close()  # so that the first one ends when the second one does
+
+        def reason() -> str:
+            codes = second.wait(), first.wait()
+            errors.seek(0)
+            lines = errors.read().decode("utf-8", "replace").splitlines()
+            return failure_reason(lines) if any(codes) else ""
+
+        yield cast("IO[bytes]", second.stdout), reason
 
 
 class FFmpeg:

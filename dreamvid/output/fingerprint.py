@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,15 +31,26 @@ def fingerprint_job(
     """
     facts_by_key = {key_of(name): facts for name, _, facts in fields_of(type(settings))}
     recipe = {key: text for key, text in write_recipe(settings).items() if facts_by_key[key].affects_frames}
+    files = input_files(settings, of_frames=True)
     # The first that differs is what people are told: a layer brings other steps with it.
     keys = sorted(recipe, key=lambda key: (not facts_by_key[key].brings_look, key))
     identity = {key: _plain(recipe[key]) for key in keys}
-    identity |= {key_of(name): fingerprint(path) for name, path in input_files(settings, of_frames=True).items()}
+    for key in keys:
+        if facts_by_key[key].repeatable and facts_by_key[key].is_input_file:  # how several are read counts
+            identity[key] = _without(identity[key], files.values())
+    identity |= {key_of(name): fingerprint(path) for name, path in files.items()}
     if source is not None:
         pictures = list_sequence(source) if by_picture else None
         identity["source"] = fingerprint(source) if pictures is None else f"{len(pictures)} pictures"
     identity |= {name: str(value) for name, value in facts.items()}
     return identity | {"version of dreamvid": version("dreamvid")}
+
+
+def _without(text: str, paths: Iterable[Path]) -> str:
+    """A text without the names of files, which do not matter."""
+    for path in sorted(map(str, paths), key=len, reverse=True):
+        text = text.replace(path, "")
+    return text
 
 
 def job_tag(settings: DreamSettings, source: Path | None) -> str:

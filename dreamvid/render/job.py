@@ -142,7 +142,8 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     if reader.rate is not None:
         # Of the whole source: a part is to look as it does there.
         whole = round((reader.info.duration or 0) * reader.rate)
-        clock = Clock(reader.rate, max(whole, reader.first_index + reader.frame_count), listen(settings, own_sound))
+        heard = listen(settings, own_sound, reader.rate)
+        clock = Clock(reader.rate, max(whole, reader.first_index + reader.frame_count), heard)
     mask = open_mask(settings.mask, (reader.width, reader.height), (reader.info.width, reader.info.height), closing)
     guide = open_guide(settings, closing)
     machine = choose_machine(settings.device, settings.precision, settings.threads)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from torch import Tensor
 
@@ -34,6 +34,9 @@ S = TypeVar("S", bound=DreamSettings)
 F = TypeVar("F", bound=DreamFrameSettings, covariant=True)
 
 
+_NOW = Fraction(0)
+
+
 @dataclass(frozen=True)
 class FramePlan(Generic[F]):
     """How one frame is dreamed.
@@ -55,6 +58,24 @@ class FramePlan(Generic[F]):
     is_steady: bool = True
 
 
+@dataclass(frozen=True, eq=False)
+class Heard(Mapping[str, float]):
+    """What is heard of a sound in a frame, by name; each is looked up when it is asked for."""
+
+    sound: SoundAnalysis
+    seconds: float
+    length: float
+
+    def __getitem__(self, name: str) -> float:
+        return self.sound.value(name, self.seconds, self.length)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self.sound.envelopes, *self.sound.signals))
+
+    def __len__(self) -> int:
+        return len(self.sound.envelopes) + len(self.sound.signals)
+
+
 @dataclass(frozen=True)
 class Clock:
     """Of the film that a plan is made for: frames per second, how many frames (None: unknown), and what is heard."""
@@ -62,6 +83,8 @@ class Clock:
     rate: Fraction
     frames: int | None = None
     sound: SoundAnalysis | None = None
+    memory: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What functions of the past keep; see `Timeline`."""
 
     @functools.cached_property
     def _beats(self) -> tuple[float, ...]:
@@ -71,13 +94,20 @@ class Clock:
         """The moment of a frame, with what is heard while it is shown."""
         return self._moment(index / self.rate, index, 1 / self.rate)
 
-    def moment_at(self, seconds: Fraction) -> Moment:
-        """The moment at any time, with what is heard just then."""
-        return self._moment(seconds, math.floor(seconds * self.rate), Fraction(0))
+    def moment_at(self, seconds: Fraction, length: Fraction = _NOW) -> Moment:
+        """The moment at any time, with what is heard for so long; before the start it is the first one, in silence."""
+        return self._moment(seconds, math.floor(max(seconds, _NOW) * self.rate), length)
 
     def _moment(self, seconds: Fraction, index: int, length: Fraction) -> Moment:
-        heard = {} if self.sound is None else self.sound.at(float(seconds), float(length))
-        return Moment(seconds, index, self.frames, self.rate, heard, self._beats)
+        heard = {} if self.sound is None else Heard(self.sound, float(seconds), float(length))
+        return Moment(max(seconds, _NOW), index, self.frames, self.rate, heard, self._beats, length, self)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a worker on another machine needs: what was found out on the way, it finds out itself."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("memory", "_beats")}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state, memory={})
 
 
 STILL = Clock(Fraction(1), 1)

@@ -148,31 +148,26 @@ def check_over_time(
                 raise SettingsError(f"at {moment}: {error}") from None
 
 
-def listen(settings: DreamSettings, own_sound: Path | None) -> SoundAnalysis | None:
-    """Measure what the schedules of `settings` want to hear: the sound to react to, or the clip's own.
+def listen(settings: DreamSettings, own_sound: Path | None, fps: Fraction) -> SoundAnalysis | None:
+    """Measure what the schedules of `settings` follow: the sound to react to, or the clip's own, and what the settings
+    bring along; `fps` is the film's.
 
-    Raises `SettingsError` where there is none, `MediaError` where it cannot be read.
+    Raises `SettingsError` where there is no sound, `MediaError` where a file cannot be read.
     """
     needed = settings.needs_sound
     if not needed:
         return None
-    path = settings.react or own_sound
-    if path is None:
-        name = next((key_of(name) for name, schedule in settings.schedules.items() if schedule.needs_sound), "layer")
-        raise SettingsError(
-            f"--{name}: follows the sound ({', '.join(sorted(needed))}), but there is none; provide one with --react "
-            "SONG"
-        )
-    from dreamvid.audio import analyze_sound  # with scipy, which takes a second to load
+    from dreamvid.audio.hearing import Wanted, hear  # with scipy, which takes a second to load
 
-    return analyze_sound(
-        path,
-        attack=settings.attack,
-        release=settings.release,
-        offset=settings.offset,
-        bpm=settings.bpm,
-        names=sorted({"beat" if name == "beats" else name for name in needed}),
-    )
+    path = settings.react or own_sound
+    wanted = Wanted.sort(needed, settings).sound
+    if wanted and path is None:
+        name = next((key_of(name) for name, schedule in settings.schedules.items() if schedule.needs_sound), "layer")
+        followed = ", ".join(sorted(one for one in needed if Wanted.sort([one], settings).sound))
+        raise SettingsError(
+            f"--{name}: follows the sound ({followed}), but there is none; provide one with --react SONG"
+        )
+    return hear(settings, needed, path if wanted else None, fps)
 
 
 def choose_sound(settings: DreamSettings, own_sound: Path | None, start: Fraction = Fraction(0)) -> SoundTrack | None:

@@ -9,6 +9,8 @@ In an expression stand
 
     t  f  n  fps                       seconds, frame number, number of frames, frames per second
     rms bass mid high onset beat       what is heard in the sound, 0..1
+    pitch                              how high it is: the number of a MIDI note, 60 for middle C
+    drums.rms kick glow note(36)       stems, bands, curves and notes that the settings bring along (`Names`)
     pi e tau                           and the functions of `dreamvid.schedule.functions`
 
 `t` is in seconds, so that a film looks the same at any frame rate. It is the frame number in Deforum: its
@@ -17,11 +19,14 @@ In an expression stand
 
 from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.keyframes import Key, Keyframes, KeyTime, Mix, has_keys, parse_keyframes
-from dreamvid.schedule.moment import ENVELOPES, Moment
-from dreamvid.schedule.schedule import VARIABLES, Schedule
+from dreamvid.schedule.moment import ENVELOPES, PITCH, Moment
+from dreamvid.schedule.names import NO_NAMES, VARIABLES, Names
+from dreamvid.schedule.schedule import Schedule
 
 __all__ = [
     "ENVELOPES",
+    "NO_NAMES",
+    "PITCH",
     "VARIABLES",
     "Fault",
     "Key",
@@ -29,6 +34,7 @@ __all__ = [
     "Keyframes",
     "Mix",
     "Moment",
+    "Names",
     "Schedule",
     "has_keys",
     "parse_keyframes",

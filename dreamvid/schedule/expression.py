@@ -18,11 +18,21 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from dreamvid.schedule.functions import CONSTANTS, FUNCTIONS
 
-Lookup = Callable[[str], float]
-"""Gives the value of a variable; raises `NoValue` where it has none."""
+
+class Lookup(Protocol):
+    """What an expression is evaluated with; raises `NoValue` where there is no value."""
+
+    def __call__(self, name: str) -> float:
+        """The value of a variable."""
+        ...
+
+    def filtered(self, node: Filtered) -> float:
+        """The value of a function of the past."""
+        ...
 
 
 class NoValue(ArithmeticError):  # noqa: N818 - a value is missing, no error was made
@@ -91,11 +101,17 @@ class Expression(ABC):
     @property
     def constant(self) -> float | None:
         """Its value if there is no variable in it, else None."""
-        return None if self.names else self.evaluate(_no_variables)
+        return None if self.names else self.evaluate(_Nothing())
 
 
-def _no_variables(name: str) -> float:
-    raise NoValue(name, "is not known")
+class _Nothing:
+    """Where no variable is known."""
+
+    def __call__(self, name: str) -> float:
+        raise NoValue(name, "is not known")
+
+    def filtered(self, node: Filtered) -> float:
+        raise NoValue(node, "is not known")
 
 
 def _compute(part: Expression, function: Callable[..., float], *values: object) -> float:
@@ -232,6 +248,30 @@ class Call(Expression):
 
     def __str__(self) -> str:
         return f"{self.function}({', '.join(map(str, self.arguments))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered(Expression):
+    """A function of what its operand was before, and of times in seconds; see `dreamvid.schedule.filters`."""
+
+    function: str
+    operand: Expression
+    seconds: tuple[float, ...]
+    binding = ATOM
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.operand,)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.operand.names | {"t"}
+
+    def evaluate(self, lookup: Lookup) -> float:
+        return _compute(self, lookup.filtered, self)
+
+    def __str__(self) -> str:
+        return f"{self.function}({', '.join(map(str, (self.operand, *map(Number, self.seconds))))})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 
 class Function(NamedTuple):
-    """A function as it is written, and what it computes from floats; None for `where`, which must not compute both."""
+    """A function as it is written, and what it computes from floats.
+
+    None for `where`, which must not compute both, and for functions of the past.
+    """
 
     signature: str
     compute: Callable[..., float] | None
@@ -70,9 +73,17 @@ _ALL = (
     Function("saw(x)", lambda x: x % 1),
     Function("tri(x)", lambda x: 1 - abs(2 * (x % 1) - 1)),
     Function("pulse(x, width)", lambda x, width: x % 1 < width),
+    Function("gate(x, threshold)", lambda x, threshold: x if x >= threshold else 0),
+)
+_OF_THE_PAST = (
+    Function("smooth(x, seconds)", None),
+    Function("lag(x, seconds)", None),
+    Function("envelope(x, attack, release)", None),
 )
 
-FUNCTIONS = {function.name: function for function in _ALL}
+FILTERS = {function.name: function for function in _OF_THE_PAST}
+"""Those that need to know what was before; `dreamvid.schedule.filters` computes them."""
+FUNCTIONS = {function.name: function for function in (*_ALL, *_OF_THE_PAST)}
 """What can be called. saw, tri and pulse have period 1 and go from 0 to 1; pulse is 1 for `width` of each period."""
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}

@@ -6,25 +6,27 @@
     ease 0:(1), 24:(2), 48:(1)linear         one way to move for all, unless a key says otherwise
     0s:(inception3b), 8s:(inception4d)       what is no number is cross-faded
 
-The word after a value says how the value moves on from this key to the next: `linear`, the default; `ease`, which
-starts and arrives softly; or `step`, which holds until the next key. No colon follows the word in front, so that the
-whole is plain text in YAML. Parentheses may be left out around plain numbers: `0:1, 60:1.5ease`. Keys may come in any
-order and be of different kinds. Before the first key its value holds, and after the last its own. Where keys of
-different kinds fall on one moment, seconds win over frames and beats over seconds.
+    0:(0)bezier(0.3,0,0,1), 24:(1)loop       a curve of your own; again and again
+
+The word after a value says how the value moves on from this key to the next: see `dreamvid.schedule.moves`. No colon
+follows the word in front, so that the whole is plain text in YAML. Parentheses may be left out around plain numbers:
+`0:1, 60:1.5ease`. Keys may come in any order and be of different kinds. Before the first key its value holds, and after
+the last its own. Where keys of different kinds fall on one moment, seconds win over frames and beats over seconds.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
-from dreamvid.errors import DreamvidError, SettingsError, did_you_mean, printable
+from dreamvid.errors import DreamvidError, SettingsError, printable
 from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.moment import Moment
+from dreamvid.schedule.moves import TEXT, WORDS, Knot, Loop, Move, parse_move, share_of, smooth_between
 from dreamvid.schedule.parser import NUMBER
 
 T = TypeVar("T")
@@ -32,12 +34,8 @@ T = TypeVar("T")
 Unit = Literal["frame", "second", "beat"]
 """What keys are counted in, in the order in which keys are kept."""
 
-Move = Literal["linear", "ease", "step"]
-"""How a value moves on from its key to the next."""
-
 MAX_TEXT = 100_000  # characters; tools write a key for each frame of a song
 
-_MOVES: tuple[Move, ...] = get_args(Move)
 _UNITS: tuple[Unit, ...] = get_args(Unit)
 
 _KEY = re.compile(
@@ -46,11 +44,11 @@ _KEY = re.compile(
     r"|(?P<frame>[0-9]+(?:\.[0-9]*)?))\s*:"
 )
 _BEFORE_START = re.compile(r"b?-")
-_PREFIX = re.compile(rf"(?P<move>{'|'.join(_MOVES)})\s+")
+_PREFIX = re.compile(rf"(?P<move>(?:{'|'.join(WORDS)}|hold)|bezier\s*\([^()]{{0,200}}\))\s+(?=[0-9.b])")
 _OPENING = re.compile(r"\s*\(")
 _PARENTHESIS = re.compile(r"[()]")
 _NUMBER = re.compile(rf"\s*(?P<value>[-+]?{NUMBER})")
-_WORD = re.compile(r"\s*(?P<word>[A-Za-z]+)")
+_WORD = re.compile(rf"\s*(?P<word>{TEXT})")
 _SPACE = re.compile(r"\s*")
 _COMMA = re.compile(r"\s*(?:,\s*|\Z)")
 
@@ -135,6 +133,37 @@ class Keyframes(Generic[T]):
         Raises `SettingsError` where keys count beats and the moment knows of none.
         """
 
+        keys, place, now = self._locate(moment)
+        before, after = keys[max(place, 0)], keys[min(place + 1, len(keys) - 1)]
+        if before is after or before.move == "step":
+            return Mix(before.value, after.value, 0.0)
+        start, end = before.time.seconds(moment), after.time.seconds(moment)
+        return Mix(before.value, after.value, share_of(before.move, (now - start) / (end - start)))
+
+    def smooth_at(self, moment: Moment, evaluate: Callable[[T], float]) -> float | None:
+        """The value at a moment where it moves smoothly through the keys; None where it does not. As `between`."""
+        keys, place, now = self._locate(moment)
+        if not 0 <= place < len(keys) - 1 or keys[place].move != "smooth":
+            return None
+        knots: list[Knot | None] = []
+        for number in range(place - 1, place + 3):
+            key = keys[number] if 0 <= number < len(keys) else None
+            knots.append(None if key is None else Knot(float(key.time.seconds(moment)), evaluate(key.value)))
+        before, start, end, after = knots
+        if start is None or end is None:
+            raise ValueError("a moment between two keys has both")
+        return smooth_between(
+            None if before is None or before.time == start.time else before,
+            start,
+            end,
+            None if after is None or after.time == end.time else after,
+            float(now),
+        )
+
+    def _locate(self, moment: Moment) -> tuple[Sequence[Key[T]], int, Fraction]:
+        """The keys in order, the number of the last one that was passed (-1: none), and the time, which in a loop is
+        that of an earlier round."""
+
         def seconds(key: Key[T]) -> Fraction:
             return key.time.seconds(moment)
 
@@ -143,12 +172,16 @@ class Keyframes(Generic[T]):
         keys = self.keys if alike else sorted(self.keys, key=seconds)
         now = Fraction(moment.seconds)
         passed = bisect_right(keys, now, key=seconds)
-        before, after = keys[max(passed - 1, 0)], keys[min(passed, len(keys) - 1)]
-        if before is after or before.move == "step":
-            return Mix(before.value, after.value, 0.0)
-        # In fractions, so that it is 0 at the key itself and never falls while time goes on.
-        share = (now - seconds(before)) / (seconds(after) - seconds(before))
-        return Mix(before.value, after.value, float(share if before.move == "linear" else share**2 * (3 - 2 * share)))
+        if passed > 1 and isinstance(loop := keys[passed - 1].move, Loop):
+            first = max(0, passed - 1 - loop.steps) if loop.steps else 0
+            begin, end = keys[first].time, keys[passed - 1].time
+            if begin.unit == end.unit == "beat":  # rounds are of as many beats, however long these are
+                number = loop.place(_beat_at(now, moment.beat_times), begin.number, end.number)
+                now = KeyTime("beat", number).seconds(moment)
+            elif begin.seconds(moment) < end.seconds(moment):
+                now = loop.place(now, begin.seconds(moment), end.seconds(moment))
+            passed = min(bisect_right(keys, now, key=seconds), passed - 1)
+        return keys, passed - 1, now
 
     def __str__(self) -> str:
         if len(self.keys) == 1:
@@ -157,6 +190,17 @@ class Keyframes(Generic[T]):
         common = moves.pop() if len(moves) == 1 else "linear"
         shown = (f"{key.time}:({key.value}){key.move if key.move != common else ''}" for key in self.keys)
         return f"{common} " * (common != "linear") + ", ".join(shown)
+
+
+def _beat_at(now: Fraction, beats: Sequence[float]) -> Fraction:
+    """How many beats there have been at a time after the first, as `KeyTime` counts them."""
+    last = len(beats) - 1
+    below = min(bisect_right(beats, now), last) - 1
+    if now >= beats[last]:
+        first, end = Fraction(beats[0]), Fraction(beats[last])
+        return last + (now - end) * last / (end - first)
+    start, end = Fraction(beats[below]), Fraction(beats[below + 1])
+    return below + (now - start) / (end - start)
 
 
 def has_keys(text: str) -> bool:
@@ -191,7 +235,7 @@ class _Reader:
 
     def read_keys(self, parse_value: Callable[[str], T]) -> list[Key[T]]:
         prefix = self.take(_PREFIX)
-        common = _known_move(prefix["move"]) if prefix else None
+        common = self._parse_move(prefix, "move") if prefix else None
         keys: dict[KeyTime, Key[T]] = {}
         while self._position < len(self._text) or not keys:
             time = self._read_time(keys)
@@ -250,10 +294,13 @@ class _Reader:
         found = self.take(_WORD)
         if not found:
             return common
-        if move := _known_move(found["word"]):
-            return move
-        hint = did_you_mean(found["word"], _MOVES) or f"; use one of {', '.join(_MOVES)}"
-        raise Fault(f"there is no easing called '{printable(found['word'], 40)}'{hint}", *found.span("word"))
+        return self._parse_move(found, "word")
+
+    def _parse_move(self, found: re.Match[str], group: str) -> Move:
+        try:
+            return parse_move(found[group])
+        except ValueError as error:
+            raise Fault(str(error), *found.span(group)) from None
 
     def _read_comma(self) -> None:
         if not self.take(_COMMA):
@@ -264,10 +311,6 @@ class _Reader:
                 self._position,
                 self._position + 1,
             )
-
-
-def _known_move(word: str) -> Move | None:
-    return next((move for move in _MOVES if move == word), None)
 
 
 def _make_time(found: re.Match[str]) -> KeyTime:

@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any, Protocol
 
 ENVELOPES = ("rms", "bass", "mid", "high", "onset", "beat")
 """What can be heard in a sound, each 0..1."""
+PITCH = "pitch"
+"""How high a sound is: the number of a MIDI note, 60 for middle C, with fractions."""
+
+
+class Timeline(Protocol):
+    """A film, at any time of which can be asked what is then."""
+
+    @property
+    def memory(self) -> dict[object, Any]:
+        """What was found out on the way; whoever keeps something there chooses its key."""
+        ...
+
+    def moment_at(self, seconds: Fraction, length: Fraction) -> Moment:
+        """The moment at a time, and what is heard for so many seconds from then on; before the start it is the first
+        moment, and nothing is heard."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,9 +43,13 @@ class Moment:
     fps: Fraction | float
     """Frames per second."""
     envelopes: Mapping[str, float] = field(default_factory=dict)
-    """The sound's envelopes now, 0..1, by the names of `ENVELOPES`; empty without sound."""
+    """What is heard now, by name: envelopes, 0..1, and whatever settings bring along; empty without sound."""
     beat_times: Sequence[float] = ()
     """All beats of the sound, in seconds, ascending; empty without sound."""
+    length: Fraction | float = 0
+    """How long the frame is shown, in seconds; 0: it is a moment."""
+    timeline: Timeline | None = field(default=None, compare=False, repr=False)
+    """The film that it belongs to, for what depends on the past."""
 
     @classmethod
     def of_frame(

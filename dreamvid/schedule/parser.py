@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 from dreamvid.errors import did_you_mean, printable
@@ -20,24 +19,28 @@ from dreamvid.schedule.expression import (
     Chain,
     Choice,
     Expression,
+    Filtered,
     Name,
     NoValue,
     Number,
     Unary,
 )
 from dreamvid.schedule.fault import Fault
-from dreamvid.schedule.functions import CONSTANTS, FUNCTIONS
+from dreamvid.schedule.functions import FILTERS, FUNCTIONS
+from dreamvid.schedule.names import HIGHEST, KEYWORDS, NO_NAMES, PLAYED, Names
 
 MAX_LENGTH = 2_000  # characters of one expression
 MAX_NESTING = 24  # parentheses in parentheses; keeps every walk over a tree far from Python's recursion limit
 
+_MOST_FILTERS = 16  # each has to follow the whole film
+LONGEST = 3600  # seconds, of what a function of the past is given
+
 NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 
 _TOKEN = re.compile(
-    rf"(?P<number>{NUMBER})|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<symbol>\*\*|[<>=!]=|[-+*/%<>(),])|(?P<space>\s+)"
+    rf"(?P<number>{NUMBER})|(?P<name>[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)*)"
+    r"|(?P<symbol>\*\*|[<>=!]=|[-+*/%<>(),])|(?P<space>\s+)"
 )
-
-_KEYWORDS = ("if", "else", "and", "or", "not")
 
 _HINTS = {
     "=": "; equality is written ==",
@@ -56,14 +59,14 @@ class _Token(NamedTuple):
     end: int
 
 
-def parse_expression(text: str, variables: Collection[str]) -> Expression:
-    """The tree of `text`, in which `variables` may stand.
+def parse_expression(text: str, names: Names = NO_NAMES) -> Expression:
+    """The tree of `text`, in which the variables and `names` may stand.
 
     Raises `Fault` where the text is no expression, is too long or too deep, names what is not there, or where a part
     of it that never changes has no value, such as 1/0.
     """
     _check_length(text, text)
-    parser = _Parser(text, variables)
+    parser = _Parser(text, names)
     tree = parser.read(CHOICE)
     parser.expect_end()
     _check_length(str(tree), text)  # so that what is printed can be read again
@@ -85,7 +88,7 @@ def _split(text: str) -> list[_Token]:
         if found["number"]:
             tokens.append(_Token("number", found[0], *found.span()))
         elif found["name"]:
-            tokens.append(_Token("word" if found[0] in _KEYWORDS else "name", found[0], *found.span()))
+            tokens.append(_Token("word" if found[0] in KEYWORDS else "name", found[0], *found.span()))
         elif found["symbol"]:
             tokens.append(_Token("symbol", found[0], *found.span()))
         position = found.end()
@@ -99,11 +102,12 @@ def _describe_stranger(character: str) -> str:
 
 
 class _Parser:
-    def __init__(self, text: str, variables: Collection[str]) -> None:
+    def __init__(self, text: str, names: Names) -> None:
         self._tokens = _split(text)
         self._index = 0
         self._nesting = 0
-        self._variables = variables
+        self._filters = 0
+        self._names = names
 
     @property
     def _next(self) -> _Token:
@@ -191,29 +195,62 @@ class _Parser:
         name = token.text
         if name in FUNCTIONS:
             raise self._fault(f"'{name}' is a function: write {FUNCTIONS[name].signature}", token)
-        if name not in self._variables and name not in CONSTANTS:
-            known = [*self._variables, *CONSTANTS, *FUNCTIONS]
-            hint = did_you_mean(name, known) or f"; use one of {', '.join([*self._variables, *CONSTANTS])}"
-            raise self._fault(f"there is no '{printable(name, 40)}'{hint}", token)
+        if name.rpartition(".")[2] in PLAYED and self._names.has_notes:
+            raise self._fault(f"'{printable(name, 40)}' needs a number: {PLAYED[name.rpartition('.')[2]]}", token)
+        if not self._names.knows(name):
+            raise self._fault(f"there is no '{printable(name, 40)}'{self._names.suggest(name)}", token)
         return Name(name)
 
     def _read_call(self, name: _Token) -> Expression:
+        if name.text.rpartition(".")[2] in PLAYED:
+            return self._read_played(name)
         if name.text not in FUNCTIONS:
-            if name.text in self._variables or name.text in CONSTANTS:
-                raise self._fault(f"'{name.text}' is a value, not a function; multiplication is written *", name)
+            if self._names.knows(name.text):
+                raise self._fault(
+                    f"'{printable(name.text, 40)}' is a value, not a function; multiplication is written *", name
+                )
             hint = did_you_mean(name.text, FUNCTIONS) or f"; use one of {', '.join(FUNCTIONS)}"
             raise self._fault(f"there is no function '{printable(name.text, 40)}'{hint}", name)
-        opening = self._take()
-        arguments: list[Expression] = []
-        while not arguments or self._accept(","):
-            arguments.append(self.read(CHOICE))
-        self._close(opening)
+        arguments = self._read_arguments()
         function = FUNCTIONS[name.text]
         if not function.takes(len(arguments)):
             raise self._fault(
                 f"write {function.signature}, not {len(arguments)} value{'s' * (len(arguments) != 1)}", name
             )
+        if name.text in FILTERS:
+            return self._make_filter(name, arguments)
         return self._checked(Call(name.text, tuple(arguments)), name.start)
+
+    def _make_filter(self, name: _Token, arguments: list[Expression]) -> Expression:
+        self._filters += 1
+        if self._filters > _MOST_FILTERS:
+            raise self._fault(f"an expression may have at most {_MOST_FILTERS} functions of the past", name)
+        seconds = [argument.constant for argument in arguments[1:]]
+        if not all(number is not None and 0 <= number <= LONGEST for number in seconds):
+            raise self._fault(
+                f"write {FILTERS[name.text].signature}, with times from 0 to {LONGEST} seconds that do not change", name
+            )
+        return Filtered(name.text, arguments[0], tuple(number for number in seconds if number is not None))
+
+    def _read_arguments(self) -> list[Expression]:
+        opening = self._take()
+        arguments: list[Expression] = []
+        while not arguments or self._accept(","):
+            arguments.append(self.read(CHOICE))
+        self._close(opening)
+        return arguments
+
+    def _read_played(self, name: _Token) -> Expression:
+        """A note or a controller, of a channel or track perhaps: a variable whose name holds numbers."""
+        if not self._names.has_notes:
+            raise self._fault(f"there is no '{printable(name.text, 40)}'{self._names.suggest(name.text)}", name)
+        kind = name.text.rpartition(".")[2]
+        numbers = [argument.constant for argument in self._read_arguments()]
+        if len(numbers) > (2 if kind == "note" else 1):
+            raise self._fault("write note(36), or note(36, 47) for a range" if kind == "note" else "write cc(1)", name)
+        if not all(number is not None and number in range(HIGHEST + 1) for number in numbers):
+            raise self._fault(f"write {PLAYED[kind]}, with a whole number from 0 to {HIGHEST}", name)
+        return Name(f"{name.text}({', '.join(f'{number:g}' for number in numbers)})")
 
     def _close(self, opening: _Token) -> None:
         if self._next.kind == "end":

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from dreamvid.errors import SettingsError, printable
-from dreamvid.schedule.expression import Expression, NoValue
+from dreamvid.schedule.expression import Expression, Filtered, NoValue
 from dreamvid.schedule.fault import Fault
+from dreamvid.schedule.filters import filtered
 from dreamvid.schedule.keyframes import MAX_TEXT, Keyframes, parse_keyframes
-from dreamvid.schedule.moment import ENVELOPES, Moment
+from dreamvid.schedule.moment import Moment
+from dreamvid.schedule.names import NO_NAMES, TIMES, VARIABLES, Names
 from dreamvid.schedule.parser import parse_expression
-
-VARIABLES = ("t", "f", "n", "fps", *ENVELOPES)
-"""What may stand in an expression: seconds, frame number, number of frames, frame rate, and what is heard."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,17 @@ class Schedule:
     keyframes: Keyframes[Expression]
 
     @classmethod
-    def parse(cls, value: str | int | float | Schedule) -> Schedule:
-        """Parse a schedule. Raises `SettingsError` with one line that marks the place of the error."""
+    def parse(cls, value: str | int | float | Schedule, names: Names = NO_NAMES) -> Schedule:
+        """Parse a schedule, in which `names` may stand beside the variables that are always there.
+
+        Raises `SettingsError` with one line that marks the place of the error.
+        """
         if isinstance(value, Schedule):
             return value
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise SettingsError(f"expected a number, keyframes or an expression, not a {type(value).__name__}")
         text = value if isinstance(value, str) else _number_text(value)
-        schedule = cls(parse_keyframes(text, _parse) if ":" in text else Keyframes.hold(_parse_alone(text)))
+        schedule = cls(_parse_keys(text, names) if ":" in text else Keyframes.hold(_parse_alone(text, names)))
         if len(str(schedule)) > MAX_TEXT:
             raise SettingsError(
                 f"'{printable(text, 40)}' is too long: keyframes may have at most {MAX_TEXT} characters"
@@ -47,18 +49,25 @@ class Schedule:
         Raises `SettingsError` that begins with `name` where an expression has no value (1/t at 0) or asks for what the
         moment does not know: a sound, or the number of frames.
         """
+        value = self._value(moment, name)
+        if low is not None:
+            value = max(value, low)
+        return value if high is None else min(value, high)
+
+    def _value(self, moment: Moment, name: str) -> float:
         try:
             mix = self.keyframes.between(moment)
         except SettingsError as error:
             raise SettingsError(f"{_prefix(name)}{error}") from None
+        smooth = self.keyframes.smooth_at(moment, lambda value: _evaluate(value, moment, name))
+        if smooth is not None:
+            return smooth
         value = _evaluate(mix.before, moment, name)
         if mix.share:
             # In fractions, so that it never leaves the two values between which it lies.
             start, end = Fraction(value), Fraction(_evaluate(mix.after, moment, name))
             value = float(start + (end - start) * Fraction(mix.share))
-        if low is not None:
-            value = max(value, low)
-        return value if high is None else min(value, high)
+        return value
 
     def check_bounds(self, low: float | None = None, high: float | None = None, name: str = "") -> None:
         """Raise `SettingsError` where a value that never changes is out of bounds; what changes, `at` keeps inside."""
@@ -88,9 +97,9 @@ class Schedule:
 
     @property
     def needs_sound(self) -> frozenset[str]:
-        """What it must know of a sound: names of `ENVELOPES`, and `beats` where keys count beats."""
+        """What it must hear: names of envelopes, stems, bands, notes and curves, and `beats` where keys count them."""
         beats = {"beats"} if self.keyframes.counts_beats else set()
-        return self.names.intersection(ENVELOPES) | beats
+        return self.names.difference(TIMES) | beats
 
     def uses(self, *names: str) -> bool:
         """Whether it depends on any of these: variables, or `beats`."""
@@ -114,20 +123,26 @@ def _number_text(value: float) -> str:
     return repr(number)
 
 
-def _parse(text: str) -> Expression:
-    return parse_expression(text, VARIABLES)
+def _parse_keys(text: str, names: Names) -> Keyframes[Expression]:
+    return parse_keyframes(text, lambda value: parse_expression(value, names))
 
 
-def _parse_alone(text: str) -> Expression:
+def _parse_alone(text: str, names: Names) -> Expression:
     try:
-        return _parse(text)
+        return parse_expression(text, names)
     except Fault as fault:
         raise SettingsError(fault.shown_in(text)) from None
 
 
-def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
-    def lookup(variable: str) -> float:
-        match variable:
+class _Reader:
+    """Gives the values of variables at a moment."""
+
+    def __init__(self, moment: Moment) -> None:
+        self._moment = moment
+
+    def __call__(self, name: str) -> float:
+        moment = self._moment
+        match name:
             case "t":
                 return float(moment.seconds)
             case "f":
@@ -138,12 +153,19 @@ def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
                 return float(moment.frames)
             case "n":
                 raise NoValue("n", "is the number of frames, which is not known here; use t, in seconds")
-        if variable not in moment.envelopes:
-            raise NoValue(variable, "follows the sound, but there is none: provide one with --react SONG")
-        return moment.envelopes[variable]
+        if name not in moment.envelopes:
+            if name in VARIABLES:
+                raise NoValue(name, "follows the sound, but there is none: provide one with --react SONG")
+            raise NoValue(name, "goes with time, of which a single picture has none; give a film")
+        return moment.envelopes[name]
 
+    def filtered(self, node: Filtered) -> float:
+        return filtered(node, self._moment, lambda node, moment: node.operand.evaluate(_Reader(moment)))
+
+
+def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
     try:
-        return expression.evaluate(lookup)
+        return expression.evaluate(_Reader(moment))
     except NoValue as error:
         text, part = printable(str(expression), 80), printable(str(error.part), 80)
         place = f"'{part}'" if part == text else f"'{part}' in '{text}'"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from dreamvid.config.settings import Settings, key_of, make_settings
@@ -70,9 +69,14 @@ def _option(key: str, text: str) -> list[str]:
 
 def show_command(source: str, given: Given, names: Mapping[str, str]) -> str:
     """The command line for people to copy; `names` are what they call the files, by the paths that stand in `given`."""
-    own = {key: names.get(value, Path(value).name) if value in names else value for key, value in _texts(given)}
+    own: dict[str, Any] = {key: _renamed(value, names) for key, value in given.items() if isinstance(value, str)}
+    own |= {key: [_renamed(item, names) for item in value] for key, value in given.items() if isinstance(value, list)}
     return "dreamvid " + shlex.join(command_words(source, {**given, **own}))
 
 
-def _texts(given: Given) -> list[tuple[str, str]]:
-    return [(key, value) for key, value in given.items() if isinstance(value, str)]
+def _renamed(text: Any, names: Mapping[str, str]) -> Any:
+    """A value with what people call the file in it, if that was handed in: `/kept/x.wav`, `drums=/kept/x.wav`."""
+    name, equals, path = str(text).partition("=")
+    if text in names:
+        return names[text]
+    return f"{name}={names[path]}" if equals and path in names else text

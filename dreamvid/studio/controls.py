@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ from pydantic.fields import FieldInfo
 from dreamvid.config.fields import bounds_of, facts_of, plain_type, takes_schedule
 from dreamvid.config.registered import help_of, registered
 from dreamvid.config.settings import GROUPS, RunSettings, key_of
+from dreamvid.schedule.names import what_is_built_in
 
-Kind = Literal["switch", "choice", "slider", "number", "text", "many", "file"]
+Kind = Literal["switch", "choice", "slider", "number", "text", "many", "file", "files"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Control:
                 return self._number(value)
             case "file":
                 return value
+            case "files":
+                return [item.partition("=")[2] or item for item in value or ()] or None
             case _:
                 return value or ""
 
@@ -87,6 +91,10 @@ class Control:
             return None
         if self.kind == "switch":
             return bool(value)
+        if self.kind == "files":
+            paths = value if isinstance(value, list) else [value]
+            is_named = self.metavar.startswith("NAME=")
+            return [f"{name_of(Path(path))}={path}" if is_named else str(path) for path in paths]
         if isinstance(value, list):
             return [str(item) for item in value]
         if isinstance(value, float):
@@ -111,7 +119,7 @@ def _control(name: str, info: FieldInfo, heading: str) -> Control:
     if kind is bool:
         return Control(kind="switch", **common)
     if facts.repeatable:
-        return Control(kind="many", **common)
+        return Control(kind="files" if facts.is_input_file else "many", **common)
     mark = registered(info)
     if mark is not None:
         optional = ("",) if info.default is None else ()
@@ -131,6 +139,12 @@ def _control(name: str, info: FieldInfo, heading: str) -> Control:
             return Control(kind="slider", low=low, high=high, step=1 if kind is int else 0.01, **common)
         return Control(kind="number", low=low, high=high, step=1 if kind is int else None, **common)
     return Control(kind="text", **common)
+
+
+def name_of(path: Path) -> str:
+    """What expressions call a file that was handed in: as it is called, made a name that is free."""
+    name = re.sub(r"\W+", "_", path.stem, flags=re.ASCII).strip("_")[:30] or "it"
+    return f"my_{name}" if name[0].isdigit() or what_is_built_in(name) else name
 
 
 def _models() -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class Handlers:
         """A control was moved."""
         session = self.studio.session(request)
         session.shown[control.key] = value
-        if control.kind != "file" and control.text(value) == session.given.get(control.key):
+        if control.kind not in ("file", "files") and control.text(value) == session.given.get(control.key):
             yield gr.skip(), gr.skip(), gr.skip()
             return
         try:
@@ -150,7 +150,7 @@ class Handlers:
                 session.offered[control.key] = names
                 update["choices"] = [(name, name) for name in names]
         value = control.shown(recipe)
-        if control.kind != "file" and value != session.shown.get(control.key, control.shown(_PLAIN)):
+        if control.kind not in ("file", "files") and value != session.shown.get(control.key, control.shown(_PLAIN)):
             session.shown[control.key] = update["value"] = value
         return gr.update(**update) if update else gr.skip()
 

@@ -93,6 +93,9 @@ def _widget(control: Control) -> Any:
         case "file":
             del common["info"]
             return gr.File(file_count="single", height=62, **common)
+        case "files":
+            del common["info"]
+            return gr.File(file_count="multiple", height=62, **common)
         case _:
             return gr.Textbox(value=value, placeholder=control.metavar, max_lines=1, **common)
 
@@ -150,7 +153,7 @@ def build_keys(controls: Sequence[Control]) -> KeyWidgets:
         drop = gr.Button("Remove key", elem_id="drop-key", size="sm")
     text = gr.Textbox(
         label="Over time", placeholder="0:(0.2), 48:(1.0)  or  0.6 + 0.4*beat", lines=2, elem_id="schedule",
-        info="Keys, or an expression over t, f, rms, bass, mid, high, onset, beat",
+        info="Keys, or an expression over t, f, rms, bass, mid, high, onset, beat, pitch and the bands that you name",
     )  # fmt: skip
     return KeyWidgets(setting, value, put, drop, text)
 

@@ -108,7 +108,7 @@ def _join_controls(
     for control, widget in zip(handlers.studio.controls, side.widgets, strict=True):
         change = _change(handlers, control)
         match control.kind:
-            case "file":
+            case "file" | "files":
                 triggers = [widget.upload, widget.clear]
             case "text":
                 triggers = [widget.submit, widget.blur]

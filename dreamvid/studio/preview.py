@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dreamvid.config.settings import FrameSettings, Settings
+from dreamvid.config.settings import FrameSettings, Settings, SoundSettings
 from dreamvid.config.types import LayerTarget
 from dreamvid.dream import DreamCore
 from dreamvid.errors import SettingsError
@@ -193,7 +193,7 @@ class Previewer:
                 hear_still(still, settings, sounds)
 
     def _sounds_of(self, still: Still, settings: Settings) -> Sounds:
-        heard = (still.source, settings.react, settings.attack, settings.release, settings.offset, settings.bpm)
+        heard = (still.source, *(getattr(settings, name) for name in SoundSettings.model_fields))
         with self._books:
             sounds = self._sounds.setdefault(heard, {})
             self._sounds.move_to_end(heard)

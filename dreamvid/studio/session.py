@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dreamvid.config.fields import fields_of, file_in, input_files
+from dreamvid.config.fields import fields_of, files_in, input_files
 from dreamvid.config.settings import (
     ConditioningSettings,
     LookSettings,
@@ -203,12 +203,17 @@ class Session:
     def set(self, control: Control, value: Any) -> None:
         """Set one thing, as its control holds it; a file is the path of what was handed in. `DreamvidError`."""
         text = control.text(value)
-        if text is not None and control.kind == "file":
-            kept = self._keep_checked(control, Path(text))
+        if text is not None and control.kind in ("file", "files"):
+            kept: list[Path] = []
             try:
-                self._set(control, str(kept), {str(kept): kept.name})
+                for upload in value if isinstance(value, list) else [value]:
+                    kept.append(self._keep_checked(control, Path(upload)))  # noqa: PERF401 - those before a fault go
+                paths = [str(path) for path in kept]
+                changed = control.text(paths if control.kind == "files" else paths[0])
+                self._set(control, changed, {str(path): path.name for path in kept})
             except DreamvidError:
-                self.uploads.drop(kept, self.key)
+                for path in kept:
+                    self.uploads.drop(path, self.key)
                 raise
         else:
             self._set(control, text, {})
@@ -218,9 +223,11 @@ class Session:
             if upload.suffix.lower() not in _WEIGHTS:
                 raise MediaError(f"{upload.name}: weights must be {' or '.join(_WEIGHTS)} files")
             check_weights(upload, self.limits)
+        elif control.kind == "files" and upload.stat().st_size <= self.limits.text:
+            check_size(upload, self.limits.text)  # a score, a curve, or a sound that cannot be long
         else:
             check_kind(upload, self.limits)
-            if control.name == "react" or is_song(upload):
+            if control.name == "react" or control.kind == "files" or is_song(upload):
                 check_sound(upload, self.limits)
             else:
                 check_picture(upload, self.limits)
@@ -263,9 +270,9 @@ class Session:
             check_kind(path, self.limits)
         values = read_settings_file(path) if suffix in (".yaml", ".yml") else read_look(path, Settings)
         values = {key_of(key): value for key, value in values.items()}
-        files = {key: file_in(_FACTS[key], value) for key, value in values.items() if key in _FACTS}
-        missing = [path.name for _, path in sorted(files.items()) if path is not None]
-        values = {key: value for key, value in values.items() if files.get(key) is None}
+        files = {key: files_in(_FACTS[key], value) for key, value in values.items() if key in _FACTS}
+        missing = [path.name for _, paths in sorted(files.items()) for path in paths.values()]
+        values = {key: value for key, value in values.items() if not files.get(key)}
         self.merge(values, anew=_LOOK_KEYS)
         return missing
 
@@ -305,7 +312,7 @@ class Session:
         react = self.given.get("react")
         is_short = (source.info.duration or 0) <= self.limits.sound
         heard = Path(react) if react else source.path if source.info.audio_codecs and is_short else None
-        return self._listener.track(source.info, heard, lambda: not self.has_left, listen=listen)
+        return self._listener.track(source.info, heard, self.settings, lambda: not self.has_left, listen=listen)
 
     def _need_source(self) -> Source:
         if self.source is None:

@@ -93,7 +93,7 @@ def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack
     writer = _open_target(
         place.target, job, (width, height), source, overwrite=place.may_replace, sound=sound, resume=resume, tell=tell
     )
-    clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound))
+    clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound, settings.fps))
     mask = open_mask(settings.mask, (width, height), (width, height), closing)
     if source is not None and source.info.has_alpha:
         tell(Notice(f"{job.source}: its transparency is left out, because a zoom fills the whole picture"))

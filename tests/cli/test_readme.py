@@ -18,6 +18,7 @@ import typer.main
 
 from dreamvid.cli.main import app, run
 from dreamvid.media import SoundTrack, open_writer
+from tests.music.given import off, on, score
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
@@ -66,6 +67,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.setframerate(rate)
         file.writeframes((beats * 30000).astype("<i2").tobytes())
     shutil.copy("song.wav", "song.mp3")  # what a file is, not what it is called, counts
+    for name in ("drums.wav", "vox.wav"):
+        shutil.copy("song.wav", name)
+    score(Path("score.mid"), [on(0, 36), off(480, 36)])
+    Path("glow.csv").write_text("time,value\n0,0\n2,1\n")
     picture = cv2.resize(cv2.imread(str(ROOT / "samples" / "portrait.jpg")), (64, 64))
     for name in ("photo.jpg", "leopard.jpg"):
         cv2.imwrite(name, picture)

@@ -169,6 +169,13 @@ HOSTILE = {
     "long move": "0:(1)" + "e" * 90_000,
     "long layer": "0:(1)," + "9." * 40_000,
     "same key": "0:(1)," * 15_000,
+    "dots": "t" + ".a" * 50_000,
+    "notes": "note(" * 20_000 + "1",
+    "numbers of a note": "note(" + "1, " * 30_000 + "1)",
+    "pasts": "smooth(" * 400 + "t" + ", 1)" * 400,
+    "many pasts": " + ".join(["lag(t, 1)"] * 150),
+    "numbers of a move": "0:(1)bezier(" + "9" * 90_000 + "), 5:(1)",
+    "moves": "0:(1)" + "loop(" * 20_000,
     "too many keys": ",".join(f"{key}:(1)" for key in range(12_000)),
 }
 
