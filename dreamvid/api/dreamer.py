@@ -57,7 +57,8 @@ from dreamvid.schedule import Schedule
 from dreamvid.visualize.job import DrawingEvent, PictureDone, check_steady, draw_subjects
 from dreamvid.visualize.settings import VisualizeSettings
 from dreamvid.visualize.subjects import list_subjects
-from dreamvid.zoom.zoom import NOISE_SIZE, begin_zoom, check_camera, first_noise, frame_count
+from dreamvid.zoom.scene import check_camera
+from dreamvid.zoom.zoom import NOISE_SIZE, begin_zoom, first_noise, frame_count
 
 LIBRARY = "library"
 """What the fields call it that are not for it."""

@@ -9,6 +9,7 @@ In an expression stand
 
     t  f  n  fps                       seconds, frame number, number of frames, frames per second
     rms bass mid high onset beat       what is heard in the sound, 0..1
+    depth                              how far away a pixel is, from 0 near to 1 far, where a setting varies by pixel
     pi e tau                           and the functions of `dreamvid.schedule.functions`
 
 `t` is in seconds, so that a film looks the same at any frame rate. It is the frame number in Deforum: its
@@ -18,9 +19,10 @@ In an expression stand
 from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.keyframes import Key, Keyframes, KeyTime, Mix, has_keys, parse_keyframes
 from dreamvid.schedule.moment import ENVELOPES, Moment
-from dreamvid.schedule.schedule import VARIABLES, Schedule
+from dreamvid.schedule.schedule import DEPTH, VARIABLES, Schedule
 
 __all__ = [
+    "DEPTH",
     "ENVELOPES",
     "VARIABLES",
     "Fault",

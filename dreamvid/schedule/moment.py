@@ -29,6 +29,8 @@ class Moment:
     """The sound's envelopes now, 0..1, by the names of `ENVELOPES`; empty without sound."""
     beat_times: Sequence[float] = ()
     """All beats of the sound, in seconds, ascending; empty without sound."""
+    depth: float | None = None
+    """Of one pixel, from 0 near to 1 far; None: the whole picture is meant."""
 
     @classmethod
     def of_frame(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from dreamvid.errors import SettingsError, printable
 from dreamvid.schedule.expression import Expression, NoValue
 from dreamvid.schedule.fault import Fault
-from dreamvid.schedule.keyframes import MAX_TEXT, Keyframes, parse_keyframes
+from dreamvid.schedule.keyframes import MAX_TEXT, Keyframes, Mix, parse_keyframes
 from dreamvid.schedule.moment import ENVELOPES, Moment
 from dreamvid.schedule.parser import parse_expression
 
-VARIABLES = ("t", "f", "n", "fps", *ENVELOPES)
-"""What may stand in an expression: seconds, frame number, number of frames, frame rate, and what is heard."""
+DEPTH = "depth"
+"""Of a pixel: 0 near, 1 far."""
+
+VARIABLES = ("t", "f", "n", "fps", *ENVELOPES, DEPTH)
+"""What may stand in an expression: seconds, frame number, number of frames, frame rate, what is heard, and depth."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,25 @@ class Schedule:
         Raises `SettingsError` that begins with `name` where an expression has no value (1/t at 0) or asks for what the
         moment does not know: a sound, or the number of frames.
         """
+        return _mixed(self._between(moment, name), moment, low, high, name)
+
+    def over_depth(
+        self,
+        moment: Moment,
+        depths: Iterable[float],
+        low: float | None = None,
+        high: float | None = None,
+        name: str = "",
+    ) -> list[float]:
+        """Its values at a moment where pixels have these depths; otherwise as `at`."""
+        mix = self._between(moment, name)
+        return [_mixed(mix, replace(moment, depth=depth), low, high, name) for depth in depths]
+
+    def _between(self, moment: Moment, name: str) -> Mix[Expression]:
         try:
-            mix = self.keyframes.between(moment)
+            return self.keyframes.between(moment)
         except SettingsError as error:
             raise SettingsError(f"{_prefix(name)}{error}") from None
-        value = _evaluate(mix.before, moment, name)
-        if mix.share:
-            # In fractions, so that it never leaves the two values between which it lies.
-            start, end = Fraction(value), Fraction(_evaluate(mix.after, moment, name))
-            value = float(start + (end - start) * Fraction(mix.share))
-        if low is not None:
-            value = max(value, low)
-        return value if high is None else min(value, high)
 
     def check_bounds(self, low: float | None = None, high: float | None = None, name: str = "") -> None:
         """Raise `SettingsError` where a value that never changes is out of bounds; what changes, `at` keeps inside."""
@@ -125,6 +136,17 @@ def _parse_alone(text: str) -> Expression:
         raise SettingsError(fault.shown_in(text)) from None
 
 
+def _mixed(mix: Mix[Expression], moment: Moment, low: float | None, high: float | None, name: str) -> float:
+    value = _evaluate(mix.before, moment, name)
+    if mix.share:
+        # In fractions, so that it never leaves the two values between which it lies.
+        start, end = Fraction(value), Fraction(_evaluate(mix.after, moment, name))
+        value = float(start + (end - start) * Fraction(mix.share))
+    if low is not None:
+        value = max(value, low)
+    return value if high is None else min(value, high)
+
+
 def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
     def lookup(variable: str) -> float:
         match variable:
@@ -138,6 +160,10 @@ def _evaluate(expression: Expression, moment: Moment, name: str) -> float:
                 return float(moment.frames)
             case "n":
                 raise NoValue("n", "is the number of frames, which is not known here; use t, in seconds")
+            case "depth" if moment.depth is not None:
+                return moment.depth
+            case "depth":
+                raise NoValue("depth", "is that of a pixel, which is not known here; use it in --strength")
         if variable not in moment.envelopes:
             raise NoValue(variable, "follows the sound, but there is none: provide one with --react SONG")
         return moment.envelopes[variable]
