@@ -12,7 +12,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from dreamvid.space.lens import Lens, Size, pixel_grid
@@ -22,7 +21,7 @@ _LARGEST_ERROR = 0.75  # px between a pixel and where the point that it shows is
 _LEAST_PARALLAX = 0.05  # px; less uncovers nothing
 _EDGE = 1.1  # what is so many times as near as its neighbor is something else
 _LEAST_STEP = 1e-3  # of nearness, over the nearest of the picture: less is no edge
-_FURTHEST_FILL = 31  # px around a hole, in which its background is looked for
+_FURTHEST_FILL = 255  # px around a hole, in which its background is looked for
 _SNAP = 2  # px around an edge, in which depths between its two sides are brought to one of them
 
 
@@ -133,7 +132,8 @@ def fill_holes(nearness: Tensor, known: Tensor) -> Shape:
         return Shape(torch.ones_like(nearness), known, own)
     holes = (~known).numpy().astype(np.uint8)
     deepest = float(cv2.distanceTransform(holes, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max())
-    reach = min(_FURTHEST_FILL, round(deepest) + 3)
+    # So far that from everywhere in a hole its background is closer than what is not told from that any more.
+    reach = min(_FURTHEST_FILL, 4 * round(deepest) + 4)
     floor = _lowest(torch.where(known, nearness, torch.inf), reach)
     background = known & (nearness <= _EDGE * floor + 8 * _LEAST_STEP * nearness.max())
     _, labels = cv2.distanceTransformWithLabels(
@@ -186,8 +186,8 @@ def _inside(x: Tensor, y: Tensor, size: Size) -> Tensor:
 
 
 def _highest(field: Tensor, radius: int) -> Tensor:
-    highest: Tensor = F.max_pool2d(field[None, None], 2 * radius + 1, 1, radius)[0, 0]
-    return highest
+    side = 2 * radius + 1
+    return torch.from_numpy(cv2.dilate(field.numpy(), np.ones((side, side), np.uint8)))
 
 
 def _lowest(field: Tensor, radius: int) -> Tensor:
