@@ -14,7 +14,7 @@ from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import SoundTrack
 from dreamvid.render.plan import Clock, FilmDepths, Planner, S
-from dreamvid.render.side_input import AnySideInput
+from dreamvid.render.side_input import AnySideInput, depth_model
 from dreamvid.render.targets import (
     Networks,
     TapTarget,
@@ -55,6 +55,8 @@ def fetch_missing(
     how motion is measured, if it is. Raises `ModelError`.
     """
     yield from fetch_networks(settings, networks or {})
+    if (model := depth_model(settings)) is not None:
+        yield from model.fetch()
     if flow is not None:
         yield from FLOWS.find(flow).fetch()
 

@@ -17,7 +17,7 @@ from dreamvid.runtime.events import Tell, ignore
 from dreamvid.runtime.frames import Frame
 from dreamvid.schedule import DEPTH
 from dreamvid.space.depth import DepthScale, DepthSource, ExrDepth, ModeledDepth, PictureDepth
-from dreamvid.space.depth_model import PREFIX, find_model
+from dreamvid.space.depth_model import PREFIX, DepthModel, find_model
 
 FLAT, TUNNEL = "plane", "tunnel"
 SHAPES = (FLAT, TUNNEL)
@@ -201,8 +201,8 @@ def open_film_depth(
     check_depth(settings)
     if settings.depth is None:
         return None
-    if settings.depth.startswith(PREFIX):
-        return ModeledDepth(find_model(settings.depth)(device))
+    if (model := depth_model(settings)) is not None:
+        return ModeledDepth(model, device)
     if settings.depth in SHAPES:
         raise SettingsError(f"--depth: {settings.depth} is for zooms; a film takes pictures of depths, or a model")
     return open_depth(settings, size, shape, closing)
@@ -217,6 +217,12 @@ def check_depth(settings: DreamSettings) -> None:
         )
     if asking is None and isinstance(settings, Settings) and settings.depth is not None:
         raise SettingsError('--depth: no setting depends on it; use it in an expression, as in --strength "1 - depth"')
+
+
+def depth_model(settings: DreamSettings) -> type[DepthModel] | None:
+    """The depth model that the settings name, if they do. Raises `SettingsError` where there is none of that name."""
+    text = "" if settings.depth is None else str(settings.depth)
+    return find_model(text) if text.startswith(PREFIX) else None
 
 
 def depth_scale(settings: DreamSettings) -> DepthScale:

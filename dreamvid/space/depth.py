@@ -183,13 +183,17 @@ class ExrDepth(DepthSource):
 class ModeledDepth:
     """Depth as a model estimates it from each picture."""
 
-    def __init__(self, model: DepthModel) -> None:
-        self._model = model
+    def __init__(self, kind: type[DepthModel], device: str) -> None:
+        """The model is made when it is first asked: what it needs may not be downloaded yet."""
+        self._kind, self._device = kind, device
+        self._model: DepthModel | None = None
 
     def depth_at(self, seconds: Fraction, picture: Tensor | None) -> Tensor | None:  # noqa: ARG002
         """Depth, (H, W) float32: 0 at what is nearest in `picture`, (1, 3, H, W), 1 at what is farthest."""
         if picture is None:
             raise ValueError("a model estimates the depth of a picture")
+        if self._model is None:
+            self._model = self._kind(self._device)
         level = self._model.nearness(to_frame(picture))
         return torch.from_numpy(1 - fit_depth(level, (picture.shape[-2], picture.shape[-1])))
 

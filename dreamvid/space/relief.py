@@ -58,9 +58,9 @@ def sharpen_edges(nearness: Tensor) -> Tensor:
     of both: a surface that joins near and far things would be stretched. (H, W) to (H, W)."""
     low, high = _lowest(nearness, _SNAP), _highest(nearness, _SNAP)
     is_edge = high > _EDGE * low + 16 * _LEAST_STEP * nearness.max()
-    # Of a slope the sides are no flatter than itself.
-    flat = (_lowest(high, _SNAP) - low).abs() + (high - _highest(low, _SNAP)).abs() < 0.5 * (high - low)
-    return torch.where(is_edge & flat, torch.where(nearness - low < high - nearness, low, high), nearness)
+    # On a slope the sides go on falling and rising.
+    further = (low - _lowest(low, _SNAP)) + (_highest(high, _SNAP) - high)
+    return torch.where(is_edge & (further < 0.5 * (high - low)), torch.where(nearness - low < high - nearness, low, high), nearness)
 
 
 def project(nearness: Tensor, x: Tensor, y: Tensor, motion: Tensor, before: Lens, after: Lens) -> tuple[Tensor, ...]:
@@ -102,7 +102,7 @@ def see_shape(key: Tensor, motion: Tensor, before: Lens, after: Lens) -> Shape:
             guess = torch.where(seen.isfinite(), seen, guess)
         good = (guess >= 0) & (error < _LARGEST_ERROR) & seen.isfinite() & _inside(there_x, there_y, size)
         found = torch.where(good, torch.maximum(found, seen), found)
-    return fill_holes(found, found >= 0)
+    return fill_holes(found, found >= 0, float(key.min()))
 
 
 def look_back(now: Tensor, then: Tensor, motion: Tensor, before: Lens, after: Lens) -> Sight:
@@ -122,14 +122,14 @@ def look_back(now: Tensor, then: Tensor, motion: Tensor, before: Lens, after: Le
     )
 
 
-def fill_holes(nearness: Tensor, known: Tensor) -> Shape:
-    """Continue the background beside each hole into it; of a picture that is all hole, a plane one unit away."""
+def fill_holes(nearness: Tensor, known: Tensor, beyond: float = 1.0) -> Shape:
+    """Continue the background beside each hole into it; a picture that is all hole is a plane of nearness `beyond`."""
     height, width = known.shape
     own = torch.arange(height * width).view(height, width)
     if bool(known.all()):
         return Shape(nearness, known, own)
     if not bool(known.any()):
-        return Shape(torch.ones_like(nearness), known, own)
+        return Shape(torch.full_like(nearness, beyond), known, own)
     holes = (~known).numpy().astype(np.uint8)
     deepest = float(cv2.distanceTransform(holes, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max())
     # So far that from everywhere in a hole its background is closer than what is not told from that any more.

@@ -23,6 +23,9 @@ from dreamvid.zoom.camera import camera_motion, fetch, move
 from dreamvid.zoom.course import Course
 
 _SETTLING = 0.3  # seconds in which what is new falls to 1/e of that
+_FRESH_GAIN = 3.0  # how much longer the steps are where something has just come into the picture
+_RESTING_GAIN = 0.2  # how long they are where next to nothing moves in a tunnel
+_RENEWING_SPEED = 2.4  # px a second, from which on they are as long as elsewhere
 _LEAST_AHEAD = 1e-3  # of a ray's length: what lies beside or behind the camera is taken for far outside
 _LEAST_KNOWN = 0.85  # of a picture whose shape is still taken from an earlier one
 _MOST_GROWTH = 1.6  # of what is seen since that
@@ -30,10 +33,11 @@ _MODEL_SECONDS = 0.25  # in which the shape becomes what a depth model says
 
 
 class Moved(NamedTuple):
-    """A picture after a motion, (1, 3, H, W), and how new each pixel is, (1, 1, H, W) in [0, 1]; None: nothing is."""
+    """A picture after a motion, (1, 3, H, W), and how much longer than others the steps of its dream are at each pixel,
+    (1, 1, H, W); None: all are alike."""
 
     picture: Tensor
-    fresh: Tensor | None
+    gain: Tensor | None
 
 
 class Flight(ABC):
@@ -79,7 +83,7 @@ class FlatFlight(Flight):
 
 
 class SpaceFlight(Flight):
-    """Through space. What comes into the picture is new, and becomes less so with time."""
+    """Through space. What comes into the picture is fresh, and becomes less so with time."""
 
     def __init__(self, course: Course) -> None:
         self._course = course
@@ -92,7 +96,7 @@ class SpaceFlight(Flight):
         self._seconds = float(end - start)
         if all(not any(leg.twist) for leg in legs) and self._course.lens(start) == self._course.lens(end):
             self._stay()
-            return Moved(picture, self._age(self._fresh, end - start).to(picture.device))
+            return Moved(picture, self._gain(self._age(self._fresh, end - start)).to(picture.device))
         sight = self._look_back(legs, self._course.lens(start), self._course.lens(end))
         moved = fetch(picture, sight.x, sight.y).clamp(0, 1)
         fresh = self._age(fetch(self._fresh, sight.x, sight.y, "bilinear"), end - start)
@@ -102,7 +106,7 @@ class SpaceFlight(Flight):
         if bool(sight.hidden.any()):
             source = self._stand_ins(sight.hidden).flatten().to(picture.device)
             moved = moved.flatten(2)[..., source].view_as(moved)
-        return Moved(moved, fresh.to(picture.device))
+        return Moved(moved, self._gain(fresh, sight).to(picture.device))
 
     def arrive(self, picture: Tensor, end: Fraction) -> None:  # noqa: ARG002
         self._fresh = self._next_fresh
@@ -120,6 +124,10 @@ class SpaceFlight(Flight):
     def _stand_ins(self, hidden: Tensor) -> Tensor:
         """What stands in for hidden pixels; see `Shape.source`."""
         return fill_holes(torch.ones(self._course.size, dtype=torch.float64), ~hidden).source
+
+    def _gain(self, fresh: Tensor, sight: Sight | None = None) -> Tensor:  # noqa: ARG002
+        """How long the steps are where it is so fresh; `sight` is how the picture came here, None: it stood still."""
+        return 1 + (_FRESH_GAIN - 1) * fresh
 
     def _stay(self) -> None:
         """Nothing moves."""
@@ -168,6 +176,15 @@ class TunnelFlight(SpaceFlight):
     def _look_back(self, legs: list[Leg], before: Lens, after: Lens) -> Sight:
         x, y = tunnel_places(legs, before, after, self._course.size)
         return Sight(x, y, torch.zeros_like(x, dtype=torch.bool))
+
+    def _gain(self, fresh: Tensor, sight: Sight | None = None) -> Tensor:
+        """Far ahead hardly anything moves: what is dreamed there again and again would burn in."""
+        gain = super()._gain(fresh, sight)
+        if sight is None or not self._seconds:
+            return gain
+        x, y = pixel_grid(self._course.size)
+        speed = torch.hypot(sight.x - x, sight.y - y).float() / self._seconds
+        return gain * (_RESTING_GAIN + (1 - _RESTING_GAIN) * (speed / _RENEWING_SPEED).clamp_max(1))
 
 
 class ReliefFlight(SpaceFlight):

@@ -13,11 +13,11 @@ from dreamvid.config.settings import ZoomFrameSettings, ZoomSettings, key_of
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import SettingsError
 from dreamvid.render.plan import Clock, Planner
-from dreamvid.render.side_input import SHAPES, TUNNEL, check_depth, depth_scale, open_depth
+from dreamvid.render.side_input import SHAPES, TUNNEL, check_depth, depth_model, depth_scale, open_depth
 from dreamvid.space.camera_files import read_camera
 from dreamvid.space.camera_path import CameraPath
 from dreamvid.space.depth import DepthSource
-from dreamvid.space.depth_model import PREFIX, DepthModel, find_model
+from dreamvid.space.depth_model import DepthModel
 from dreamvid.zoom.camera import steps_until
 from dreamvid.zoom.course import Course, frames_per_dream, moves_in_space
 from dreamvid.zoom.flight import (
@@ -67,11 +67,9 @@ def open_scene(
     elif any(value is not None for value in (settings.camera_rate, settings.camera_scale, settings.camera_order)):
         raise SettingsError("--camera-rate, --camera-scale and --camera-order are for a file; give it with --camera")
     check_depth(settings)
-    model = depths = None
-    if settings.depth is not None and settings.depth.startswith(PREFIX):
-        depth_scale(settings)
-        model = find_model(settings.depth)
-    elif settings.depth is not None and settings.depth not in SHAPES:
+    depth_scale(settings)
+    depths, model = None, depth_model(settings)
+    if model is None and settings.depth is not None and settings.depth not in SHAPES:
         depths = open_depth(settings, (size[1], size[0]), shape, closing, loop=True)
         if settings.loop and depths is not None and depths.rate is None:
             raise SettingsError(

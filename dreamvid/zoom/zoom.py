@@ -28,7 +28,6 @@ NOISE_SIZE = (640, 360)
 
 _LONGEST_JOIN = Fraction(2)  # seconds over which a loop's end turns into its beginning
 _JOIN_SHARE = Fraction(1, 4)  # of the loop
-_FRESH_GAIN = 3.0  # how much longer the steps are where something has just come into the picture
 _FLIGHT = "flight "  # begins the names of what a snapshot keeps of the flight
 
 
@@ -133,20 +132,20 @@ class Zoom:
     def show(self, index: int, *, onto: Tensor | None = None, share: float = 0.0) -> Tensor:
         """The picture of frame `index`; indices must not fall. `onto` is a picture that `share` of it turns into."""
         now = index / self._planner.settings.fps
-        moved, fresh = self._flight.move(self._picture, self._time, now)
+        moved, longer = self._flight.move(self._picture, self._time, now)
         if index % self._frames_per_dream:
             return moved if onto is None else torch.lerp(moved, onto, share)
         plan = self._planner.at(max(index, 0), depth=self._flight.depth())
         if onto is not None:
             moved = torch.lerp(moved, onto, share)
-        dreamed = self._dream(moved, now, plan, fresh)
+        dreamed = self._dream(moved, now, plan, longer)
         if dreamed is not moved:
             self._picture, self._time = dreamed, now
             self._flight.arrive(dreamed, now)
         return dreamed
 
     def _dream(
-        self, moved: Tensor, now: Fraction, plan: FramePlan[ZoomFrameSettings], fresh: Tensor | None
+        self, moved: Tensor, now: Fraction, plan: FramePlan[ZoomFrameSettings], longer: Tensor | None
     ) -> Tensor:
         settings = plan.settings
         fed = self._feed(moved, now, settings.feed)
@@ -154,9 +153,8 @@ class Zoom:
         if not pace * dreamer.step or not any(settings.warm_iterations):
             return fed
         gain = plan.gain / settings.strength if isinstance(plan.gain, Tensor) else None
-        if fresh is not None and bool(fresh.any()):
-            longer = 1 + (_FRESH_GAIN - 1) * fresh
-            gain = longer if gain is None else gain.to(fresh.device) * longer
+        if longer is not None:
+            gain = longer if gain is None else gain.to(longer.device) * longer
         dreamed = dreamer.dream(fed, iterations=settings.warm_iterations, gain=gain, pace=pace)
         dreamed = compose(fed, dreamed - fed, keep_color=dreamer.look.keep_color, mask=plan.mask)
         return keep_tone(dreamed, self._tone, seconds=self._dose / DREAMS_PER_SECOND)
