@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from dreamvid.space.camera_path import CameraPath
 from dreamvid.space.lens import DEFAULT_FOV, Lens
 from dreamvid.space.twist import Leg, Twist
 from dreamvid.zoom.camera import STEP, middle_of_step
+
+_STEPS_KEPT = 4096
 
 DREAMS_PER_SECOND = 24
 """How often the dream is renewed, near enough, at any frame rate."""
@@ -43,11 +46,13 @@ class Course:
     def legs(self, start: Fraction, end: Fraction) -> list[Leg]:
         """The motion from `start` to `end`, in order of time."""
         if self.steady:
-            return [Leg(self._twist(start, start, start), float(end - start))]
-        return [
-            Leg(self._twist(time, middle_of_step(time), until), float(until - time))
-            for time, until in _steps(start, end)
-        ]
+            return [Leg(self._twist_around(start), float(end - start))]
+        return [Leg(self._twist_around(middle_of_step(time)), float(until - time)) for time, until in _steps(start, end)]
+
+    @functools.cached_property
+    def _twist_around(self) -> Callable[[Fraction], Twist]:
+        """The twist of the step around a time. Frames between dreams ask for the same ones again and again."""
+        return functools.lru_cache(maxsize=_STEPS_KEPT)(self._twist)
 
     def _lens(self, settings: ZoomFrameSettings, time: Fraction) -> Lens:
         fov = settings.fov
@@ -55,13 +60,13 @@ class Course:
             fov = self.path.fov(float(time))
         return Lens.of(DEFAULT_FOV if fov is None else fov, self.size)
 
-    def _twist(self, start: Fraction, middle: Fraction, end: Fraction) -> Twist:
-        settings = self.settings_at(middle)
-        own = twist_of(settings, self._lens(settings, middle), self.size)
-        if self.path is None or end == start:
+    def _twist(self, time: Fraction) -> Twist:
+        settings = self.settings_at(time)
+        own = twist_of(settings, self._lens(settings, time), self.size)
+        if self.path is None:
             return own
         # Of the whole step, so that it is the same however frames cut it; before the beginning, of the first.
-        first = max(Fraction(0), start // STEP * STEP)
+        first = max(Fraction(0), time // STEP * STEP)
         return own.plus(self.path.twist(float(first), float(first + STEP)))
 
 

@@ -85,7 +85,7 @@ def test_a_plane_without_a_turn_is_the_flat_zoom() -> None:
     assert np.array_equal(zoom(depth="plane", dolly=0, yaw=0, **camera), flat)
     assert psnr(zoom(dolly=math.log(1.4), rotate=10, pan_x=0.05), flat) > 80
     assert psnr(zoom(move_z=math.log(1.4), roll=-10, pan_x=0.05), flat) > 80
-    assert psnr(zoom(dolly=1), zoom(dolly=0.5)) < 40
+    assert psnr(zoom(dolly=1, warm_iterations=0), zoom(dolly=0.5, warm_iterations=0)) < 40
 
 
 def test_all_of_todays_moves_go_along_in_space() -> None:
@@ -109,13 +109,14 @@ CAMERAS: list[dict[str, Any]] = [
 def test_at_24_and_60_frames_a_second_the_camera_is_at_the_same_place(tmp_path: Path, camera: dict[str, Any]) -> None:
     if camera.get("depth") == "FILE":
         camera = camera | {"depth": str(depth_picture(tmp_path / "depth.png"))}
-    slow, fast = zoom(warm_iterations=0, **camera), zoom(warm_iterations=0, fps=60, **camera)
+    slow, fast = (zoom(warm_iterations=0, duration="0.4", fps=fps, **camera) for fps in (24, 60))
     assert psnr(fast[::5], slow[::2]) > 75
-    assert psnr(slow[0], slow[-1]) < 30
+    assert psnr(slow[0], slow[-1]) < 35
 
 
 def test_the_dream_is_the_same_at_24_and_48_frames_a_second() -> None:
-    assert psnr(zoom(depth="tunnel", dolly=0.5, fps=48)[::2], zoom(depth="tunnel", dolly=0.5)) > 75
+    slow, fast = (zoom(depth="tunnel", dolly=0.5, fps=fps, duration="0.5") for fps in (24, 48))
+    assert psnr(fast[::2], slow) > 75
 
 
 def test_there_and_back_is_as_exact_as_a_zoom() -> None:
@@ -145,7 +146,9 @@ def test_what_comes_into_the_picture_is_dreamed_with_longer_steps_and_settles() 
     made.arrive(first.picture, Fraction(1, 24))
     second = made.move(first.picture, Fraction(1, 24), Fraction(1, 12))
     assert second.gain is not None
-    assert 2 < float(second.gain[0, 0, 36, 93]) < 3
+    assert float(second.gain[..., -1].min()) == 3
+    inner = second.gain[0, 0, 36, :95]
+    assert bool(((inner > 2.5) & (inner < 3)).any())
 
 
 def test_the_background_stands_in_for_what_is_uncovered(tmp_path: Path) -> None:
@@ -187,11 +190,13 @@ def write_distances(path: Path, distances: Film) -> None:
 def test_a_camera_of_a_file_is_added(tmp_path: Path) -> None:
     rows = "".join(f"{frame} 0 0 0 0 {-10 * frame / 24} 0\n" for frame in range(25))
     (tmp_path / "a.chan").write_text(rows)
-    of_file = zoom(camera=tmp_path / "a.chan", warm_iterations=0)
-    assert psnr(of_file, zoom(yaw=10, warm_iterations=0)) > 75
-    faster = zoom(camera=tmp_path / "a.chan", camera_rate=48, warm_iterations=0)
-    assert psnr(faster[6], of_file[12]) > 75
-    assert psnr(faster[-1], faster[13]) > 75  # its last pose holds
+    quick: dict[str, Any] = {"warm_iterations": 0, "duration": "0.3"}
+    of_file = zoom(camera=tmp_path / "a.chan", **quick)
+    assert psnr(of_file, zoom(yaw=10, **quick)) > 75
+    faster = zoom(camera=tmp_path / "a.chan", camera_rate=120, **quick)
+    assert psnr(faster[1], of_file[5]) > 75
+    assert psnr(faster[-1], faster[5]) > 75  # its last pose holds
+    assert psnr(of_file[0], of_file[-1]) < 35
 
 
 def test_a_lens_that_zooms_moves_nothing_against_anything_else(tmp_path: Path) -> None:
@@ -206,8 +211,13 @@ def test_a_lens_that_zooms_moves_nothing_against_anything_else(tmp_path: Path) -
 def test_near_dreams_and_far_does_not() -> None:
     dreamed = zoom(depth="tunnel", strength="1 if depth < 0.5 else 0")
     plain = zoom(depth="tunnel", strength=0)
-    change = np.abs(dreamed[-1] - plain[-1]).mean(2)
-    assert float(change[32:40, 44:52].mean()) < 0.25 * float(change[:, :10].mean())
+
+    def change(columns: slice) -> float:
+        """But for the tone, which is held for the whole picture."""
+        before, after = plain[-1][20:52, columns, 0].ravel(), dreamed[-1][20:52, columns, 0].ravel()
+        return float(np.std(after - np.polyval(np.polyfit(before, after, 1), before)))
+
+    assert change(slice(40, 56)) < 0.05 * change(slice(0, 16))
 
 
 def test_the_seam_of_a_loop_through_a_tunnel_is_a_step_like_any_other() -> None:
@@ -218,7 +228,7 @@ def test_the_seam_of_a_loop_through_a_tunnel_is_a_step_like_any_other() -> None:
 
 QUICK: dict[str, Any] = {
     "model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 1, "warm_iterations": 1,
-    "duration": "0.75", "codec": "ffv1", "precision": "fp32", "sidecar": False, "size": "96x72",
+    "duration": "0.5", "codec": "ffv1", "precision": "fp32", "sidecar": False, "size": "96x72",
 }  # fmt: skip
 
 
@@ -249,11 +259,11 @@ def test_a_flight_goes_on_where_it_was_stopped(tmp_path: Path, camera: dict[str,
     job = ZoomJob(SAMPLES / "portrait.jpg", tmp_path / "broken.mkv", settings)
     events = render_zoom(job)
     for event in events:
-        if isinstance(event, FrameDone) and event.frame == 10:
+        if isinstance(event, FrameDone) and event.frame == 6:
             break
     events.close()
     again = [event.frame for event in render_zoom(job) if isinstance(event, FrameDone)]
-    assert 0 < again[0] <= 11
+    assert 0 < again[0] <= 7
     with open_reader(tmp_path / "broken.mkv") as reader:
         assert np.array_equal(np.stack(list(reader)), whole)
     assert psnr(whole[0], whole[-1]) < 40
