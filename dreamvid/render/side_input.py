@@ -170,8 +170,8 @@ def open_depth(
 ) -> DepthSource | None:
     """The depths, checked, where there are some; they are closed by `closing`.
 
-    They are brought to (width, height) `size`; `shape` is that of what they belong to. After its last frame a film
-    begins again, with `loop`, or stays there. Raises `SettingsError` or `MediaError`.
+    They are brought to (width, height) `size`, of whose shape they are, or of the source's, `shape`. After its last
+    frame a film begins again, with `loop`, or stays there. Raises `SettingsError` or `MediaError`.
     """
     scale = depth_scale(settings)
     if settings.depth is None:
@@ -184,10 +184,11 @@ def open_depth(
                 f"--depth: {path} contains distances; say with --near and --far between which depth goes from 0 to 1"
             )
         distances = ExrDepth(files, scale, lines, loop=loop)
-        _check_shape(path, distances.shape[::-1], shape, "depth", "depths")
+        _check_shape(path, distances.shape[::-1], _closer(distances.shape[::-1], size, shape), "depth", "depths")
         return distances
     pictures = closing.enter_context(SideInput(path, loop=loop, tonemap=AS_CODED))
-    _check_shape(path, (pictures.info.width, pictures.info.height), shape, "depth", "depths")
+    given = pictures.info.width, pictures.info.height
+    _check_shape(path, given, _closer(given, size, shape), "depth", "depths")
     return PictureDepth(pictures, scale, lines)
 
 
@@ -247,6 +248,11 @@ def mask_in_memory(picture: Frame, width: int, height: int) -> StillInput:
     _check_shape("the array", (picture.shape[1], picture.shape[0]), (width, height))
     _check_light("the array", picture)
     return StillInput(resize_image(picture, width, height))
+
+
+def _closer(given: tuple[int, int], *shapes: tuple[int, int]) -> tuple[int, int]:
+    """The shape with the aspect ratio that is closer to what is given."""
+    return min(shapes, key=lambda shape: abs(math.log(given[0] * shape[1] / (given[1] * shape[0]))))
 
 
 def _check_shape(

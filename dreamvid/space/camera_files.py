@@ -194,5 +194,3 @@ def _in_order(path: Path, poses: Sequence[tuple[str, Pose]]) -> list[Pose]:
             raise SettingsError(f"--camera: {path}, {where}: times must increase from line to line")
     first = poses[0][1].seconds
     return [pose._replace(seconds=pose.seconds - first) for _, pose in poses]
-
-

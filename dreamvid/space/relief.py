@@ -22,6 +22,7 @@ _LEAST_PARALLAX = 0.05  # px; less uncovers nothing
 _EDGE = 1.1  # what is so many times as near as its neighbor is something else
 _LEAST_STEP = 1e-3  # of nearness, over the nearest of the picture: less is no edge
 _FURTHEST_FILL = 255  # px around a hole, in which its background is looked for
+_OUTLINE = 5  # px, the side of the median that smooths outlines
 _SNAP = 2  # px around an edge, in which depths between its two sides are brought to one of them
 
 
@@ -60,7 +61,14 @@ def sharpen_edges(nearness: Tensor) -> Tensor:
     is_edge = high > _EDGE * low + 16 * _LEAST_STEP * nearness.max()
     # On a slope the sides go on falling and rising.
     further = (low - _lowest(low, _SNAP)) + (_highest(high, _SNAP) - high)
-    return torch.where(is_edge & (further < 0.5 * (high - low)), torch.where(nearness - low < high - nearness, low, high), nearness)
+    side = torch.where(nearness - low < high - nearness, low, high)
+    return torch.where(is_edge & (further < 0.5 * (high - low)), side, nearness)
+
+
+def smooth_outlines(nearness: Tensor) -> Tensor:
+    """Take the stairs off outlines that have been enlarged, by a median; no depth comes in that was not there."""
+    median = cv2.medianBlur(nearness.float().numpy(), _OUTLINE)
+    return torch.from_numpy(np.asarray(median)).double()
 
 
 def project(nearness: Tensor, x: Tensor, y: Tensor, motion: Tensor, before: Lens, after: Lens) -> tuple[Tensor, ...]:

@@ -47,7 +47,8 @@ class Course:
         """The motion from `start` to `end`, in order of time."""
         if self.steady:
             return [Leg(self._twist_around(start), float(end - start))]
-        return [Leg(self._twist_around(middle_of_step(time)), float(until - time)) for time, until in _steps(start, end)]
+        twist = self._twist_around
+        return [Leg(twist(middle_of_step(time)), float(until - time)) for time, until in _steps(start, end)]
 
     @functools.cached_property
     def _twist_around(self) -> Callable[[Fraction], Twist]:

@@ -16,7 +16,7 @@ from dreamvid.runtime.frames import to_frame
 from dreamvid.space.depth import DepthScale, DepthSource, fit_depth
 from dreamvid.space.depth_model import DepthModel
 from dreamvid.space.lens import Lens, pixel_grid
-from dreamvid.space.relief import Shape, Sight, fill_holes, look_back, see_shape, sharpen_edges
+from dreamvid.space.relief import Shape, Sight, fill_holes, look_back, see_shape, sharpen_edges, smooth_outlines
 from dreamvid.space.tunnel import tunnel_nearness, tunnel_places
 from dreamvid.space.twist import Leg, plane_velocity, rigid_velocity
 from dreamvid.zoom.camera import camera_motion, fetch, move
@@ -26,6 +26,7 @@ _SETTLING = 0.3  # seconds in which what is new falls to 1/e of that
 _FRESH_GAIN = 3.0  # how much longer the steps are where something has just come into the picture
 _RESTING_GAIN = 0.2  # how long they are where next to nothing moves in a tunnel
 _RENEWING_SPEED = 2.4  # px a second, from which on they are as long as elsewhere
+_SETTLED = 0.4  # as fresh: what is less so may stand in for what is hidden
 _LEAST_AHEAD = 1e-3  # of a ray's length: what lies beside or behind the camera is taken for far outside
 _LEAST_KNOWN = 0.85  # of a picture whose shape is still taken from an earlier one
 _MOST_GROWTH = 1.6  # of what is seen since that
@@ -104,7 +105,7 @@ class SpaceFlight(Flight):
         fresh = torch.where(is_new, 1.0, fresh.clamp(0, 1))
         self._next_fresh = fresh
         if bool(sight.hidden.any()):
-            source = self._stand_ins(sight.hidden).flatten().to(picture.device)
+            source = self._stand_ins(sight.hidden, fresh[0, 0] < _SETTLED).flatten().to(picture.device)
             moved = moved.flatten(2)[..., source].view_as(moved)
         return Moved(moved, self._gain(fresh, sight).to(picture.device))
 
@@ -121,9 +122,9 @@ class SpaceFlight(Flight):
     def _look_back(self, legs: list[Leg], before: Lens, after: Lens) -> Sight:
         """Where each pixel comes from."""
 
-    def _stand_ins(self, hidden: Tensor) -> Tensor:
+    def _stand_ins(self, hidden: Tensor, settled: Tensor) -> Tensor:
         """What stands in for hidden pixels; see `Shape.source`."""
-        return fill_holes(torch.ones(self._course.size, dtype=torch.float64), ~hidden).source
+        raise NotImplementedError("only a relief hides anything")
 
     def _gain(self, fresh: Tensor, sight: Sight | None = None) -> Tensor:  # noqa: ARG002
         """How long the steps are where it is so fresh; `sight` is how the picture came here, None: it stood still."""
@@ -162,7 +163,8 @@ class PlaneFlight(SpaceFlight):
         motion = before.matrix
         for twist, seconds in legs:
             motion = motion @ torch.matrix_exp(plane_velocity(twist) * seconds)
-        return motion @ torch.linalg.inv(after.matrix)
+        whole: Tensor = motion @ torch.linalg.inv(after.matrix)
+        return whole
 
 
 class TunnelFlight(SpaceFlight):
@@ -227,7 +229,7 @@ class ReliefFlight(SpaceFlight):
         super().arrive(picture, end)
         self._since_key, self._shape = self._next_since_key, self._next_shape
         if self._is_worn():
-            self._begin_at(self._shape.nearness, self._next_lens)
+            self._begin_at(smooth_outlines(self._shape.nearness), self._next_lens)
 
     def state(self) -> dict[str, Tensor]:
         lens = torch.tensor(self._key_lens, dtype=torch.float64)
@@ -253,8 +255,12 @@ class ReliefFlight(SpaceFlight):
         self._next_shape = see_shape(self._key, self._next_since_key, self._key_lens, after)
         return look_back(self._next_shape.nearness, self._shape.nearness, motion, before, after)
 
-    def _stand_ins(self, hidden: Tensor) -> Tensor:
-        return fill_holes(self._next_shape.nearness, ~hidden).source
+    def _stand_ins(self, hidden: Tensor, settled: Tensor) -> Tensor:
+        """Of what is settled: a strip that is copied from the strip that was uncovered just before, and that from the
+        one before it, would be a pattern."""
+        source = fill_holes(self._next_shape.nearness, settled & ~hidden).source
+        own = torch.arange(source.numel()).view_as(source)
+        return torch.where(hidden, source, own)
 
     def _stay(self) -> None:
         super()._stay()

@@ -101,7 +101,7 @@ def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack
         tell(Notice(f"{job.source}: its transparency is left out, because a zoom fills the whole picture"))
     check_camera(settings, clock)
     shape = (width, height) if source is None else (source.info.width, source.info.height)
-    scene = open_scene(settings, (height, width), shape if settings.size is None else (width, height), closing)
+    scene = open_scene(settings, (height, width), shape, closing)
     guide = open_guide(settings, closing)
     machine = choose_machine(settings.device, settings.precision, settings.threads)
     return _OpenedFlight(source, width, height, writer, sources, clock, machine, guide, mask, scene)

@@ -26,7 +26,7 @@ def assert_twist(found: Twist, **wanted: float) -> None:
 
 
 def test_a_chan_file_moves_and_turns_the_camera(tmp_path: Path) -> None:
-    """Its camera looks along -z with y up: 2 units to -z are forward, to +y are up, and a turn about y is to the left."""
+    """It looks along -z with y up: 2 units to -z are forward, to +y are up, and a turn about y is to the left."""
     path = read(tmp_path / "a.chan", "1 0 0 0 0 0 0\n25 1 0.5 -2 0 0 0\n49 1 0.5 -2 0 -30 0\n73 1 0.5 -2 10 -30 0\n")
     assert_twist(path.twist(0, 1), x=1, y=-0.5, z=2)
     assert_twist(path.twist(1, 2), turn_y=math.radians(30))

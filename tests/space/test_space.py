@@ -72,7 +72,8 @@ def tunnel_texture(shift: float) -> Tensor:
     angle, ring = torch.atan2(Y, X), torch.hypot(X, Y)
     along = radius / ring.clamp_min(1e-3) + shift
     flat = (1 - torch.exp(-((ring / radius / 0.35) ** 4))).double()
-    return 0.5 + 0.2 * flat * torch.stack([torch.sin(3 * along), torch.cos(2 * angle - 2 * along), torch.sin(2 * angle)])
+    waves = [torch.sin(3 * along), torch.cos(2 * angle - 2 * along), torch.sin(2 * angle)]
+    return 0.5 + 0.2 * flat * torch.stack(waves)
 
 
 @pytest.mark.parametrize(("seconds", "least"), [(1 / 24, 60), (0.5, 43), (1.0, 38)])
