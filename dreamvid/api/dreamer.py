@@ -20,6 +20,7 @@ from dreamvid.config.camera import CameraSettings
 from dreamvid.config.fields import fields_of
 from dreamvid.config.groups import (
     ConditioningSettings,
+    DepthSettings,
     LookSettings,
     MotionSettings,
     NetworkSettings,
@@ -28,6 +29,7 @@ from dreamvid.config.groups import (
     SoundSettings,
 )
 from dreamvid.config.settings import AnySettings, DreamSettings, Settings, ZoomSettings, build_settings, merge_values
+from dreamvid.config.space import SpaceSettings
 from dreamvid.dream import DreamCore, Shared
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import SettingsError
@@ -38,7 +40,14 @@ from dreamvid.motion import mark_cuts
 from dreamvid.render.film import Film
 from dreamvid.render.plan import STILL, Clock, Planner, S
 from dreamvid.render.preparation import fetch_missing, listen, make_planner
-from dreamvid.render.side_input import AnySideInput, guide_in_memory, mask_in_memory, open_guide, open_mask
+from dreamvid.render.side_input import (
+    AnySideInput,
+    guide_in_memory,
+    mask_in_memory,
+    open_film_depth,
+    open_guide,
+    open_mask,
+)
 from dreamvid.render.still import dream_pictures
 from dreamvid.render.targets import (
     Networks,
@@ -57,7 +66,8 @@ from dreamvid.schedule import Schedule
 from dreamvid.visualize.job import DrawingEvent, PictureDone, check_steady, draw_subjects
 from dreamvid.visualize.settings import VisualizeSettings
 from dreamvid.visualize.subjects import list_subjects
-from dreamvid.zoom.zoom import NOISE_SIZE, begin_zoom, check_camera, first_noise, frame_count
+from dreamvid.zoom.scene import check_camera, open_scene
+from dreamvid.zoom.zoom import NOISE_SIZE, begin_zoom, first_noise, frame_count
 
 LIBRARY = "library"
 """What the fields call it that are not for it."""
@@ -67,11 +77,17 @@ _GROUPS = (
     ObjectiveSettings,
     LookSettings,
     ConditioningSettings,
+    DepthSettings,
     MotionSettings,
     SoundSettings,
     RunSettings,
 )
-_CAMERA_NAMES = [name for name, _, facts in fields_of(CameraSettings) if LIBRARY not in facts.not_for]
+_CAMERA_NAMES = [
+    name
+    for group in (CameraSettings, SpaceSettings, DepthSettings)
+    for name, _, facts in fields_of(group)
+    if LIBRARY not in facts.not_for
+]
 _NAMES = [name for group in _GROUPS for name, _, facts in fields_of(group) if LIBRARY not in facts.not_for]
 
 SideArray = npt.NDArray[Any] | Tensor | Path | str
@@ -237,7 +253,8 @@ class Dreamer:
         Args:
             start: the picture; None: noise, whose frames are NumPy `float32`.
             guide, mask, sound: as for `dream_film`.
-            camera: `fps`, `duration`, `zoom`, `rotate` and the other settings of a camera. `size` is for noise.
+            camera: `fps`, `duration`, `zoom`, `dolly`, `depth` and the other settings of camera, space and depth.
+                `size` is for noise.
 
         Raises:
             MediaError, SettingsError: one line says what is wrong.
@@ -299,8 +316,11 @@ class Dreamer:
         device = self._machine.device
         with self._planner(settings, clock, (height, width), False, guide, mask) as planner:
             picture = first_noise((width, height), planner, device) if start is None else to_tensor(start, device)
-            with contextlib.closing(self._watch(begin_zoom(picture, planner).dream())) as dreamed:
-                yield from map(kind.write, dreamed)
+            with contextlib.ExitStack() as closing:
+                scene = open_scene(settings, (height, width), (width, height), closing)
+                run_to_end(fetch_missing(settings, self._networks), self._on_event)
+                dreams = self._watch(begin_zoom(picture, planner, scene=scene).dream())
+                yield from map(kind.write, closing.enter_context(contextlib.closing(dreams)))
 
     def _watch(self, dreams: Dreams) -> Generator[Frame, None, None]:
         """The frames of a loop; its events go where events go."""
@@ -328,10 +348,22 @@ class Dreamer:
         look = make_look(settings.without_schedules(), [goal.target for goal in self._goals])
         with contextlib.ExitStack() as closing:
             opened = _open_guide(guide, settings, closing), _open_mask(mask, size, closing)
+            depths = None
+            if isinstance(settings, Settings):  # a zoom's belong to its scene
+                height, width = size
+                depths = open_film_depth(settings, (width, height), (width, height), closing, str(self._machine.device))
             shared = closing.enter_context(self._borrowed(settings))
             core = DreamCore(self._extractor, look, self._machine.device, shared)
             yield make_planner(
-                core, self._goals, settings, clock, size, governed=governed, guide=opened[0], mask=opened[1]
+                core,
+                self._goals,
+                settings,
+                clock,
+                size,
+                governed=governed,
+                guide=opened[0],
+                mask=opened[1],
+                depths=depths,
             )
 
     @contextlib.contextmanager

@@ -16,6 +16,8 @@ from dreamvid.config.checked import Checked, key_of
 OVER_TIME = "changes over time"
 """In a field's metadata: it takes a schedule. `Varies` puts it there."""
 
+_NAMED = ":NAME"  # ends a word of a metavar that a name follows
+
 _BOUNDS = {"ge": (0, 0.0), "gt": (0, 1e-6), "le": (1, 0.0), "lt": (1, -1e-6)}
 
 
@@ -28,14 +30,17 @@ class Facts:
         affects_frames: whether another value gives other frames (of a training, other weights): an interrupted render
             is not resumed with it. Where a field does not say, its `Group` does.
         part_of_look: whether it belongs to the look, which `--like` repeats; where a field does not say, its `Group`.
-        is_input_file: whether it names a file that is read, unless its value is one of the words of `metavar`; where
-            `metavar` is `NAME=FILE`, a name stands before it.
+        is_input_file: whether it names a file that is read, unless its value is one of the words of `metavar`, or a
+            name after a word that takes one, such as `model:NAME`; where `metavar` is `NAME=FILE`, a name stands before
+            the file.
         repeatable: whether the option may be given several times; the value is a list.
         measured_ahead: whether all that it says is known before the first frame, so that a worker does not need it.
         brings_look: whether other defaults come with another value of it.
         is_target: whether it says what is dreamed of.
         selects_frames: whether it chooses among the source's frames.
         moves_camera: whether a zoom's motion depends on it.
+        turns_away: whether it turns a zoom's camera away from what is in sight.
+        varies_by_pixel: whether its expressions may depend on depth.
         off: the value that has no effect, of those that `selects_frames`.
         slider: where a slider ends, if the bounds are far wider than what is useful; what lies beyond is typed.
         not_for: the commands that do not take it, of those that take its group.
@@ -53,6 +58,8 @@ class Facts:
     is_target: bool = False
     selects_frames: bool = False
     moves_camera: bool = False
+    turns_away: bool = False
+    varies_by_pixel: bool = False
     off: str | None = None
     slider: tuple[float, float] | None = None
     not_for: tuple[str, ...] = ()
@@ -62,7 +69,12 @@ class Facts:
     @property
     def words(self) -> tuple[str, ...]:
         """The words that the setting takes."""
-        return tuple(word for word in self.metavar.split("|") if word != "FILE")
+        return tuple(word for word in self.metavar.split("|") if word != "FILE" and not word.endswith(_NAMED))
+
+    def is_word(self, value: object) -> bool:
+        """Whether a value of the setting is a word, or a name after one."""
+        starts = tuple(word.removesuffix("NAME") for word in self.metavar.split("|") if word.endswith(_NAMED))
+        return value in self.words or (isinstance(value, str) and value.startswith(starts))
 
 
 _NAMES = frozenset(field.name for field in fields(Facts))
@@ -123,8 +135,8 @@ def plain_type(info: FieldInfo) -> Any:
     kind: Any = info.annotation
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(part for part in get_args(kind) if part is not type(None))
-    if get_origin(kind) is Annotated and get_args(kind)[0] is int:
-        return int  # with bounds of its own
+    if get_origin(kind) is Annotated and get_args(kind)[0] in (int, str):
+        return get_args(kind)[0]  # with bounds or checks of its own
     return kind
 
 
@@ -148,7 +160,7 @@ def written(info: FieldInfo, value: object) -> str:
 
 def files_in(facts: Facts, value: object) -> dict[str, Path]:
     """The files that a value of a setting names: by their names or numbers where there may be several, else by ""."""
-    if not facts.is_input_file or value is None or value in facts.words:
+    if not facts.is_input_file or value is None or facts.is_word(value):
         return {}
     if not facts.repeatable:
         return {"": Path(str(value))}

@@ -141,7 +141,13 @@ class LookSettings(Group):
     part_of_look: ClassVar[bool] = True
 
     strength: Varies[float] = setting(
-        1.0, "Strength of the dream: 0.5 for half, 2 for double", "X", ge=0, le=10, slider=(0, 3)
+        1.0,
+        "Strength of the dream: 0.5 for half, 2 for double",
+        "X",
+        ge=0,
+        le=10,
+        slider=(0, 3),
+        varies_by_pixel=True,
     )
     quality: Literal["draft", "normal", "high"] = setting(
         "normal",
@@ -261,6 +267,38 @@ class ConditioningSettings(Group):
         "FILE",
         is_input_file=True,
         not_for=("library",),
+    )
+
+
+class DepthSettings(Group):
+    """How far away things in the picture are."""
+
+    part_of_look: ClassVar[bool] = True
+
+    depth: WordOrPath | None = setting(
+        None,
+        "How far away things are: a picture or film, white near and black far, or an EXR of distances. Expressions of "
+        "what varies from pixel to pixel, such as --strength, then know depth, from 0 near to 1 far. For a zoom also "
+        "plane, tunnel, or model:NAME, a depth model",
+        "plane|tunnel|model:NAME|FILE",
+        is_input_file=True,
+    )
+    near: float | None = setting(
+        None,
+        "Distance in units to what is nearest: white in a picture of depths, depth 0 in expressions [default: 0.5]",
+        "X",
+        gt=0,
+        le=1_000_000,
+    )
+    far: float | None = setting(
+        None,
+        "Distance in units to what is farthest: black in a picture of depths, depth 1 in expressions [default: 2]",
+        "X",
+        gt=0,
+        le=1_000_000,
+    )
+    depth_white: Literal["near", "far"] | None = setting(
+        None, "What white means in a picture of depths [default: near]", "near|far"
     )
 
 

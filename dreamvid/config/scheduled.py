@@ -7,22 +7,26 @@ taken for a number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Self, TypeAlias, TypeVar, cast, overload
 
 from pydantic import BaseModel, ModelWrapValidatorHandler, model_validator
 
 from dreamvid.config.checked import key_of
-from dreamvid.config.fields import OVER_TIME, bounds_of, plain_type, takes_schedule
+from dreamvid.config.fields import OVER_TIME, bounds_of, facts_of, fields_of, plain_type, takes_schedule
 from dreamvid.config.types import Layers, LayerTarget
 from dreamvid.errors import SettingsError
-from dreamvid.schedule import NO_NAMES, Key, Keyframes, Moment, Names, Schedule, has_keys, parse_keyframes
+from dreamvid.schedule import DEPTH, NO_NAMES, Key, Keyframes, Moment, Names, Schedule, has_keys, parse_keyframes
 
 Number = TypeVar("Number")
 Given = TypeVar("Given", covariant=True)
 Momentary = TypeVar("Momentary", covariant=True)
 M = TypeVar("M", bound="SettingsOfMoment")
+
+
+_GLANCED = tuple(step / 32 for step in range(33))
+"""Depths at which the largest value of what varies by pixel is looked for."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ class SettingsOverTime(BaseModel):
         return frozenset().union(*(value.needs_sound for value in changing))
 
     def _resolved(self, kind: type[M], moment: Moment | None) -> M:
-        """The settings of a moment; None: with the default in place of each schedule, and all layers on."""
+        """The settings of a moment; None: with the default in place of each schedule, and all layers on. Of what varies
+        by pixel it is the largest value."""
         values = dict(self.__dict__)
         for name, value in self.__dict__.items():
             info = type(self).model_fields[name]
@@ -97,7 +102,11 @@ class SettingsOverTime(BaseModel):
             elif isinstance(value, Schedule) and moment is None:
                 values[name] = info.default
             elif isinstance(value, Schedule) and moment is not None:
-                number = value.at(moment, *bounds_of(info), name=f"--{key_of(name)}")
+                flag, bounds = f"--{key_of(name)}", bounds_of(info)
+                if value.uses(DEPTH):
+                    number = max(value.over_depth(moment, _GLANCED, *bounds, name=flag))
+                else:
+                    number = value.at(moment, *bounds, name=flag)
                 values[name] = round(number) if plain_type(info) is int else number
         return cast(M, kind.model_construct(set(self.model_fields_set), **values))
 
@@ -105,6 +114,13 @@ class SettingsOverTime(BaseModel):
     def declared_in(cls, data: Mapping[str, Any]) -> Names:  # noqa: ARG003 - those that have some override it
         """What values, by names or aliases of fields, bring along for expressions to name."""
         return NO_NAMES
+
+    def over_depth(self, name: str, moment: Moment, depths: Sequence[float]) -> list[float]:
+        """The values of a field at a moment where pixels have these depths. Raises `SettingsError`."""
+        value, bounds = getattr(self, name), bounds_of(type(self).model_fields[name])
+        if not isinstance(value, Schedule):
+            return [value] * len(depths)
+        return value.over_depth(moment, depths, *bounds, name=f"--{key_of(name)}")
 
     @model_validator(mode="wrap")
     @classmethod
@@ -120,6 +136,8 @@ class SettingsOverTime(BaseModel):
             if not takes_schedule(info) or key not in data or not _is_schedule(data[key]):
                 continue
             schedule = _read_schedule(data.pop(key), name, bounds_of(info), names)
+            if schedule.uses(DEPTH) and not facts_of(info).varies_by_pixel:
+                raise SettingsError(_not_by_pixel(name, cls))
             if schedule.constant is None:
                 changing[name] = schedule
             else:
@@ -177,6 +195,11 @@ def _is_plain(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _not_by_pixel(name: str, kind: type[BaseModel]) -> str:
+    able = ", ".join(f"--{key_of(other)}" for other, _, facts in fields_of(kind) if facts.varies_by_pixel)
+    return f"--{key_of(name)}: depth varies from pixel to pixel, which only {able} can follow; leave it out here"
 
 
 def _read_schedule(value: Any, name: str, bounds: tuple[float | None, float | None], names: Names) -> Schedule:

@@ -1,7 +1,7 @@
 """All settings of a render: the groups put together, read from files, and checked.
 
 The command line's flags, the keys of presets and configuration files, and the recipe of a render are all made from the
-models in `groups.py` and `camera.py`. Precedence, weakest first: defaults, the model's own look,
+models in `groups.py`, `camera.py` and `space.py`. Precedence, weakest first: defaults, the model's own look,
 preset, configuration file, flags.
 """
 
@@ -16,6 +16,7 @@ from dreamvid.config.checked import explain_fault, key_of
 from dreamvid.config.fields import Group, fields_of
 from dreamvid.config.groups import (
     ConditioningSettings,
+    DepthSettings,
     LookSettings,
     MotionSettings,
     NetworkSettings,
@@ -27,6 +28,7 @@ from dreamvid.config.groups import (
     SourceSettings,
 )
 from dreamvid.config.scheduled import LayerSchedule, SettingsOfMoment, SettingsOverTime
+from dreamvid.config.space import SpaceSettings
 from dreamvid.config.types import LayerTarget
 from dreamvid.errors import SettingsError, did_you_mean, shown
 from dreamvid.schedule import NO_NAMES, Moment, Names
@@ -37,6 +39,7 @@ __all__ = [
     "AnySettings",
     "CameraSettings",
     "ConditioningSettings",
+    "DepthSettings",
     "DreamFrameSettings",
     "DreamSettings",
     "FrameSettings",
@@ -50,6 +53,7 @@ __all__ = [
     "Settings",
     "SoundSettings",
     "SourceSettings",
+    "SpaceSettings",
     "ZoomFrameSettings",
     "ZoomSettings",
     "build_settings",
@@ -73,6 +77,7 @@ class _Common(
     ObjectiveSettings,
     LookSettings,
     ConditioningSettings,
+    DepthSettings,
     SoundSettings,
     SourceSettings,
     OutputSettings,
@@ -89,7 +94,7 @@ class FrameSettings(DreamFrameSettings, MotionSettings, PartSettings):
     """All settings of a frame of a film, or of a still picture."""
 
 
-class ZoomFrameSettings(DreamFrameSettings, CameraSettings):
+class ZoomFrameSettings(DreamFrameSettings, CameraSettings, SpaceSettings):
     """All settings of a zoom at one moment."""
 
 
@@ -152,7 +157,7 @@ class Settings(DreamSettings, MotionSettings, PartSettings):
         return self.replace(**{name: facts.off for name, _, facts in fields_of(type(self)) if facts.selects_frames})
 
 
-class ZoomSettings(DreamSettings, CameraSettings):
+class ZoomSettings(DreamSettings, CameraSettings, SpaceSettings):
     """All settings of a zoom."""
 
     def at(self, moment: Moment) -> ZoomFrameSettings:
@@ -165,6 +170,7 @@ GROUPS: tuple[tuple[str, type[Group]], ...] = (
     ("Objective", ObjectiveSettings),
     ("Look", LookSettings),
     ("Conditioning", ConditioningSettings),
+    ("Depth", DepthSettings),
     ("Motion", MotionSettings),
     ("Music", SoundSettings),
     ("Range and size", PartSettings),
@@ -176,6 +182,7 @@ GROUPS: tuple[tuple[str, type[Group]], ...] = (
 
 ZOOM_GROUPS: tuple[tuple[str, type[Group]], ...] = (
     ("Camera", CameraSettings),
+    ("Space", SpaceSettings),
     *(group for group in GROUPS if group[1] not in (MotionSettings, PartSettings)),
 )
 """The same of a zoom."""

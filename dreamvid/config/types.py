@@ -276,6 +276,10 @@ def parse_path(value: Any) -> Path:
     return path
 
 
+def _text_of_path(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
 def _check_word_or_path(text: str) -> str:
     parse_path(text)
     return text
@@ -334,7 +338,7 @@ Iterations = Annotated[
 BitDepth = Annotated[Literal[8, 10, 12, 16, 32], BeforeValidator(_parse_bits)]
 Seconds = Annotated[Fraction, BeforeValidator(_parse_seconds)]
 Time = Annotated[Fraction | InstanceOf[Timecode], BeforeValidator(_parse_time)]
-WordOrPath = Annotated[str, AfterValidator(_check_word_or_path)]
+WordOrPath = Annotated[str, BeforeValidator(_text_of_path), AfterValidator(_check_word_or_path)]
 FramesPerSecond = Annotated[Fraction, BeforeValidator(_parse_rate), Field(gt=0, le=1000)]
 Side = Annotated[int, Field(ge=1, le=32768)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(_parse_size)]

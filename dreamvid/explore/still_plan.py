@@ -11,7 +11,8 @@ from dreamvid.dream import DreamCore
 from dreamvid.explore.still_frame import Still
 from dreamvid.render.plan import STILL, Clock, FramePlan, Planner
 from dreamvid.render.preparation import listen
-from dreamvid.render.side_input import open_guide, open_mask
+from dreamvid.render.side_input import open_film_depth, open_guide, open_mask
+from dreamvid.runtime.frames import to_tensor
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis
@@ -35,9 +36,13 @@ def plan_still(
         clock = Clock(reader.rate, reader.info.frame_count, sounds[settings.needs_sound])
     with contextlib.ExitStack() as closing:
         guide = open_guide(settings, closing)
-        mask = open_mask(settings.mask, still.size[::-1], (reader.info.width, reader.info.height), closing)
-        planner = Planner(dreamer, settings, clock, layer_of_target=layers, governed=False, guide=guide, mask=mask)
-        return planner.at(still.index)
+        size, shape = still.size[::-1], (reader.info.width, reader.info.height)
+        mask = open_mask(settings.mask, size, shape, closing)
+        depths = open_film_depth(settings, size, shape, closing, str(dreamer.device))
+        planner = Planner(
+            dreamer, settings, clock, layer_of_target=layers, governed=False, guide=guide, mask=mask, depths=depths
+        )
+        return planner.at(still.index, picture=to_tensor(still.frame, dreamer.device))
 
 
 def hear_still(still: Still, settings: Settings, sounds: Sounds) -> None:

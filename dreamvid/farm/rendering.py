@@ -35,7 +35,7 @@ from dreamvid.output.recorder import FRAMES_BEHIND, segment_length
 from dreamvid.render.film import Film
 from dreamvid.render.job import Job, film_dissolves, open_source, open_target
 from dreamvid.render.preparation import fetch_missing, prepare
-from dreamvid.render.side_input import open_guide, open_mask
+from dreamvid.render.side_input import open_film_depth, open_guide, open_mask
 from dreamvid.render.targets import Networks, dreaming_networks
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import FrameDone, Notice, Outbox, run_to_end
@@ -65,6 +65,7 @@ class Renderer:
             mask = open_mask(settings.mask, (width, height), shown, opening)
             guide = open_guide(settings, opening)
             machine = choose_machine(settings.device, settings.precision, settings.threads)
+            depths = open_film_depth(settings, (width, height), shown, opening, str(machine.device))
             run_to_end(fetch_missing(settings, networks, flow=settings.flow), self._outbox.tell)
             self._prepared = prepare(
                 settings,
@@ -75,6 +76,7 @@ class Renderer:
                 frames=range(0),  # the driver has looked at them
                 guide=guide,
                 mask=mask,
+                depths=depths,
                 networks=networks,
                 tell=self._outbox.tell,
             )

@@ -69,6 +69,22 @@ def read_exr(path: Path, curve: str | None) -> tuple[FloatImage, str | None]:
     return np.concatenate([shown, alpha], axis=-1) if alpha.shape[-1] else shown, notice
 
 
+def read_exr_distances(path: Path) -> npt.NDArray[np.float32]:
+    """The distances in a depth pass, (height, width), as they are stored; what is no number is 0. Raises MediaError.
+
+    The channel is `Z`, `Depth` or `V` of any layer, else a gray picture's, or red.
+    """
+    with _opened(path) as file:
+        for wanted in ("Z", "DEPTH", "V", "Y", "R"):
+            for part in file.parts:
+                name = next((name for name in part.channels if name.rpartition(".")[2].upper() == wanted), None)
+                if name is not None:
+                    pixels = np.asarray(part.channels[name].pixels, np.float32)
+                    framed = _framed(pixels[..., None], part.header["dataWindow"], part.header["displayWindow"])
+                    return np.ascontiguousarray(np.nan_to_num(framed[..., 0], nan=0.0, posinf=np.inf, neginf=0.0))
+    raise MediaError(f"{path}: has no channel Z, Depth, V, Y or R; render a depth pass")
+
+
 def write_exr(path: Path, image: FloatImage, *, bit_depth: int, metadata: Mapping[str, str]) -> None:
     """Write display values, (height, width, 3 or 4), as light in floats of 16 or 32 bits. Raises RuntimeError."""
     light = to_linear(np.clip(image[..., :3], 0, 1))

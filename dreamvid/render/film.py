@@ -109,7 +109,7 @@ class Film:
                 for frame in moving:
                     index = self.done
                     raw = frame.raw.contiguous()
-                    plan = self._planner.at(first + index)
+                    plan = self._planner.at(first + index, picture=raw)
                     if frame.motion is None:
                         self._shot += 1
                         yield None, ShotStarted(self._shot, index)

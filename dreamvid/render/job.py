@@ -31,10 +31,10 @@ from dreamvid.output.snapshot import Snapshot
 from dreamvid.output.sources import Sources
 from dreamvid.render.dissolve import FilmDissolves
 from dreamvid.render.film import Film
-from dreamvid.render.plan import STILL, Clock
+from dreamvid.render.plan import STILL, Clock, FilmDepths
 from dreamvid.render.preparation import Prepared, choose_sound, fetch_missing, listen, prepare
 from dreamvid.render.runner import Destination, JobLoop, OpenedJob, RecordedLoop, claim_target, machine_facts, run_job
-from dreamvid.render.side_input import SideInput, open_guide, open_mask
+from dreamvid.render.side_input import SideInput, open_film_depth, open_guide, open_mask
 from dreamvid.render.still import dream_pictures
 from dreamvid.render.targets import Networks
 from dreamvid.runtime.device import Machine, choose_machine
@@ -111,6 +111,7 @@ class OpenedClip:
     flow: str | None
     guide: SideInput | None
     mask: SideInput | None
+    depths: FilmDepths | None
 
 
 def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> OpenedClip:
@@ -144,11 +145,13 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
         whole = round((reader.info.duration or 0) * reader.rate)
         heard = listen(settings, own_sound, reader.rate)
         clock = Clock(reader.rate, max(whole, reader.first_index + reader.frame_count), heard)
-    mask = open_mask(settings.mask, (reader.width, reader.height), (reader.info.width, reader.info.height), closing)
+    size, shape = (reader.width, reader.height), (reader.info.width, reader.info.height)
+    mask = open_mask(settings.mask, size, shape, closing)
     guide = open_guide(settings, closing)
     machine = choose_machine(settings.device, settings.precision, settings.threads)
+    depths = open_film_depth(settings, size, shape, closing, str(machine.device))
     flow = settings.flow if is_film else None
-    return OpenedClip(selection, reader, writer, original, sources, clock, machine, flow, guide, mask)
+    return OpenedClip(selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths)
 
 
 def prepare_clip(
@@ -165,6 +168,7 @@ def prepare_clip(
         frames=range(reader.first_index, reader.first_index + reader.frame_count),
         guide=clip.guide,
         mask=clip.mask,
+        depths=clip.depths,
         networks=networks,
         tell=tell,
     )

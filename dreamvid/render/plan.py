@@ -1,4 +1,4 @@
-"""What each frame is dreamed with: the settings of its moment, the dreamer, its guide and its mask."""
+"""What each frame is dreamed with: the settings of its moment, the dreamer, its guide, its mask and its depth."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
+import torch
 from torch import Tensor
 
 from dreamvid.config.scheduled import LayerSchedule
@@ -25,10 +26,12 @@ from dreamvid.dream.color import luma
 from dreamvid.render.side_input import AnySideInput
 from dreamvid.render.targets import make_look
 from dreamvid.runtime.frames import to_tensor
-from dreamvid.schedule import Moment, Schedule
+from dreamvid.schedule import DEPTH, Moment, Schedule
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis
+
+_DEPTHS = 4 * 255  # from near to far
 
 S = TypeVar("S", bound=DreamSettings)
 F = TypeVar("F", bound=DreamFrameSettings, covariant=True)
@@ -45,7 +48,7 @@ class FramePlan(Generic[F]):
         dreamer: with the look and the guide of this frame.
         settings: those of its moment.
         contrast: what the residual is brought to, see `dream.level`; None: it is left as it is.
-        gain: what the residual is multiplied by where it is shown.
+        gain: what the residual is multiplied by where it is shown; (1, 1, H, W) where that varies by pixel.
         is_steady: whether what is dreamed stays the same throughout the film, but for its strength.
         mask: (1, 1, H, W) in [0, 1] on the dreamer's device, or None: where the dream may be seen.
     """
@@ -53,7 +56,7 @@ class FramePlan(Generic[F]):
     dreamer: DreamCore
     settings: F
     contrast: float | None = None
-    gain: float = 1.0
+    gain: float | Tensor = 1.0
     mask: Tensor | None = None
     is_steady: bool = True
 
@@ -114,6 +117,40 @@ STILL = Clock(Fraction(1), 1)
 """A still is a film of one frame."""
 
 
+class DepthCurve:
+    """A number that may vary by pixel, as its expression says of the pixel's depth.
+
+    The expression is evaluated at all depths that 8 bits can tell apart, and three between each two of them; so it is
+    computed and checked as any other is, and costs the same for a frame of any size.
+    """
+
+    def __init__(self, settings: DreamSettings, name: str) -> None:
+        self._settings, self._name = settings, name
+        value = getattr(settings, name)
+        self._varies = isinstance(value, Schedule) and value.uses(DEPTH)
+        self._is_steady = isinstance(value, Schedule) and value.names == {DEPTH} and len(value.keyframes.keys) == 1
+        self._known: Tensor | None = None
+
+    def at(self, moment: Moment, depth: Tensor | None) -> float | Tensor:
+        """The number at a moment, or one for each pixel, shaped like `depth`. Raises `SettingsError`."""
+        if not self._varies:
+            return self._settings.over_depth(self._name, moment, (0.0,))[0]
+        if depth is None:
+            raise ValueError(f"{self._name} depends on depth, which is checked before the first frame")
+        if self._known is None or not self._is_steady:
+            values = self._settings.over_depth(self._name, moment, [step / _DEPTHS for step in range(_DEPTHS + 1)])
+            self._known = torch.tensor(values, dtype=torch.float32)
+        levels = (depth.clamp(0, 1) * _DEPTHS).round().long()
+        return self._known.to(depth.device)[levels]
+
+
+class FilmDepths(Protocol):
+    """Depths that go along with a film."""
+
+    def depth_at(self, seconds: Fraction, picture: Tensor | None) -> Tensor | None:
+        """Those at a time, of a raw picture (1, 3, H, W); (H, W) from 0 near to 1 far. None: those given last."""
+
+
 class Planner(Generic[S]):
     """Makes the plan of each frame; frame numbers must not fall.
 
@@ -130,6 +167,7 @@ class Planner(Generic[S]):
         governed: bool = True,
         guide: AnySideInput | None = None,
         mask: AnySideInput | None = None,
+        depths: FilmDepths | None = None,
     ) -> None:
         """`layer_of_target` says which of `settings.layers` each of the dreamer's targets is; None: a class."""
         self._dreamer = dreamer
@@ -140,6 +178,9 @@ class Planner(Generic[S]):
         self._guide = guide
         self._mask = mask
         self._shown_mask: Tensor | None = None
+        self._depths = depths
+        self._shown_depth: Tensor | None = None
+        self._by_depth = DepthCurve(settings, "strength")
 
     @property
     def extractor(self) -> Extractor:
@@ -147,14 +188,25 @@ class Planner(Generic[S]):
         return self._dreamer.extractor
 
     @overload
-    def at(self: Planner[Settings], index: int) -> FramePlan[FrameSettings]: ...
+    def at(
+        self: Planner[Settings], index: int, *, picture: Tensor | None = None, depth: Tensor | None = None
+    ) -> FramePlan[FrameSettings]: ...
     @overload
-    def at(self: Planner[ZoomSettings], index: int) -> FramePlan[ZoomFrameSettings]: ...
-    def at(self, index: int) -> FramePlan[DreamFrameSettings]:
-        """The plan of a frame. Raises `SettingsError` where a schedule has no value then."""
+    def at(
+        self: Planner[ZoomSettings], index: int, *, picture: Tensor | None = None, depth: Tensor | None = None
+    ) -> FramePlan[ZoomFrameSettings]: ...
+    def at(
+        self, index: int, *, picture: Tensor | None = None, depth: Tensor | None = None
+    ) -> FramePlan[DreamFrameSettings]:
+        """The plan of a frame. Raises `SettingsError` where a schedule has no value then.
+
+        `picture` is its raw one, (1, 3, H, W), where its depth may have to be estimated; `depth` is that, (1, 1, H, W)
+        from 0 near to 1 far, where it is known otherwise.
+        """
         moment = self.clock.moment(index)
         settings = self.settings.at(moment)
-        self._update_side_inputs(Fraction(moment.seconds))
+        self._update_side_inputs(Fraction(moment.seconds), picture)
+        strength = self._by_depth.at(moment, self._shown_depth if depth is None else depth)
         dreamer, length = self._dreamer, 1.0
         if self.settings.varies:
             look = make_look(settings, self._targets_of(settings))
@@ -166,10 +218,10 @@ class Planner(Generic[S]):
         if not self._governed:
             # A step that was chosen is taken at its word.
             contrast = length * self._dreamer.nominal_contrast if self._dreamer.look.step is None else None
-            return FramePlan(dreamer, settings, contrast, settings.strength, self._shown_mask)
+            return FramePlan(dreamer, settings, contrast, strength, self._shown_mask)
         peak = self._peak_strength
         contrast = peak * length * self._mixed(moment, lambda one: one.nominal_contrast)
-        gain = settings.strength / peak if peak else 0.0
+        gain = strength / peak if peak else 0.0
         return FramePlan(dreamer, settings, contrast, gain, self._shown_mask, self._is_steady)
 
     @property
@@ -189,7 +241,7 @@ class Planner(Generic[S]):
             return self.settings.strength
         return max(self.settings.at(self.clock.moment(index)).strength for index in range(self.clock.frames or 1))
 
-    def _update_side_inputs(self, seconds: Fraction) -> None:
+    def _update_side_inputs(self, seconds: Fraction, raw: Tensor | None) -> None:
         device = self._dreamer.device
         if self._guide is not None:
             picture = self._guide.at(seconds)
@@ -199,6 +251,10 @@ class Planner(Generic[S]):
             picture = self._mask.at(seconds)
             if picture is not None:
                 self._shown_mask = _mask_of(to_tensor(picture, device))
+        if self._depths is not None:
+            depth = self._depths.depth_at(seconds, raw)
+            if depth is not None:
+                self._shown_depth = depth[None, None].to(device)
 
     def _targets_of(self, settings: DreamFrameSettings) -> list[Target]:
         """The dreamer's targets with the weights that the layers have in `settings`."""

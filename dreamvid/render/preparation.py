@@ -13,8 +13,8 @@ from dreamvid.dream import DreamCore
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import SoundTrack
-from dreamvid.render.plan import Clock, Planner, S
-from dreamvid.render.side_input import AnySideInput
+from dreamvid.render.plan import Clock, FilmDepths, Planner, S
+from dreamvid.render.side_input import AnySideInput, depth_model
 from dreamvid.render.targets import (
     Networks,
     TapTarget,
@@ -55,6 +55,8 @@ def fetch_missing(
     how motion is measured, if it is. Raises `ModelError`.
     """
     yield from fetch_networks(settings, networks or {})
+    if (model := depth_model(settings)) is not None:
+        yield from model.fetch()
     if flow is not None:
         yield from FLOWS.find(flow).fetch()
 
@@ -69,6 +71,7 @@ def prepare(
     frames: range | None = None,
     guide: AnySideInput | None = None,
     mask: AnySideInput | None = None,
+    depths: FilmDepths | None = None,
     networks: Networks | None = None,
     tell: Tell = ignore,
 ) -> Prepared[S]:
@@ -85,7 +88,7 @@ def prepare(
     settings = settings.for_model(goals[0].network.spec.look)
     core = make_dream_core(goals, settings, machine, tell)
     planner = make_planner(
-        core, goals, settings, clock, size, governed=governed, frames=frames, guide=guide, mask=mask
+        core, goals, settings, clock, size, governed=governed, frames=frames, guide=guide, mask=mask, depths=depths
     )
     dreaming = dict.fromkeys(goal.network for goal in goals)
     models = " + ".join(dict.fromkeys(network.spec.name for network in dreaming))
@@ -104,6 +107,7 @@ def make_planner(
     frames: range | None = None,
     guide: AnySideInput | None = None,
     mask: AnySideInput | None = None,
+    depths: FilmDepths | None = None,
 ) -> Planner[S]:
     """Check the settings over time, and make the planner for frames of `size`; as `prepare`, with what is loaded.
 
@@ -119,7 +123,16 @@ def make_planner(
         lambda now: core.with_look(make_look(now, targets)).check_size(size),
     )
     layer_of_target = [goal.layer for goal in goals]
-    return Planner(core, settings, clock, layer_of_target=layer_of_target, governed=governed, guide=guide, mask=mask)
+    return Planner(
+        core,
+        settings,
+        clock,
+        layer_of_target=layer_of_target,
+        governed=governed,
+        guide=guide,
+        mask=mask,
+        depths=depths,
+    )
 
 
 def check_over_time(

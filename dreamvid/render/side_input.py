@@ -1,4 +1,4 @@
-"""A picture or video that goes along with the film: a guide or a mask."""
+"""A picture or video that goes along with the film: a guide, a mask or depths."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from dreamvid.config.settings import DreamSettings
+from dreamvid.config.settings import DreamSettings, Settings, key_of
 from dreamvid.errors import SettingsError
+from dreamvid.images.content import image_format
 from dreamvid.images.read import fit_size, resize_image
-from dreamvid.media import AS_CODED, ClipInfo, Reader, open_reader, read_image
+from dreamvid.media import AS_CODED, ClipInfo, Reader, list_sequence, open_reader, read_image
 from dreamvid.runtime.events import Tell, ignore
 from dreamvid.runtime.frames import Frame
+from dreamvid.schedule import DEPTH
+from dreamvid.space.depth import DepthScale, DepthSource, ExrDepth, ModeledDepth, PictureDepth
+from dreamvid.space.depth_model import PREFIX, DepthModel, find_model
+
+FLAT, TUNNEL = "plane", "tunnel"
+SHAPES = (FLAT, TUNNEL)
+"""Of `--depth` what is no file: the scenes of a zoom."""
 
 _SHAPE_TOLERANCE = 0.02  # of the aspect ratio
 _NEARLY_BLACK = 3 / 255
@@ -157,6 +165,75 @@ def check_mask(mask: SideInput, width: int, height: int) -> None:
         _check_light(mask.path, read_image(mask.path))
 
 
+def open_depth(
+    settings: DreamSettings, size: tuple[int, int], shape: tuple[int, int], closing: ExitStack, *, loop: bool = False
+) -> DepthSource | None:
+    """The depths, checked, where there are some; they are closed by `closing`.
+
+    They are brought to (width, height) `size`, of whose shape they are, or of the source's, `shape`. After its last
+    frame a film begins again, with `loop`, or stays there. Raises `SettingsError` or `MediaError`.
+    """
+    scale = depth_scale(settings)
+    if settings.depth is None:
+        return None
+    path, lines = Path(settings.depth), (size[1], size[0])
+    files = list_sequence(path) or [path]
+    if files[0].is_file() and image_format(files[0]) == "exr":
+        if any(schedule.uses(DEPTH) for schedule in settings.schedules.values()) and None in (scale.near, scale.far):
+            raise SettingsError(
+                f"--depth: {path} contains distances; say with --near and --far between which depth goes from 0 to 1"
+            )
+        distances = ExrDepth(files, scale, lines, loop=loop)
+        _check_shape(path, distances.shape[::-1], _closer(distances.shape[::-1], size, shape), "depth", "depths")
+        return distances
+    pictures = closing.enter_context(SideInput(path, loop=loop, tonemap=AS_CODED))
+    given = pictures.info.width, pictures.info.height
+    _check_shape(path, given, _closer(given, size, shape), "depth", "depths")
+    return PictureDepth(pictures, scale, lines)
+
+
+def open_film_depth(
+    settings: DreamSettings, size: tuple[int, int], shape: tuple[int, int], closing: ExitStack, device: str
+) -> DepthSource | ModeledDepth | None:
+    """The depths that expressions of a film depend on, as `open_depth` opens them, or estimated by a model on `device`.
+
+    Raises `SettingsError` or `MediaError`.
+    """
+    check_depth(settings)
+    if settings.depth is None:
+        return None
+    if (model := depth_model(settings)) is not None:
+        return ModeledDepth(model, device)
+    if settings.depth in SHAPES:
+        raise SettingsError(f"--depth: {settings.depth} is for zooms; a film takes pictures of depths, or a model")
+    return open_depth(settings, size, shape, closing)
+
+
+def check_depth(settings: DreamSettings) -> None:
+    """Raise `SettingsError` where an expression depends on depth and there is none, or no expression of a film does."""
+    asking = next((name for name, schedule in settings.schedules.items() if schedule.uses(DEPTH)), None)
+    if asking is not None and settings.depth in (None, FLAT):
+        raise SettingsError(
+            f"--{key_of(asking)}: depends on depth, but none is known; give pictures of depths with --depth FILE"
+        )
+    if asking is None and isinstance(settings, Settings) and settings.depth is not None:
+        raise SettingsError('--depth: no setting depends on it; use it in an expression, as in --strength "1 - depth"')
+
+
+def depth_model(settings: DreamSettings) -> type[DepthModel] | None:
+    """The depth model that the settings name, if they do. Raises `SettingsError` where there is none of that name."""
+    text = "" if settings.depth is None else str(settings.depth)
+    return find_model(text) if text.startswith(PREFIX) else None
+
+
+def depth_scale(settings: DreamSettings) -> DepthScale:
+    """What depths mean. Raises `SettingsError`."""
+    scale = DepthScale(settings.near, settings.far, settings.depth_white == "far")
+    if scale.nearest >= scale.farthest:
+        raise SettingsError(f"--near: {scale.nearest:g} is not nearer than --far, {scale.farthest:g}; swap them")
+    return scale
+
+
 def guide_in_memory(picture: Frame, settings: DreamSettings) -> StillInput:
     """A guide that is no file, (H, W, 3), brought to its size as `open_guide` does."""
     height, width = picture.shape[:2]
@@ -173,10 +250,17 @@ def mask_in_memory(picture: Frame, width: int, height: int) -> StillInput:
     return StillInput(resize_image(picture, width, height))
 
 
-def _check_shape(what: object, shape: tuple[int, int], needed: tuple[int, int]) -> None:
+def _closer(given: tuple[int, int], *shapes: tuple[int, int]) -> tuple[int, int]:
+    """The shape with the aspect ratio that is closer to what is given."""
+    return min(shapes, key=lambda shape: abs(math.log(given[0] * shape[1] / (given[1] * shape[0]))))
+
+
+def _check_shape(
+    what: object, shape: tuple[int, int], needed: tuple[int, int], name: str = "mask", noun: str = "a mask"
+) -> None:
     if abs(shape[0] * needed[1] / (shape[1] * needed[0]) - 1) > _SHAPE_TOLERANCE:
         raise SettingsError(
-            f"--mask: {what} is {shape[0]}x{shape[1]}, the source {needed[0]}x{needed[1]}; give a mask with the "
+            f"--{name}: {what} is {shape[0]}x{shape[1]}, the source {needed[0]}x{needed[1]}; give {noun} with the "
             "same aspect ratio"
         )
 

@@ -44,7 +44,7 @@ def dream_pictures(pictures: Iterable[Frame], planner: Planner[Settings], device
     for index, raw_frame in enumerate(pictures):
         colors, alpha = split_alpha(raw_frame)
         raw = to_tensor(colors, device)
-        plan = planner.at(0)
+        plan = planner.at(0, picture=raw)
         yield None, ShotStarted(index, index)
         shown = dream_still(raw, plan)
         figures = FrameMetrics().measure(raw, shown, None, plan.dreamer) if plan.settings.report else None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dreamvid.media.codecs import AnyCodec
     from dreamvid.models.spec import ModelSpec
     from dreamvid.motion.flow import FlowMethod
+    from dreamvid.space.depth_model import DepthModel
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -216,3 +217,8 @@ OBJECTIVES: Register[type[Objective]] = Register(
     "objective", "dreamvid.objectives", "dreamvid.dream.objective:Objective", folder="dreamvid.dream.objectives"
 )
 """What a dream may climb at a layer."""
+
+DEPTHS: Register[type[DepthModel]] = Register(
+    "depth model", "dreamvid.depths", "dreamvid.space.depth_model:DepthModel", folder="dreamvid.space.depth_models"
+)
+"""Ways to estimate how far away things in a picture are."""

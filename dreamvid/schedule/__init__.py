@@ -11,6 +11,7 @@ In an expression stand
     rms bass mid high onset beat       what is heard in the sound, 0..1
     pitch                              how high it is: the number of a MIDI note, 60 for middle C
     drums.rms kick glow note(36)       stems, bands, curves and notes that the settings bring along (`Names`)
+    depth                              how far away a pixel is, from 0 near to 1 far, where a setting varies by pixel
     pi e tau                           and the functions of `dreamvid.schedule.functions`
 
 `t` is in seconds, so that a film looks the same at any frame rate. It is the frame number in Deforum: its
@@ -20,10 +21,11 @@ In an expression stand
 from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.keyframes import Key, Keyframes, KeyTime, Mix, has_keys, parse_keyframes
 from dreamvid.schedule.moment import ENVELOPES, PITCH, Moment
-from dreamvid.schedule.names import NO_NAMES, VARIABLES, Names
+from dreamvid.schedule.names import DEPTH, NO_NAMES, VARIABLES, Names
 from dreamvid.schedule.schedule import Schedule
 
 __all__ = [
+    "DEPTH",
     "ENVELOPES",
     "NO_NAMES",
     "PITCH",

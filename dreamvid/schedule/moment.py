@@ -50,6 +50,8 @@ class Moment:
     """How long the frame is shown, in seconds; 0: it is a moment."""
     timeline: Timeline | None = field(default=None, compare=False, repr=False)
     """The film that it belongs to, for what depends on the past."""
+    depth: float | None = None
+    """Of one pixel, from 0 near to 1 far; None: the whole picture is meant."""
 
     @classmethod
     def of_frame(

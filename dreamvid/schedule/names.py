@@ -12,8 +12,10 @@ from dreamvid.schedule.moment import ENVELOPES, PITCH
 
 TIMES = ("t", "f", "n", "fps")
 """Seconds, frame number, number of frames, frame rate."""
-VARIABLES = (*TIMES, *ENVELOPES, PITCH)
-"""What may stand in any expression: times, and what is heard in the sound."""
+DEPTH = "depth"
+"""Of a pixel: 0 near, 1 far."""
+VARIABLES = (*TIMES, *ENVELOPES, PITCH, DEPTH)
+"""What may stand in any expression: times, what is heard in the sound, and how far away a pixel is."""
 OF_A_STEM = (*ENVELOPES, PITCH)
 """What is heard of a stem, after its name and a point."""
 OF_A_BAND = "onset"

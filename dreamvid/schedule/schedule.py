@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from dreamvid.errors import SettingsError, printable
@@ -53,6 +54,17 @@ class Schedule:
         if low is not None:
             value = max(value, low)
         return value if high is None else min(value, high)
+
+    def over_depth(
+        self,
+        moment: Moment,
+        depths: Iterable[float],
+        low: float | None = None,
+        high: float | None = None,
+        name: str = "",
+    ) -> list[float]:
+        """Its values at a moment where pixels have these depths; otherwise as `at`."""
+        return [self.at(replace(moment, depth=depth), low, high, name) for depth in depths]
 
     def _value(self, moment: Moment, name: str) -> float:
         try:
@@ -153,6 +165,10 @@ class _Reader:
                 return float(moment.frames)
             case "n":
                 raise NoValue("n", "is the number of frames, which is not known here; use t, in seconds")
+            case "depth" if moment.depth is not None:
+                return moment.depth
+            case "depth":
+                raise NoValue("depth", "is that of a pixel, which is not known here; use it in --strength")
         if name not in moment.envelopes:
             if name in VARIABLES:
                 raise NoValue(name, "follows the sound, but there is none: provide one with --react SONG")

@@ -129,7 +129,7 @@ def _control(name: str, info: FieldInfo, heading: str) -> Control:
         return Control(kind="choice", choices=(*optional, *map(str, get_args(kind))), **common)
     if name == "model":
         return Control(kind="choice", choices=_models(), **common)
-    if kind is Path:
+    if kind is Path or (facts.is_input_file and info.default is None):  # words that stand for none are not for films
         return Control(kind="file", **common)
     if kind is str and len(facts.words) > 1:  # a file of the server's is not for the page to name
         return Control(kind="choice", choices=facts.words, **common)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ def camera_motion(
     time = start
     while time < end:
         following = min(end, (time // STEP + 1) * STEP)
-        velocity = _velocity(settings_at(_middle(time)), size)
+        velocity = _velocity(settings_at(middle_of_step(time)), size)
         motion = motion @ torch.matrix_exp(velocity * float(following - time))
         time = following
     return motion
@@ -44,11 +45,11 @@ def camera_motion(
 
 def steps_until(end: Fraction) -> Iterator[Fraction]:
     """The times, in seconds, at which a camera that changes is looked at until `end`."""
-    return (_middle(step * STEP) for step in range(math.ceil(end / STEP)))
+    return (middle_of_step(step * STEP) for step in range(math.ceil(end / STEP)))
 
 
-def _middle(time: Fraction) -> Fraction:
-    """Of the step that a time falls into."""
+def middle_of_step(time: Fraction) -> Fraction:
+    """The middle of the step that a time falls into."""
     return (time // STEP) * STEP + STEP / 2
 
 
@@ -79,8 +80,18 @@ def move(picture: Tensor, motion: Tensor) -> Tensor:
     )
     shown_x = motion[0, 0] * x + motion[0, 1] * y + motion[0, 2]
     shown_y = motion[1, 0] * x + motion[1, 1] * y + motion[1, 2]
-    flow = torch.stack([_mirrored(shown_x, width) - x, _mirrored(shown_y, height) - y])
-    return warp_backward(picture, flow[None].float().expand(len(picture), -1, -1, -1))
+    return fetch(picture, shown_x, shown_y)
+
+
+def fetch(picture: Tensor, x: Tensor, y: Tensor, mode: Literal["bicubic", "bilinear"] = "bicubic") -> Tensor:
+    """Fetch each pixel of `picture` (N, C, H, W) from the place (x, y), each (H, W); outside it is continued as in a
+    mirror."""
+    height, width = picture.shape[-2:]
+    own_y, own_x = torch.meshgrid(
+        torch.arange(height, dtype=torch.float64), torch.arange(width, dtype=torch.float64), indexing="ij"
+    )
+    flow = torch.stack([_mirrored(x, width) - own_x, _mirrored(y, height) - own_y])
+    return warp_backward(picture, flow[None].float().expand(len(picture), -1, -1, -1), mode)
 
 
 def _mirrored(place: Tensor, length: int) -> Tensor:

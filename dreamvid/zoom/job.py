@@ -25,7 +25,8 @@ from dreamvid.render.side_input import SideInput, open_guide, open_mask
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Event, Notice, Outbox, Tell, ignore
 from dreamvid.runtime.frames import Dreams, to_tensor
-from dreamvid.zoom.zoom import NOISE_SIZE, Zoom, begin_zoom, check_camera, first_noise, frame_count
+from dreamvid.zoom.scene import Scene, check_camera, open_scene
+from dreamvid.zoom.zoom import NOISE_SIZE, Zoom, begin_zoom, first_noise, frame_count
 
 NOISE = Path("noise")
 """The source that is no file: the zoom begins with nothing but a spectrum."""
@@ -79,6 +80,7 @@ class _OpenedFlight:
     machine: Machine
     guide: SideInput | None
     mask: SideInput | None
+    scene: Scene
 
 
 def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> _OpenedFlight:
@@ -98,9 +100,11 @@ def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack
     if source is not None and source.info.has_alpha:
         tell(Notice(f"{job.source}: its transparency is left out, because a zoom fills the whole picture"))
     check_camera(settings, clock)
+    shape = (width, height) if source is None else (source.info.width, source.info.height)
+    scene = open_scene(settings, (height, width), shape, closing)
     guide = open_guide(settings, closing)
     machine = choose_machine(settings.device, settings.precision, settings.threads)
-    return _OpenedFlight(source, width, height, writer, sources, clock, machine, guide, mask)
+    return _OpenedFlight(source, width, height, writer, sources, clock, machine, guide, mask, scene)
 
 
 def _open_loop(
@@ -203,5 +207,5 @@ def _begin(
             raise RuntimeError("a side input gives a frame when it is asked for the first time")
         picture = to_tensor(frame, device)
     film = source if source is not None and source.rate is not None else None
-    zoom = begin_zoom(picture, planner, source=film, snapshot=snapshot)
+    zoom = begin_zoom(picture, planner, source=film, scene=flight.scene, snapshot=snapshot)
     return zoom, zoom.dream()

@@ -9,28 +9,26 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from dreamvid.config.fields import fields_of
-from dreamvid.config.settings import ZoomFrameSettings, ZoomSettings, key_of
+from dreamvid.config.settings import ZoomFrameSettings, ZoomSettings
 from dreamvid.dream import compose
 from dreamvid.dream.noise import pink_noise
 from dreamvid.output.snapshot import Snapshot
-from dreamvid.render.plan import Clock, FramePlan, Planner
+from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.side_input import AnySideInput
 from dreamvid.render.still import dream_still
 from dreamvid.runtime.events import Figures, FrameDone, ShotStarted
 from dreamvid.runtime.frames import Dreams, to_frame, to_tensor
-from dreamvid.zoom.camera import camera_motion, move, steps_until
+from dreamvid.zoom.course import DREAMS_PER_SECOND, frames_per_dream
+from dreamvid.zoom.flight import Flight
+from dreamvid.zoom.scene import Scene, make_flight
 from dreamvid.zoom.tone import Tone, keep_tone
 
 NOISE_SIZE = (640, 360)
 """Width and height of a zoom that begins with noise, if nobody says."""
 
-DREAMS_PER_SECOND = 24
-"""How often the dream is renewed, near enough, at any frame rate."""
-
 _LONGEST_JOIN = Fraction(2)  # seconds over which a loop's end turns into its beginning
 _JOIN_SHARE = Fraction(1, 4)  # of the loop
-_CAMERA = tuple(name for name, _, facts in fields_of(ZoomSettings) if facts.moves_camera)
+_FLIGHT = "flight "  # begins the names of what a snapshot keeps of the flight
 
 
 class Zoom:
@@ -47,8 +45,11 @@ class Zoom:
         tone: Tone,
         *,
         source: AnySideInput | None = None,
+        flight: Flight | None = None,
     ) -> None:
-        """Begin with `picture`; `tone` is what brightness and contrast are held to, `source` a film that is fed in."""
+        """Begin with `picture`; `tone` is what brightness and contrast are held to, `source` a film that is fed in.
+
+        `flight` moves the picture as the camera moves (None: over a flat one)."""
         self._picture = picture
         self._planner = planner
         self._tone = tone
@@ -59,9 +60,10 @@ class Zoom:
         """The frame that comes next; below 0 it is not shown."""
         self._time = self.next_index / settings.fps
         self._before_first: list[Tensor] = []
-        self._frames_per_dream = max(1, round(settings.fps / DREAMS_PER_SECOND))
-        self._dose = float(DREAMS_PER_SECOND * self._frames_per_dream / settings.fps)
-        self._steady = settings.schedules.keys().isdisjoint(_CAMERA)
+        self._frames_per_dream = frames_per_dream(settings)
+        self._dose = float(DREAMS_PER_SECOND * Fraction(self._frames_per_dream, settings.every) / settings.fps)
+        size = (picture.shape[-2], picture.shape[-1])
+        self._flight = make_flight(picture, planner, Scene(settings, size)) if flight is None else flight
 
     @property
     def done(self) -> int:
@@ -73,6 +75,7 @@ class Zoom:
         tensors = {"picture": self._picture, "mean": self._tone.mean, "deviation": self._tone.deviation}
         if self._before_first:
             tensors["before first"] = torch.cat(self._before_first)
+        tensors |= {f"{_FLIGHT}{name}": tensor for name, tensor in self._flight.state().items()}
         kept = {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
         return Snapshot(self.done, kept, {"time": str(self._time)})
 
@@ -82,6 +85,8 @@ class Zoom:
         self._picture, self._tone = tensors["picture"], Tone(tensors["mean"], tensors["deviation"])
         self._before_first = list(torch.split(tensors["before first"], 1)) if "before first" in tensors else []
         self._time, self.next_index = Fraction(snapshot.numbers["time"]), snapshot.done
+        flight = {name.removeprefix(_FLIGHT): tensor for name, tensor in tensors.items() if name.startswith(_FLIGHT)}
+        self._flight.restore(flight, self._time)
 
     def dream(self) -> Dreams:
         """Yield the frames that are still to come, each with its `FrameDone`; before the first a `ShotStarted`."""
@@ -99,7 +104,7 @@ class Zoom:
             before = picture
             figures = None
             if self._planner.settings.report:
-                figures = Figures(self._planner.at(index).dreamer.attainment(picture))
+                figures = Figures(self._planner.at(index, depth=self._flight.depth()).dreamer.attainment(picture))
             now = time.perf_counter()
             yield to_frame(picture), FrameDone(index, 0, change, 0.0, now - clock, figures)
             clock = now
@@ -127,29 +132,30 @@ class Zoom:
     def show(self, index: int, *, onto: Tensor | None = None, share: float = 0.0) -> Tensor:
         """The picture of frame `index`; indices must not fall. `onto` is a picture that `share` of it turns into."""
         now = index / self._planner.settings.fps
-        size = (self._picture.shape[-2], self._picture.shape[-1])
-        motion = camera_motion(self._camera_at, size, self._time, now, steady=self._steady)
-        moved = move(self._picture, motion).clamp(0, 1)
-        if index % (self._frames_per_dream * self._planner.settings.every):
+        moved, longer = self._flight.move(self._picture, self._time, now)
+        if index % self._frames_per_dream:
             return moved if onto is None else torch.lerp(moved, onto, share)
-        plan = self._planner.at(max(index, 0))
+        plan = self._planner.at(max(index, 0), depth=self._flight.depth())
         if onto is not None:
             moved = torch.lerp(moved, onto, share)
-        dreamed = self._dream(moved, now, plan)
+        dreamed = self._dream(moved, now, plan, longer)
         if dreamed is not moved:
             self._picture, self._time = dreamed, now
+            self._flight.arrive(dreamed, now)
         return dreamed
 
-    def _camera_at(self, seconds: Fraction) -> ZoomFrameSettings:
-        return self._planner.settings.at(self._planner.clock.moment_at(max(seconds, Fraction(0))))
-
-    def _dream(self, moved: Tensor, now: Fraction, plan: FramePlan[ZoomFrameSettings]) -> Tensor:
+    def _dream(
+        self, moved: Tensor, now: Fraction, plan: FramePlan[ZoomFrameSettings], longer: Tensor | None
+    ) -> Tensor:
         settings = plan.settings
         fed = self._feed(moved, now, settings.feed)
         dreamer, pace = plan.dreamer, settings.strength * self._dose
         if not pace * dreamer.step or not any(settings.warm_iterations):
             return fed
-        dreamed = dreamer.dream(fed, iterations=settings.warm_iterations, pace=pace)
+        gain = plan.gain / settings.strength if isinstance(plan.gain, Tensor) else None
+        if longer is not None:
+            gain = longer if gain is None else gain.to(longer.device) * longer
+        dreamed = dreamer.dream(fed, iterations=settings.warm_iterations, gain=gain, pace=pace)
         dreamed = compose(fed, dreamed - fed, keep_color=dreamer.look.keep_color, mask=plan.mask)
         return keep_tone(dreamed, self._tone, seconds=self._dose / DREAMS_PER_SECOND)
 
@@ -177,26 +183,20 @@ def begin_zoom(
     planner: Planner[ZoomSettings],
     *,
     source: AnySideInput | None = None,
+    scene: Scene | None = None,
     snapshot: Snapshot | None = None,
 ) -> Zoom:
-    """A zoom at its first picture, the dream of `picture`; or as it was left. `source` is a film that is fed in."""
+    """A zoom at its first picture, the dream of `picture`; or as it was left. `source` is a film that is fed in,
+    `scene` what the camera flies through (None: what the settings alone say)."""
     tone = Tone.of(picture)
+    scene = Scene(planner.settings, (picture.shape[-2], picture.shape[-1])) if scene is None else scene
+    flight = make_flight(picture, planner, scene)
     if snapshot is None:  # it begins with the dream of a still, not with the plain picture
-        picture = dream_still(picture, planner.at(0))
-    zoom = Zoom(picture, planner, tone, source=source)
+        picture = dream_still(picture, planner.at(0, depth=flight.depth()))
+    zoom = Zoom(picture, planner, tone, source=source, flight=flight)
     if snapshot is not None:
         zoom.restore(snapshot)
     return zoom
-
-
-def check_camera(settings: ZoomSettings, clock: Clock) -> None:
-    """Raise `SettingsError` where a camera that changes has no value: it is looked at between the frames, too."""
-    moving = {name: settings.schedules[name] for name in _CAMERA if name in settings.schedules}
-    if any(schedule.names for schedule in moving.values()):
-        for time in steps_until(settings.duration):
-            moment = clock.moment_at(time)
-            for name, schedule in moving.items():
-                schedule.at(moment, name=f"--{key_of(name)}")
 
 
 def frame_count(settings: ZoomSettings) -> int:

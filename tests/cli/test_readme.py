@@ -84,6 +84,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             if index < 2:
                 cv2.imwrite(f"frames/{index + 1:05}.png", (frame[..., ::-1] * 255).astype(np.uint8))
     shutil.copy("clip.mp4", "other.mp4")
+    cv2.imwrite("photo-depth.png", np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (64, 1)))
+    shutil.copy("clip.mp4", "clip-depth.mp4")
+    Path("shot.chan").write_text("1 0 0 0 0 0 0\n2 0 0 -0.1 0 1 0\n")
     Path("look.yaml").write_text("octaves: 2\n")
     Path("job.yaml").write_text(
         "shared: {model: dreamnet, octaves: 1, iterations: 1, frames: 2, audio: none}\nclips: [other.mp4]\n"

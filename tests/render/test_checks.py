@@ -18,7 +18,7 @@ from dreamvid.render import Event, FrameDone, Job, render_job
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import check_over_time
 from dreamvid.zoom.job import NOISE, ZoomJob, render_zoom
-from dreamvid.zoom.zoom import check_camera
+from dreamvid.zoom.scene import check_camera
 
 QUICK: dict[str, Any] = {
     "model": "dreamnet", "octaves": 1, "iterations": 1, "warm_iterations": 1, "precision": "fp32", "cuts": "none",

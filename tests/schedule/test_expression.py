@@ -15,8 +15,8 @@ from tests.schedule.given import EXPRESSIONS, SOUND, at_frame, at_second, quick,
 
 
 def test_variables_are_what_the_moment_says() -> None:
-    moment = Moment(Fraction(5, 2), 60, 240, 24, SOUND)
-    expected = {"t": 2.5, "f": 60.0, "n": 240.0, "fps": 24.0} | SOUND
+    moment = Moment(Fraction(5, 2), 60, 240, 24, SOUND, depth=0.7)
+    expected = {"t": 2.5, "f": 60.0, "n": 240.0, "fps": 24.0, "depth": 0.7} | SOUND
     assert {name: value(name, moment) for name in VARIABLES} == expected
 
 
