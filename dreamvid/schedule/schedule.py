@@ -13,7 +13,7 @@ from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.filters import filtered
 from dreamvid.schedule.keyframes import MAX_TEXT, Keyframes, parse_keyframes
 from dreamvid.schedule.moment import Moment
-from dreamvid.schedule.names import NO_NAMES, TIMES, VARIABLES, Names
+from dreamvid.schedule.names import DEPTH, NO_NAMES, TIMES, VARIABLES, Names
 from dreamvid.schedule.parser import parse_expression
 
 
@@ -111,7 +111,7 @@ class Schedule:
     def needs_sound(self) -> frozenset[str]:
         """What it must hear: names of envelopes, stems, bands, notes and curves, and `beats` where keys count them."""
         beats = {"beats"} if self.keyframes.counts_beats else set()
-        return self.names.difference(TIMES) | beats
+        return self.names.difference(TIMES, {DEPTH}) | beats
 
     def uses(self, *names: str) -> bool:
         """Whether it depends on any of these: variables, or `beats`."""
