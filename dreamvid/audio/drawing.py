@@ -89,7 +89,7 @@ class _Page:
 def draw_analysis(analysis: SoundAnalysis, title: str, score: Score | None = None) -> FloatImage:
     """Return an RGB picture (height, 1600, 3) of a sound, in [0, 1]; a long one goes on in rows below each other.
 
-    With a `score` the notes of each of its parts are drawn, too, and its bars; not once more what is called `note(…)`.
+    With a `score` the notes of each of its parts are drawn, too, and what is called `note(…)` is not drawn once more.
     """
     names = [name for name in (*analysis.envelopes, *analysis.signals) if "note(" not in name]
     layout = _lay_out(analysis, names, score)

@@ -119,6 +119,12 @@ def test_struck_notes_are_the_loudest_of_all_that_sound() -> None:
         assert notes.at(first, 1 / 24) == pytest.approx(max(each.max(), fading.max()), abs=1e-9)
 
 
+def test_a_note_without_length_sounds_when_it_is_struck() -> None:
+    notes = Struck([0.5, 1.0], [0.5, 1.0], [0.8, 0.6], 0.0)
+    assert [notes.at(at, 0.25) for at in (0.25, 0.5, 0.75, 1.0, 1.25)] == [0, 0.8, 0, 0.6, 0]
+    assert [notes.at(at) for at in (0.49, 0.5, 0.51)] == [0, 0.8, 0]
+
+
 def test_steps_are_seen_in_their_own_frame() -> None:
     steps = Steps(np.array([0.5, 1.0]), np.array([3.0, 7.0]), 1.0)
     assert [steps.at(at) for at in (0, 0.49, 0.5, 0.99, 1, 9)] == [1, 1, 3, 3, 7, 7]
