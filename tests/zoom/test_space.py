@@ -178,6 +178,15 @@ def test_distances_are_kept_and_may_be_reached(tmp_path: Path) -> None:
     assert psnr(exact, double) > 60
 
 
+def test_a_wall_of_a_depth_picture_is_never_reached(tmp_path: Path) -> None:
+    """Black is two units away, and stays so: a dolly of one is a zoom by the root of e."""
+    cv2.imwrite(str(tmp_path / "depth.png"), np.zeros(SIZE, np.uint8))
+    for seconds in (1, 3):
+        wall = flight(depth=str(tmp_path / "depth.png"), dolly=1).move(PICTURE, Fraction(0), Fraction(seconds))
+        zoomed = flight(zoom=math.exp(0.5)).move(PICTURE, Fraction(0), Fraction(seconds))
+        assert psnr(wall.picture, zoomed.picture) > 75
+
+
 def write_distances(path: Path, distances: Film) -> None:
     import OpenEXR
 
