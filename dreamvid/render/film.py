@@ -13,7 +13,7 @@ from torch import Tensor
 from dreamvid.config.settings import FrameSettings, Settings
 from dreamvid.motion.motion_stage import MotionFrame, MotionStage, motion_threads, pair_up
 from dreamvid.output.snapshot import Snapshot
-from dreamvid.render.carry import Carry
+from dreamvid.render.carry import Carry, Goal, Recalled
 from dreamvid.render.metrics import FrameMetrics
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.still import compose_frame, energy_of
@@ -21,8 +21,8 @@ from dreamvid.runtime.events import FrameDone, ShotStarted
 from dreamvid.runtime.frames import Dreams, Frame, join_alpha, to_frame
 from dreamvid.runtime.pipeline import ReadAhead, depth_within, map_ahead
 
-_FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
-_MOTIONS_AHEAD = 3  # and as many more as there are threads that measure motion
+FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
+MOTIONS_AHEAD = 3  # and as many more as there are threads that measure motion
 
 
 class FilmFrames(Protocol):
@@ -87,35 +87,48 @@ class Film:
         first = reader.first_index + skip - self.done  # of the film, in the source
         clock = time.perf_counter()
         frame_bytes = reader.width * reader.height * 3 * 4
-        with ReadAhead(reader, depth_within(frame_bytes, _FRAMES_AHEAD)) as frames:
+        with ReadAhead(reader, depth_within(frame_bytes, FRAMES_AHEAD)) as frames:
             method = self._settings.flow
             threads = motion_threads(method, self._device, torch.get_num_threads())
-            depth = depth_within(2 * frame_bytes, _MOTIONS_AHEAD + threads - 1)  # a frame and its motion
+            depth = depth_within(2 * frame_bytes, MOTIONS_AHEAD + threads - 1)  # a frame and its motion
             pairs = pair_up(frames, cuts, skip, self._carry.frames - skip)
             with map_ahead(MotionStage(method, self._device), pairs, depth, threads) as moving:
-                for frame in moving:
-                    index = self.done
-                    raw = frame.raw.contiguous()
-                    plan = self._planner.at(first + index)
-                    if frame.motion is None:
-                        self._shot += 1
-                        yield None, ShotStarted(self._shot, index)
-                    shown = compose_frame(raw, plan.gain * self._next_residual(raw, frame, plan), plan)
-                    figures = None
-                    if self._metrics is not None:
-                        figures = self._metrics.measure(raw, shown, frame.motion, plan.dreamer)
-                    self.done += 1
-                    energy = energy_of(shown - raw)
-                    now = time.perf_counter()
-                    done = FrameDone(index, self._shot, energy, self._carry.fresh, now - clock, figures)
-                    yield join_alpha(to_frame(shown), frame.alpha), done
-                    clock = now
+                yield from self._dream_moving(moving, first, clock)
+
+    def _dream_moving(self, moving: Iterable[MotionFrame], first: int, clock: float) -> Dreams:
+        """Dream frames whose motion is known, the first of which follows at time `clock`; the film's own first frame
+        has the number `first` in the source."""
+        for frame in moving:
+            index = self.done
+            raw = frame.raw.contiguous()
+            plan = self._planner.at(first + index)
+            if frame.motion is None:
+                self._shot += 1
+                yield None, ShotStarted(self._shot, index)
+            shown = compose_frame(raw, plan.gain * self._next_residual(raw, frame, plan), plan)
+            figures = None
+            if self._metrics is not None:
+                figures = self._metrics.measure(raw, shown, frame.motion, plan.dreamer)
+            self.done += 1
+            energy = energy_of(shown - raw)
+            now = time.perf_counter()
+            done = FrameDone(index, self._shot, energy, self._carry.fresh, now - clock, figures)
+            yield join_alpha(to_frame(shown), frame.alpha), done
+            clock = now
 
     def _next_residual(self, raw: Tensor, frame: MotionFrame, plan: FramePlan[FrameSettings]) -> Tensor:
         if frame.motion is not None and self._since_dreamed + 1 < self._settings.every:
             self._since_dreamed += 1
-            return self._carry.coast(raw, frame.motion, plan, frame.earlier)
+            return self._carry.coast(raw, frame.motion, plan, frame.earlier, self._recalled(frame), self._goal())
         self._since_dreamed = 0
         if frame.motion is None:
             return self._carry.begin(raw, plan)
-        return self._carry.follow(raw, frame.motion, plan, frame.earlier)
+        return self._carry.follow(raw, frame.motion, plan, frame.earlier, self._recalled(frame), self._goal())
+
+    def _recalled(self, frame: MotionFrame) -> Recalled:  # noqa: ARG002 - for a film in two passes
+        """What else is remembered, and the way there."""
+        return ()
+
+    def _goal(self) -> Goal | None:
+        """What the next frame turns into, if anything."""
+        return None

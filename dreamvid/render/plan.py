@@ -85,7 +85,7 @@ STILL = Clock(Fraction(1), 1)
 
 
 class Planner(Generic[S]):
-    """Makes the plan of each frame; frame numbers must not fall.
+    """Makes the plan of each frame; where frame numbers fall, films that go along are opened anew.
 
     Frames are counted from the beginning of the source: a part is planned as it is in the whole.
     """
@@ -117,14 +117,15 @@ class Planner(Generic[S]):
         return self._dreamer.extractor
 
     @overload
-    def at(self: Planner[Settings], index: int) -> FramePlan[FrameSettings]: ...
+    def at(self: Planner[Settings], index: int, *, masked: bool = ...) -> FramePlan[FrameSettings]: ...
     @overload
-    def at(self: Planner[ZoomSettings], index: int) -> FramePlan[ZoomFrameSettings]: ...
-    def at(self, index: int) -> FramePlan[DreamFrameSettings]:
-        """The plan of a frame. Raises `SettingsError` where a schedule has no value then."""
+    def at(self: Planner[ZoomSettings], index: int, *, masked: bool = ...) -> FramePlan[ZoomFrameSettings]: ...
+    def at(self, index: int, *, masked: bool = True) -> FramePlan[DreamFrameSettings]:
+        """The plan of a frame; not `masked` where it is not shown. Raises `SettingsError` where a schedule has no value
+        then."""
         moment = self.clock.moment(index)
         settings = self.settings.at(moment)
-        self._update_side_inputs(Fraction(moment.seconds))
+        self._update_side_inputs(Fraction(moment.seconds), masked)
         dreamer, length = self._dreamer, 1.0
         if self.settings.varies:
             look = make_look(settings, self._targets_of(settings))
@@ -159,13 +160,13 @@ class Planner(Generic[S]):
             return self.settings.strength
         return max(self.settings.at(self.clock.moment(index)).strength for index in range(self.clock.frames or 1))
 
-    def _update_side_inputs(self, seconds: Fraction) -> None:
+    def _update_side_inputs(self, seconds: Fraction, masked: bool) -> None:
         device = self._dreamer.device
         if self._guide is not None:
             picture = self._guide.at(seconds)
             if picture is not None:
                 self._dreamer = self._dreamer.guided_by(to_tensor(picture, device))
-        if self._mask is not None:
+        if self._mask is not None and masked:
             picture = self._mask.at(seconds)
             if picture is not None:
                 self._shown_mask = _mask_of(to_tensor(picture, device))
