@@ -114,6 +114,14 @@ class Carry:
         self._carried_for = torch.full_like(residual[:, :1], _SETTLING_FRAMES)
         return self._keep(residual)
 
+    def dream_again(self, raw: Tensor, plan: FramePlan[FrameSettings], passes: int) -> Tensor:
+        """The residual of the last frame, dreamed on so many times more where it stands."""
+        if self.residual is None:
+            raise RuntimeError("a shot begins with `begin` or `adopt`")
+        for _ in range(passes):
+            self._dream_on(raw, self.residual, plan)
+        return self.residual
+
     def memory(self) -> Tensor:
         """What there is to remember of the last frame, (1, 4, H, W): its residual, and for how many frames each pixel
         has been carried."""

@@ -50,6 +50,8 @@ LONGEST_JOIN = Fraction(2)
 JOIN_SHARE = Fraction(1, 4)
 """The same, of the loop."""
 _MOST_SECTION, _LEAST_SECTION = 240, 24  # frames that are dreamed backward before the first of them is shown
+TURNING_PASSES = 3
+"""Carried steps on a shot's first frame between the passes: the dream comes to the others twice."""
 _LEAST_JOIN = 12  # frames
 _FILE_BYTES = 2**30  # that the raw frames of a section may take, and the goals of a loop
 _SPOOLED, _KEYFRAME = 3, 4  # bytes a pixel
@@ -255,7 +257,8 @@ class TwoPassFilm(Film):
                     self._store.put(t, "goal", residual)
                     self._goals_from = t
                 elif t == section.first and section.begins_shot:
-                    self._seed = residual
+                    plan = self._planner.at(self._source.first_index + t, masked=False)
+                    self._seed = self._back.dream_again(frame.raw.contiguous(), plan, TURNING_PASSES)
                 self._back_done += 1
                 self._ahead += 1
                 now = time.perf_counter()
