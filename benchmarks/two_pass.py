@@ -5,7 +5,7 @@
 `start`: energy and objective of a shot's first frame over the mean of the middle third. `pan`: the camera pans until
 nothing of its first view is left, and back; the residual of the first frame against that of the last one, which shows
 the same. `loop`: a pan around a picture that closes; the change from the last frame to the first over that from frame
-to frame. Warped error is the report's. `--keep` writes the frames there as PNG.
+to frame, and the warped error there. Warped error is the report's. `--keep` writes the frames there as PNG.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from dreamvid.config.settings import make_settings
+from dreamvid.motion import MotionEstimator
+from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.render.film import Film
+from dreamvid.render.metrics import warped_error
 from dreamvid.render.plan import Clock, Planner
 from dreamvid.render.targets import make_dream_core, resolve_targets
 from dreamvid.render.two_pass import FilmSource, TwoPassFilm
@@ -108,8 +112,8 @@ def loop(width: int) -> list[Picture]:
     scene = picture("portrait.jpg", round(width * 1.4))
     height, radius = width * 9 // 16, 0.15 * width
     angles = [2 * np.pi * t / 72 for t in range(72)]
-    middle = (scene.shape[1] - width) / 2, (scene.shape[0] - height) / 2
-    return [window(scene, middle[0] + radius * np.cos(a), middle[1] + radius * np.sin(a), width, height) for a in angles]
+    x, y = (scene.shape[1] - width) / 2, (scene.shape[0] - height) / 2
+    return [window(scene, x + radius * np.cos(a), y + radius * np.sin(a), width, height) for a in angles]
 
 
 def correlation(a: Picture, b: Picture) -> float:
@@ -147,7 +151,9 @@ def measure(name: str, width: int, keep: Path | None, **options: object) -> tupl
         seam = float(np.abs(dreams[0] - dreams[-1]).mean())
         steps = np.abs(np.diff(dreams, axis=0)).mean(axis=(1, 2, 3))
         found.append(f"seam {seam / float(np.mean([*steps[:5], *steps[-5:]])):.2f} of its neighbors")
-        found.append(f"largest step {steps.max() / steps.mean():.2f} of the mean")
+        motion = FrameMotion.of(MotionEstimator().measure(frames[-1], frames[0]), torch.device("cpu"))
+        last, first = (torch.from_numpy(residuals[t].transpose(2, 0, 1).copy())[None] for t in (-1, 0))
+        found.append(f"warped error there {warped_error(last, first, motion):.3f}")
     return found, seconds
 
 

@@ -258,7 +258,8 @@ class TwoPassFilm(Film):
                     self._goals_from = t
                 elif t == section.first and section.begins_shot:
                     plan = self._planner.at(self._source.first_index + t, masked=False)
-                    self._seed = self._back.dream_again(frame.raw.contiguous(), plan, TURNING_PASSES)
+                    passes = TURNING_PASSES if self._twice else 0
+                    self._seed = self._back.dream_again(frame.raw.contiguous(), plan, passes)
                 self._back_done += 1
                 self._ahead += 1
                 now = time.perf_counter()
