@@ -118,7 +118,10 @@ class FrameSpool:
         self._path = folder / "spool.raw"
         self._shape = (height, width, 3)
         self._bytes = height * width * 3
-        self._file = self._path.open("w+b")
+        try:
+            self._file = self._path.open("w+b")
+        except OSError as error:
+            raise _cannot_write(folder, error) from error
         self.count = 0
 
     def clear(self) -> None:

@@ -33,6 +33,7 @@ import torch
 from torch import Tensor
 
 from dreamvid.config.settings import FrameSettings, Settings
+from dreamvid.errors import MediaError
 from dreamvid.motion.motion_stage import FrameMotion, FramePair, MotionFrame, MotionStage, Pairing, motion_threads
 from dreamvid.motion.views import MOST_VIEWS, VIEW_EVERY, KnownViews, View, ViewBook, ViewUpdate
 from dreamvid.output.keyframes import FrameSpool, KeyframeStore
@@ -102,8 +103,10 @@ class TwoPassFilm(Film):
         """`folder` takes the files between the passes; those of `snapshot` are there."""
         super().__init__(planner, device, None if snapshot is None or not snapshot.done else snapshot)
         self._source, self._folder, self._tell = source, folder, tell
-        self._twice, self._loops = self._settings.two_pass, self._settings.loop
-        self._join = join_frames_within(source.frames, source.rate, source.width, source.height) if self._loops else 0
+        film = source.frames, source.rate, source.width, source.height
+        self._twice = self._settings.two_pass
+        self._join = join_frames_within(*film) if self._settings.loop else 0
+        self._loops = self._join > 0
         numbers: Mapping[str, Any] = {} if snapshot is None else snapshot.numbers
         tensors: Mapping[str, Tensor] = {} if snapshot is None else snapshot.tensors
         self._store = KeyframeStore(folder, () if snapshot is None else snapshot.files)
@@ -220,22 +223,24 @@ class TwoPassFilm(Film):
         return order
 
     def _spool_end(self, spool: FrameSpool) -> None:
-        """Add the film's last frames to `spool`, in their order."""
+        """Add the film's last frames to `spool`, in their order; those of a damaged film may be missing."""
         first = self._source.frames - self._join
         with self._source.open(first, self._join) as (frames, _):
-            for frame in frames:
-                spool.append(frame)
+            try:
+                for frame in frames:
+                    spool.append(frame)
+            except MediaError as error:
+                self._tell(Notice(f"--loop: the end is not joined to the beginning: {error}"))
 
     def _go_back(self, section: _Section, spool: FrameSpool) -> Dreams:
         """Dream the spooled frames backward."""
         order = self._order(section)
+        begins_end = len(order) - (self._join if self._loops and not section.first else 0)
         length = section.end - section.first
-        places = [t - section.first if t < section.end else 0 for t in order]
-        if self._loops and not section.first:
-            tail = len(order) - self._join
-            places[tail:] = reversed(range(length, length + self._join))
-        if max(places) >= spool.count:  # the film ends early
-            order, places = order[: -self._join], places[: -self._join]
+        if length + len(order) - begins_end > spool.count:  # the film ends early
+            order = order[:begins_end]
+        places = [t - section.first for t in order[:begins_end]]
+        places += reversed(range(length, length + len(order) - begins_end))
         skip = self._back.lead if self._back_done else 0
         start = self._back_done - skip
         pairs = Pairing(self._back.frames - skip if self._back_done else 0).pair(
@@ -246,8 +251,8 @@ class TwoPassFilm(Film):
         with self._moving(pairs) as moving:
             for frame in moving:
                 t = order[self._back_done]
-                is_end = self._back_done >= len(order) - self._join and self._loops and not section.first
-                if is_end and not self._leads_on(frame, order):
+                is_end = self._back_done >= begins_end
+                if is_end and not self._leads_on(frame, self._back_done == begins_end):
                     break
                 residual = self._dream_back(frame, t, not (t - section.first) % self._settings.every)
                 if frame.update is not None and frame.update.view is not None:
@@ -268,12 +273,12 @@ class TwoPassFilm(Film):
         self._back_done = len(self._order(section))
         self._back = Carry()
 
-    def _leads_on(self, frame: MotionFrame, order: Sequence[int]) -> bool:
-        """Whether a loop's end leads into its beginning as far as this frame; where it does not at all, say so."""
+    def _leads_on(self, frame: MotionFrame, is_last: bool) -> bool:
+        """Whether a loop's end leads into its beginning from this frame on; where the last one does not, say so."""
         motion = frame.motion
         if motion is None or float(motion.reliability.mean()) >= _LEAST_LIKENESS:
             return True
-        if self._back_done == len(order) - self._join:
+        if is_last:
             self._tell(
                 Notice(
                     "--loop: the clip's last frame does not lead into its first, as at a cut, so there is nothing to "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -167,6 +168,14 @@ def test_a_clip_that_does_not_loop_is_told_of_and_dreamed_as_it_is(tmp_path: Pat
     plain = [frame for frame, _ in Film(planner, CPU).dream(Clip(frames), cuts) if frame is not None]
     assert [str(event)[:7] for event in told] == ["--loop:"]
     assert all(np.array_equal(a, b) for a, b in zip(dreams, plain, strict=True))
+
+
+def test_a_film_that_ends_early_is_dreamed_as_far_as_it_goes(tmp_path: Path) -> None:
+    frames = panned(scene(200), [25 + 25 * np.cos(2 * np.pi * t / 16) for t in range(16)])
+    settings = make_settings({**STEPS, "two_pass": True, "loop": True})
+    planner = Planner(DreamCore(TinyExtractor(), LOOK), settings, Clock(RATE))
+    source = replace(source_of(frames), frames=18)  # as the file says
+    assert len(shown(TwoPassFilm(planner, CPU, source, tmp_path))) == 16
 
 
 def test_a_shot_is_the_same_alone_and_in_the_whole(tmp_path: Path) -> None:
