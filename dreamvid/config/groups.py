@@ -287,9 +287,7 @@ class MotionSettings(Group):
         omit_default=True,
         not_for=("explore", "visualize", "library"),
     )
-    loop: bool = loop_setting(
-        omit_default=True, part_of_look=False, not_for=("explore", "visualize", "library")
-    )
+    loop: bool = loop_setting(omit_default=True, not_for=("explore", "visualize", "library"))
     flow: FlowName = setting("dis", "Optical flow: {names}; raft downloads weights", "METHOD")
     cuts: WordOrPath = setting(
         "auto",

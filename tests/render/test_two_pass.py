@@ -157,6 +157,23 @@ def test_a_loops_end_leads_into_its_beginning(options: dict[str, Any], tmp_path:
     assert not list(tmp_path.glob("keyframe-*-goal.st"))
 
 
+def test_a_loops_end_turns_into_its_goals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The goals are replaced by a pattern of which the network knows nothing."""
+    pattern = 0.1 * torch.randn(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(1))
+    memory = KeyframeStore.memory
+
+    def other(store: KeyframeStore, number: int, kind: str, device: torch.device) -> torch.Tensor:
+        return pattern if kind == "goal" else memory(store, number, kind, device)
+
+    monkeypatch.setattr(KeyframeStore, "memory", other)
+    frames = panned(scene(150), [25 + 10 * np.cos(2 * np.pi * t / 24) for t in range(24)])
+    dreams = shown(tiny_film(frames, tmp_path, loop=True))
+    like = [correlation(dream - frame, to_frame(pattern)) for dream, frame in zip(dreams, frames, strict=True)]
+    assert max(map(abs, like[:18])) < 0.1  # six frames join
+    assert like[18] < like[20] < like[23]
+    assert like[23] > 0.7
+
+
 def test_a_clip_that_does_not_loop_is_told_of_and_dreamed_as_it_is(tmp_path: Path) -> None:
     frames = panned(scene(200), [2.0 * t for t in range(8)]) + panned(scene(120, 1), [0.5 * t for t in range(6)])
     told: list[Any] = []
