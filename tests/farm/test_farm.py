@@ -106,7 +106,7 @@ def test_two_passes_by_two_workers_are_those_of_one_process(job: Job, pool: Work
 
 def test_a_loop_is_refused(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
     looped = replace(job, target=tmp_path / "film.mp4", settings=make_settings(VALUES, {"loop": True}))
-    with pytest.raises(SettingsError, match="--loop: .* without `farm`"):
+    with pytest.raises(SettingsError, match=r"--loop: .* without `farm`"):
         farm(looped, pool)
     assert not list(tmp_path.iterdir())
 
