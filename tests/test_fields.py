@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,12 +117,13 @@ def test_a_stretch_of_a_film_is_rendered_without_range_and_cuts() -> None:
 
 
 def test_what_a_film_and_a_zoom_both_have_is_alike() -> None:
-    """But for default and help."""
+    """But for default and help, for whom it is, and whether older recipes lack it."""
     shared = MotionSettings.model_fields.keys() & CameraSettings.model_fields.keys()
-    assert shared == {"warm_iterations", "every"}
+    assert shared == {"warm_iterations", "every", "loop"}
     for name in shared:
         film, zoom = MotionSettings.model_fields[name], CameraSettings.model_fields[name]
-        assert (film.metadata, facts_of(film), film.annotation) == (zoom.metadata, facts_of(zoom), zoom.annotation)
+        facts = [replace(facts_of(info), not_for=(), omit_default=False) for info in (film, zoom)]
+        assert (film.metadata, facts[0], film.annotation) == (zoom.metadata, facts[1], zoom.annotation)
 
 
 def test_a_setting_from_outside_is_known_everywhere(tmp_path: Path) -> None:

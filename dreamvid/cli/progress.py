@@ -18,7 +18,7 @@ from rich.text import Text
 from dreamvid.errors import DreamvidError
 from dreamvid.render import Downloading, Event, Finished, FrameDone, Notice, ShotStarted, Started
 from dreamvid.render.estimate import Estimate
-from dreamvid.runtime.events import FarmProgress, FramesLost
+from dreamvid.runtime.events import BackwardFrameDone, FarmProgress, FramesLost
 
 
 class StoppedByUserError(DreamvidError):
@@ -91,6 +91,7 @@ def _show_bar(events: Iterator[Event]) -> None:
     )
     with bar:
         task = bar.add_task("", total=None, where="", unit="")
+        passes = 1
         for event in events:
             match event:
                 case Notice(text):
@@ -101,10 +102,15 @@ def _show_bar(events: Iterator[Event]) -> None:
                 case Started():
                     console.print(_describe(event), markup=False, soft_wrap=True)
                     bar.reset(task, total=event.frames, completed=event.resumed, where="shot 1", unit="")
+                    passes = event.passes
                 case ShotStarted(shot=shot):
                     bar.update(task, where=f"shot {shot + 1}")
                 case FarmProgress(done, units, workers):
                     bar.update(task, where=f"{done}/{units} shots on {workers} worker{'s' * (workers != 1)}")
+                case BackwardFrameDone() if passes > 1:
+                    bar.update(task, where="backward pass", advance=1 / passes)
+                case FrameDone(shot=shot) if passes > 1:
+                    bar.update(task, where=f"shot {shot + 1}", advance=1 / passes)
                 case FrameDone():
                     bar.advance(task)
                 case FramesLost(frames, reason):
@@ -144,6 +150,8 @@ def show_estimate(estimate: Estimate, how: str) -> None:
     if estimate.device_memory is not None:
         lines.append(f"        {_bytes(estimate.device_memory)} on the accelerator")
     lines.append(f"size    about {_bytes(estimate.size)}, without sound; {_bytes(estimate.free)} free on the disk")
+    if estimate.scratch:
+        lines.append(f"        and up to {_bytes(estimate.scratch)} in the journal while it renders")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

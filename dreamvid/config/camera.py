@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import ValidationInfo, field_validator
 
 from dreamvid.config.fields import Group, setting
-from dreamvid.config.groups import every_setting, max_size_setting, size_setting, warm_iterations_setting
+from dreamvid.config.groups import every_setting, loop_setting, max_size_setting, size_setting, warm_iterations_setting
 from dreamvid.config.scheduled import Varies
 from dreamvid.config.timecode import is_timecode, parse_timecode
 from dreamvid.config.types import FramesPerSecond, Iterations, Seconds, Side, Size
@@ -62,7 +62,7 @@ class CameraSettings(Group):
         not_for=("library",),
     )
     settle: Seconds = setting(Fraction(0), "Dream this long before the first frame", "TIME", le=LONGEST_ZOOM)
-    loop: bool = setting(False, "Make the end lead into the beginning, so that the film loops seamlessly", "")
+    loop: bool = loop_setting()
 
     @field_validator("duration", "settle", mode="before")
     @classmethod

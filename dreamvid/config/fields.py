@@ -46,6 +46,8 @@ class Facts:
         not_for: the commands that do not take it, of those that take its group.
         zero: what people write for a value of 0.
         joined_by: what stands between the parts of a value when it is written.
+        omit_default: whether a recipe leaves it out where it has its default, as recipes and journals that are older
+            than the setting do.
     """
 
     metavar: str = ""
@@ -65,6 +67,7 @@ class Facts:
     not_for: tuple[str, ...] = ()
     zero: str | None = None
     joined_by: str = ","
+    omit_default: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:

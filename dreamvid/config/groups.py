@@ -56,6 +56,11 @@ def every_setting(text: str) -> Any:
     return setting(1, text, "N", ge=1, le=1000)
 
 
+def loop_setting(**facts: Any) -> Any:
+    """Whether the film loops."""
+    return setting(False, "Make the end lead into the beginning, so that the film loops seamlessly", "", **facts)
+
+
 def seed_setting(text: str) -> Any:
     """The seed of what is random."""
     return setting(0, text, "N", ge=0, le=LARGEST_SEED)
@@ -314,6 +319,15 @@ class MotionSettings(Group):
         (2, 2, 1, 0), "Steps per octave where the dream was carried over; newly uncovered areas get more"
     )
     every: int = every_setting("Dream every Nth frame and carry the dream along the optical flow in between")
+    two_pass: bool = setting(
+        False,
+        "Dream each shot backward first, then forward: its start is as settled as its end, and what leaves the frame "
+        "comes home the same. Takes twice the time",
+        "",
+        omit_default=True,
+        not_for=("explore", "visualize", "library"),
+    )
+    loop: bool = loop_setting(omit_default=True, not_for=("explore", "visualize", "library"))
     flow: FlowName = setting("dis", "Optical flow: {names}; raft downloads weights", "METHOD")
     cuts: WordOrPath = setting(
         "auto",

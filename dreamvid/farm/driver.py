@@ -180,6 +180,11 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"--codec: segments encoded with {settings.codec} on different machines cannot be joined; use {other}"
         )
+    if settings.loop:
+        raise SettingsError(
+            "--loop: the end of the film turns into its beginning, but a farm renders them apart; run the command "
+            "without `farm`, or leave out --loop"
+        )
     if settings.device == "mps" or settings.device.startswith("cuda:"):
         raise SettingsError(
             f"--device: Ray assigns a device to each worker; use auto, cuda or cpu instead of {settings.device}"

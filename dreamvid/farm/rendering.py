@@ -33,13 +33,14 @@ from dreamvid.output.fingerprint import network_fingerprint
 from dreamvid.output.frame_store import store_frame
 from dreamvid.output.recorder import FRAMES_BEHIND, segment_length
 from dreamvid.render.film import Film
-from dreamvid.render.job import Job, film_dissolves, open_source, open_target
+from dreamvid.render.job import Job, film_dissolves, film_source, open_source, open_target
 from dreamvid.render.preparation import fetch_missing, prepare
 from dreamvid.render.side_input import open_film_depth, open_guide, open_mask
 from dreamvid.render.targets import Networks, dreaming_networks
+from dreamvid.render.two_pass import TwoPassFilm
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import FrameDone, Notice, Outbox, run_to_end
-from dreamvid.runtime.frames import Frame
+from dreamvid.runtime.frames import Dreams, Frame
 from dreamvid.runtime.lifecycle import Lifecycle
 from dreamvid.runtime.pipeline import WriteBehind
 from dreamvid.shots.selection import Transitions
@@ -100,7 +101,6 @@ class Renderer:
         """Dream a unit, with progress about twice a second, and its files as they are finished."""
         task = self._task
         rate = task.clock.rate
-        film = Film(self._prepared.planner, self._prepared.machine.device)
         events: list[FrameDone] = []
         said = time.monotonic()
         with (
@@ -110,16 +110,13 @@ class Renderer:
             ) as reader,
         ):  # fmt: skip
             output = UnitWriter(unit, Path(folder), task, self._job, reader)
-            cuts = self._transitions(unit)
-            dreams = film.dream(reader, cuts, film_dissolves(self._job, self._reader, cuts))
+            film, dreams = self._begin(reader, Path(folder))
             with output, contextlib.closing(dreams), WriteBehind(output.write, FRAMES_BEHIND) as encoder:
                 for frame, event in dreams:
-                    if frame is None or not isinstance(event, FrameDone):
-                        continue
                     index = unit.begin + film.done - 1
-                    if index >= unit.first - unit.fade_in:
+                    if frame is not None and index >= unit.first - unit.fade_in:
                         encoder.put((index, frame))
-                    if index >= unit.first:
+                    if isinstance(event, FrameDone) and index >= unit.first:
                         events.append(replace(event, frame=index - task.first, shot=unit.shot - 1))
                     if time.monotonic() - said >= _REPORT_SECONDS:
                         yield Message(frames=tuple(events), notices=self._take_notices())
@@ -128,12 +125,24 @@ class Renderer:
             yield from output.take_pieces()
             yield Message(frames=tuple(events), notices=self._take_notices(), done=True)
 
-    def _transitions(self, unit: Unit) -> Transitions:
-        """The dissolves of a unit; there is no cut in it but where it begins."""
+    def _transitions(self, reader: Reader) -> Transitions:
+        """The dissolves of a unit, or of a part of it; there is no cut in it but where it begins."""
         if not self._task.finds_dissolves:
             return Transitions(repeat(Mark()))
         rate = self._task.clock.rate
-        return Transitions(watch_transitions(self._job.source, rate, unit.begin, unit.until, info=self._reader.info))
+        first, end = reader.first_index, reader.first_index + reader.frame_count
+        return Transitions(watch_transitions(self._job.source, rate, first, end, info=self._reader.info))
+
+    def _begin(self, reader: Reader, folder: Path) -> tuple[Film, Dreams]:
+        """The film of a unit, which is one shot, or is taken for one."""
+        planner, device = self._prepared.planner, self._prepared.machine.device
+        if self._job.settings.two_pass:
+            source = film_source(self._job, reader, self._transitions, self._outbox.tell)
+            film = TwoPassFilm(planner, device, source, folder)
+            return film, film.dream_twice()
+        plain = Film(planner, device)
+        cuts = self._transitions(reader)
+        return plain, plain.dream(reader, cuts, film_dissolves(self._job, self._reader, cuts))
 
     def _take_notices(self) -> tuple[str, ...]:
         return tuple(str(event) for event in self._outbox.take() if isinstance(event, Notice))

@@ -20,7 +20,8 @@ from dreamvid.motion.occlusion import soften
 _STRIDES = (4, 12, 36)
 """A frame looks back to one frame for each of these: at least as many frames back, and less than twice as many."""
 _LEAST_SIDE, _MOST_SIDE = 240, 480  # px; between them half a frame's: a quarter of the time
-_FRESH_SHARE = 0.005  # of the picture: with less of it fresh there is nothing to look for
+FRESH_SHARE = 0.005
+"""Of the picture: with less of it fresh there is nothing to look for."""
 _MOST_DIFFERENCE = 0.06  # of the range from black to white: how far two views of the same place may differ
 _PATCH = 5  # px: what that is averaged over
 
@@ -80,16 +81,16 @@ class LongRangeEstimator:
 
         There are none if the way back by one frame, which has that `reliability`, leaves next to nothing fresh.
         """
-        if float(1 - reliability.mean()) < _FRESH_SHARE:
+        if float(1 - reliability.mean()) < FRESH_SHARE:
             return
         now = reduce(frame)
         for one in earlier:
             motion = self._estimator.measure(one.picture, now)
-            same = soften(_differ(now, one.picture, motion.backward))
+            same = soften(differ(now, one.picture, motion.backward))
             yield EarlierMotion(one.number, Motion(motion.backward, np.minimum(motion.reliability, same)))
 
 
-def _differ(now: Frame, earlier: Frame, backward: FlowField) -> npt.NDArray[np.bool_]:
+def differ(now: Frame, earlier: Frame, backward: FlowField) -> npt.NDArray[np.bool_]:
     """Where the earlier frame, moved along the flow, shows something else: (H, W) bool."""
     height, width = now.shape[:2]
     x = np.arange(width, dtype=np.float32) + backward[..., 0]

@@ -22,6 +22,7 @@ from dreamvid.motion.long_range import (
     numbers_looked_back_to,
     reduce,
 )
+from dreamvid.motion.views import NO_VIEWS, KnownViews, ViewEstimator, ViewUpdate
 from dreamvid.runtime.frames import Frame, send, split_alpha
 from dreamvid.runtime.registers import FLOWS
 
@@ -69,13 +70,16 @@ class DissolveSource(Protocol):
 class FramePair:
     """A raw frame, (H, W, 3) float32 in [0, 1], and the one before it; None where a shot begins.
 
-    Its alpha, (H, W, 1), if it has one, goes along, and the earlier frames that it looks back to.
+    Its alpha, (H, W, 1), if it has one, goes along, and the earlier frames that it looks back to; of a film in two
+    passes also the views that it may find again, and what becomes of them.
     """
 
     before: Frame | None
     raw: Frame
     alpha: Frame | None = None
     earlier: tuple[EarlierFrame, ...] = ()
+    views: KnownViews = NO_VIEWS
+    update: ViewUpdate | None = None
     dissolve: DissolveFrame | None = None
 
 
@@ -83,12 +87,15 @@ class FramePair:
 class MotionFrame:
     """A raw frame on the device, (1, 3, H, W), in no particular layout, and the way back to the one before it; its
     alpha as in `FramePair`. `earlier`: the ways back to earlier frames, by their numbers in the shot, the nearest
-    first; smaller than the frame, in pixels of their own."""
+    first; smaller than the frame, in pixels of their own. `recalled` are the ways to views, by their numbers, likewise,
+    and `update` is what becomes of the views."""
 
     raw: Tensor
     motion: FrameMotion | None
     alpha: Frame | None
     earlier: Mapping[int, FrameMotion] = field(default_factory=dict)
+    recalled: Mapping[int, FrameMotion] = field(default_factory=dict)
+    update: ViewUpdate | None = None
     dissolve: DissolveFrame | None = None
 
 
@@ -106,27 +113,47 @@ def pair_up(
     `dissolves` are counted from the first frame on, which is their frame `first`; where one has arrived, what came
     before is looked back to no more.
     """
-    before: Frame | None = None
-    kept: list[EarlierFrame] = []
-    # Of a damaged clip fewer verdicts than frames may have come.
-    for index, (frame, is_cut) in enumerate(zip(frames, chain(cuts, repeat(False)), strict=False)):
-        raw, alpha = split_alpha(frame)
-        if index >= skip:
-            if is_cut:
-                before, kept, number = None, [], 0
-            wanted = numbers_looked_back_to(number)
-            earlier = sorted((one for one in kept if one.number in wanted), key=lambda one: -one.number)
-            dissolve = None if dissolves is None else dissolves.at(first + index)
-            if dissolve is not None:
-                earlier = []
-                if dissolve.has_arrived:
-                    kept, number = [], 0
-            yield FramePair(before, raw, alpha, tuple(earlier), dissolve)
-        kept = [one for one in kept if is_needed_after(one.number, number)]
-        if is_needed_after(number, number):
-            kept.append(EarlierFrame(number, reduce(raw)))
-        before = raw
-        number += 1
+    return Pairing(number).pair(frames, cuts, skip, dissolves, first)
+
+
+class Pairing:
+    """Pairs the frames of a film that come in several pieces, one after the other."""
+
+    def __init__(self, number: int = 0) -> None:
+        """`number` is that of the first frame in its shot."""
+        self._number = number
+        self._before: Frame | None = None
+        self._kept: list[EarlierFrame] = []
+
+    def pair(
+        self,
+        frames: Iterable[Frame],
+        cuts: Iterable[bool],
+        skip: int = 0,
+        dissolves: DissolveSource | None = None,
+        first: int = 0,
+    ) -> Iterator[FramePair]:
+        """Pair the next piece; see `pair_up`."""
+        # Of a damaged clip fewer verdicts than frames may have come.
+        for index, (frame, is_cut) in enumerate(zip(frames, chain(cuts, repeat(False)), strict=False)):
+            raw, alpha = split_alpha(frame)
+            if index >= skip:
+                if is_cut:
+                    self._before, self._kept, self._number = None, [], 0
+                wanted = numbers_looked_back_to(self._number)
+                earlier = sorted((one for one in self._kept if one.number in wanted), key=lambda one: -one.number)
+                dissolve = None if dissolves is None else dissolves.at(first + index)
+                if dissolve is not None:
+                    earlier = []
+                    if dissolve.has_arrived:
+                        self._kept, self._number = [], 0
+                yield FramePair(self._before, raw, alpha, tuple(earlier), dissolve=dissolve)
+            number = self._number
+            self._kept = [one for one in self._kept if is_needed_after(one.number, number)]
+            if is_needed_after(number, number):
+                self._kept.append(EarlierFrame(number, reduce(raw)))
+            self._before = raw
+            self._number += 1
 
 
 class MotionStage:
@@ -140,15 +167,21 @@ class MotionStage:
         """A frame with its motion."""
         raw = send(pair.raw, self._device)
         if pair.before is None:
-            return MotionFrame(raw, None, pair.alpha, dissolve=pair.dissolve)
+            return MotionFrame(raw, None, pair.alpha, update=pair.update, dissolve=pair.dissolve)
         if not hasattr(self._local, "estimator"):
             device = str(self._device)
             self._local.estimator = MotionEstimator(self._method, device=device)
             self._local.long_range = LongRangeEstimator(self._method, device=device)
+            self._local.views = ViewEstimator(self._method, device=device)
         motion = self._local.estimator.measure(pair.before, pair.raw)
         ways: Iterator[EarlierMotion] = self._local.long_range.measure(pair.raw, motion.reliability, pair.earlier)
-        earlier = {way.number: FrameMotion.of(way.motion, self._device) for way in ways}
-        return MotionFrame(raw, FrameMotion.of(motion, self._device), pair.alpha, earlier, pair.dissolve)
+        earlier = self._sent(ways)
+        recalled = self._sent(self._local.views.measure(pair.raw, motion.reliability, pair.views))
+        way = FrameMotion.of(motion, self._device)
+        return MotionFrame(raw, way, pair.alpha, earlier, recalled, pair.update, pair.dissolve)
+
+    def _sent(self, ways: Iterable[EarlierMotion]) -> dict[int, FrameMotion]:
+        return {way.number: FrameMotion.of(way.motion, self._device) for way in ways}
 
 
 def motion_threads(method: str, device: torch.device, threads: int) -> int:

@@ -18,8 +18,11 @@ _LEAST_SHARE = 1 / 3
 _COPIES = 2  # of a film at its end: the segments, and what they are joined to
 
 
-def check_disk_space(target: Path, codec: str, frames: int, width: int, height: int) -> str | None:
-    """Look whether `frames` frames have room beside `target`; return a line of warning where they may not.
+def check_disk_space(
+    target: Path, codec: str, frames: int, width: int, height: int, scratch: int = 0
+) -> str | None:
+    """Look whether `frames` frames have room beside `target`, and `scratch` bytes besides; return a line of warning
+    where they may not.
 
     Raises `MediaError` where they cannot.
     """
@@ -33,6 +36,7 @@ def check_disk_space(target: Path, codec: str, frames: int, width: int, height: 
         each = 1.0 if chosen is None else chosen.bytes_per_pixel
         film = _COPIES * each * width * height * frames
         needed, least = film + open_segment, film * _LEAST_SHARE
+    needed, least = needed + scratch, least + scratch
     folder = next(path for path in target.absolute().parents if path.is_dir())
     free = shutil.disk_usage(folder).free
     if free >= needed:

@@ -6,6 +6,10 @@
       segment-0001.mp4      encoded: K frames, or fewer where a shot ends
       frame-00000121.png    finished frames of the segment that is still open
 
+A film in two passes has more (`keyframes.py`), and its state is named after both:
+
+      state-00000123-00000240.st    after 123 frames, and 240 that were dreamed backward
+
 Segments begin at a shot's first frame and at each Kth after it, so the encoder sees the same frames in the same groups
 whether or not the render was ever interrupted; those of the open segment are kept as pictures for that purpose.
 Nothing is deleted before `journal.json` says that it is not needed.
@@ -64,6 +68,15 @@ class Journal(JournalFolder):
         return self.published or (0 if self.snapshot is None else self.snapshot.done)
 
     @property
+    def interrupted(self) -> str:
+        if self.snapshot is None or self.done or not self.snapshot.ahead:
+            return super().interrupted
+        return (
+            f"interrupted; the backward pass, {self.snapshot.ahead} frames so far, is kept in {self.folder}: run the "
+            "same command again to resume, or with --fresh to start over"
+        )
+
+    @property
     def report_path(self) -> Path:
         """Where what is to be reported on the frames so far is kept."""
         return self.folder / REPORT
@@ -80,20 +93,24 @@ class Journal(JournalFolder):
         """Where a frame of the open segment goes, without its suffix."""
         return self.folder / f"frame-{index:08}"
 
-    def _state_path(self, done: int) -> Path:
-        return self.folder / f"state-{done:08}.st"
+    def _state_path(self, done: int, ahead: int) -> Path:
+        return self.folder / (f"state-{done:08}-{ahead:08}.st" if ahead else f"state-{done:08}.st")
 
     def save(self, snapshot: Snapshot, segments: list[Path], first_open: int) -> None:
         """Let the render count as done up to `snapshot`: `segments` are closed, and the frames from `first_open` on,
         as far as the snapshot goes, are stored. Raises `MediaError` where the disk is full."""
-        state = self._state_path(snapshot.done)
-        if self.snapshot is None or self.snapshot.done != snapshot.done:  # what counts already is never written over
+        state, before = self._state_path(snapshot.done, snapshot.ahead), self.snapshot
+        # What counts already is never written over.
+        if before is None or (before.done, before.ahead) != (snapshot.done, snapshot.ahead):
             with self._room_wanted():
                 write_snapshot(state, snapshot)
         self.snapshot, self.segments, self.first_open = snapshot, list(segments), first_open
-        self._count([state.name, *(path.name for path in segments), *self._open_frames()])
+        self._count([state.name, *snapshot.files, *(path.name for path in segments), *self._open_frames()])
         self._write_index(self._index())
         self._tidy(state, first_open)
+        if before is not None:
+            for name in set(before.files).difference(snapshot.files):
+                (self.folder / name).unlink(missing_ok=True)
 
     def remove(self) -> None:
         self.snapshot = None
@@ -111,7 +128,9 @@ class Journal(JournalFolder):
         return self._first <= picture < self._first + self.done
 
     def _index(self) -> dict[str, Any]:
+        ahead = 0 if self.snapshot is None else self.snapshot.ahead
         return {
+            **({"ahead": ahead} if ahead else {}),
             "done": 0 if self.snapshot is None else self.snapshot.done,
             "segments": len(self.segments),
             "first_open": self.first_open,
@@ -123,12 +142,14 @@ class Journal(JournalFolder):
             raise ValueError(f"first_open is {first_open}, but only {done} frames are done")
         if segments > done:
             raise ValueError(f"there are {segments} segments for {done} frames")
-        self.snapshot = read_snapshot(self._state_path(done))
+        state = self._state_path(done, _number(index.get("ahead", 0)))
+        self.snapshot = read_snapshot(state)
         if self.snapshot.done != done:
             raise ValueError(f"its state is for frame {self.snapshot.done}, not for frame {done}")
         self.segments = [self.segment_path(number) for number in range(segments)]
         self.first_open = first_open
-        return [self._state_path(done).name, *(path.name for path in self.segments), *self._open_frames()]
+        names = [*(path.name for path in self.segments), *self._open_frames()]
+        return [state.name, *self.snapshot.files, *names]
 
     def _tidy(self, state: Path, first_open: int) -> None:
         for path in self.folder.iterdir():

@@ -23,8 +23,12 @@ Recipe = dict[str, str | list[str]]
 
 def write_recipe(settings: DreamSettings) -> Recipe:
     """Every setting that has a value, as a person would write it, by its name on the command line."""
-    values = ((name, info, getattr(settings, name)) for name, info in type(settings).model_fields.items())
-    return {key_of(name): _text(info, value) for name, info, value in values if value is not None}
+    values = ((name, info, facts, getattr(settings, name)) for name, info, facts in fields_of(type(settings)))
+    return {
+        key_of(name): _text(info, value)
+        for name, info, facts, value in values
+        if value is not None and not (facts.omit_default and value == info.default)
+    }
 
 
 def recipe_tags(settings: DreamSettings) -> dict[str, str]:

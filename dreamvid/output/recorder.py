@@ -19,7 +19,7 @@ from dreamvid.output.frame_store import load_frame, store_frame
 from dreamvid.output.journal import Journal
 from dreamvid.output.snapshot import Snapshot, make_durable
 from dreamvid.output.sources import Sources
-from dreamvid.runtime.events import Event, Notice, ShotStarted, Tell, ignore, run_to_end
+from dreamvid.runtime.events import BackwardFrameDone, Event, Notice, ShotStarted, Tell, ignore, run_to_end
 from dreamvid.runtime.frames import Dreams
 from dreamvid.runtime.lifecycle import Lifecycle
 from dreamvid.runtime.pipeline import WriteBehind, depth_within
@@ -62,6 +62,9 @@ def record(loop: DreamLoop, dreams: Dreams, recorder: Recorder, save_seconds: fl
                     if in_segment % recorder.length == 0 or time.monotonic() - saved >= save_seconds:
                         output.put(loop.snapshot())
                         saved = time.monotonic()
+                elif isinstance(event, BackwardFrameDone) and time.monotonic() - saved >= save_seconds:
+                    output.put(loop.snapshot())
+                    saved = time.monotonic()
                 yield event
         if loop.done:
             recorder.settle(loop.snapshot())

@@ -16,11 +16,17 @@ from dreamvid.runtime.documents import parse_json
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The state after `done` frames: named tensors, and numbers that JSON can hold."""
+    """The state after `done` frames: named tensors, and numbers that JSON can hold.
+
+    Where frames are dreamed twice, `ahead` of them have been dreamed backward by then. `files` lie in the journal's
+    folder already, and belong to the state.
+    """
 
     done: int
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    ahead: int = 0
+    files: tuple[str, ...] = ()
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -45,6 +51,8 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
 
     tensors = {name: tensor.contiguous() for name, tensor in snapshot.tensors.items()}
     metadata = {"done": str(snapshot.done), "numbers": json.dumps(dict(snapshot.numbers))}
+    if snapshot.ahead:
+        metadata |= {"ahead": str(snapshot.ahead), "files": json.dumps(snapshot.files)}
     write_durably(path, save(tensors, metadata))
 
 
@@ -58,4 +66,5 @@ def read_snapshot(path: Path) -> Snapshot:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    return Snapshot(int(metadata["done"]), tensors, parse_json(metadata["numbers"]))
+    ahead, files = int(metadata.get("ahead", "0")), parse_json(metadata.get("files", "[]"))
+    return Snapshot(int(metadata["done"]), tensors, parse_json(metadata["numbers"]), ahead, tuple(files))

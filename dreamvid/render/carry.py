@@ -11,6 +11,7 @@ from the last one, the earlier ones fill in, before anything new is dreamed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -44,6 +45,19 @@ Earlier = Mapping[int, FrameMotion]
 """The ways back to earlier frames of a shot, by their numbers, the nearest first; in pixels of a smaller size."""
 
 NOTHING_EARLIER: Earlier = {}
+
+Recalled = Sequence[tuple[Tensor, FrameMotion]]
+"""What is remembered of frames seen long ago or in another pass, the most trusted first: as `Carry.memory` gives it,
+and the way there, in pixels of a smaller size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """What a residual turns into: `share` of it before it is dreamed on, and `pull` after."""
+
+    residual: Tensor
+    share: float
+    pull: float
 
 
 class Carry:
@@ -111,33 +125,75 @@ class Carry:
         self._carried_for = torch.full_like(raw[:, :1], _SETTLING_FRAMES)
         return self._keep(residual)
 
-    def wait(self) -> Tensor:
-        """The residual of one more frame of a shot that has shown nothing yet."""
-        return self._keep(self.shown)
+    def adopt(self, residual: Tensor) -> Tensor:
+        """The residual of a shot's first frame, as another pass has left it there."""
+        self.fresh, self.frames, self._kept = 0.0, 0, {}
+        self.residual, self.is_blank = residual, not residual.any()
+        self._carried_for = torch.full_like(residual[:, :1], _SETTLING_FRAMES)
+        return self._keep(residual)
+
+    def dream_again(self, raw: Tensor, plan: FramePlan[FrameSettings], passes: int) -> Tensor:
+        """The residual of the last frame, dreamed on so many times more where it stands."""
+        for _ in range(0 if self.is_blank else passes):
+            self._dream_on(raw, self.shown, plan)
+        return self.shown
+
+    def memory(self) -> Tensor:
+        """What there is to remember of the last frame, (1, 4, H, W): its residual, and for how many frames each pixel
+        has been carried."""
+        if self.residual is None or self._carried_for is None:
+            raise RuntimeError("a shot begins with `begin` or `adopt`")
+        return torch.cat([self.residual, self._carried_for], dim=1)
 
     def follow(
-        self, raw: Tensor, motion: FrameMotion, plan: FramePlan[FrameSettings], earlier: Earlier = NOTHING_EARLIER
+        self,
+        raw: Tensor,
+        motion: FrameMotion,
+        plan: FramePlan[FrameSettings],
+        earlier: Earlier = NOTHING_EARLIER,
+        recalled: Recalled = (),
+        goal: Goal | None = None,
     ) -> Tensor:
         """The residual of the next frame, dreamed on from the carried one; `motion` leads back from it.
 
         More iterations are spent the more of the picture is new, and longer steps just there; where nothing moves they
         are shorter, or the dream would boil.
         """
-        carried, fresh = self._bring(motion, earlier)
+        if self.is_blank:
+            return self._wait(raw, plan)
+        carried, fresh = self._bring(motion, earlier, recalled, goal)
         look = plan.dreamer.look
         octaves = len(look.sizes((raw.shape[-2], raw.shape[-1])))
         cold, warm = (
             look.iterations_per_octave(counts, octaves) for counts in (look.iterations, plan.settings.warm_iterations)
         )
         counts = [w + max(0, round((c - w) * self.fresh)) for c, w in zip(cold, warm, strict=True)]
-        return self._keep(self._dream_on(raw, carried, plan, counts, step_gain(motion, fresh, plan.is_steady)))
+        dreamed = self._dream_on(raw, carried, plan, counts, step_gain(motion, fresh, plan.is_steady))
+        return self._keep(self._pulled(dreamed, goal))
 
     def coast(
-        self, raw: Tensor, motion: FrameMotion, plan: FramePlan[FrameSettings], earlier: Earlier = NOTHING_EARLIER
+        self,
+        raw: Tensor,
+        motion: FrameMotion,
+        plan: FramePlan[FrameSettings],
+        earlier: Earlier = NOTHING_EARLIER,
+        recalled: Recalled = (),
+        goal: Goal | None = None,
     ) -> Tensor:
         """Move the residual along without dreaming: the frames between those of `--every N`."""
-        carried, _ = self._bring(motion, earlier)
-        return self._keep(self._settle(carried, raw, plan))
+        if self.is_blank:
+            return self._wait(raw, plan)
+        carried, _ = self._bring(motion, earlier, recalled, goal)
+        return self._keep(self._pulled(self._settle(carried, raw, plan), goal))
+
+    def _wait(self, raw: Tensor, plan: FramePlan[FrameSettings]) -> Tensor:
+        """The residual of one more frame of a shot that has shown nothing yet: it begins when something comes."""
+        return self._keep(self.shown) if is_blank(raw) else self.begin(raw, plan)
+
+    def _pulled(self, residual: Tensor, goal: Goal | None) -> Tensor:
+        if goal is not None:
+            residual = self.residual = torch.lerp(residual, goal.residual, goal.pull)
+        return residual
 
     def _dream_on(
         self,
@@ -152,7 +208,9 @@ class Carry:
         dreamed = plan.dreamer.dream(raw, iterations=iterations, carried=carried, gain=gain)
         return self._settle(dreamed - raw + _clipped_off(raw, carried), raw, plan)
 
-    def _bring(self, motion: FrameMotion, earlier: Earlier) -> tuple[Tensor, Tensor]:
+    def _bring(
+        self, motion: FrameMotion, earlier: Earlier, recalled: Recalled, goal: Goal | None
+    ) -> tuple[Tensor, Tensor]:
         """The residual as it comes from the last frame and, where that gives nothing settled, from earlier ones; and
         how far each pixel is fresh nevertheless."""
         if self.residual is None or self._carried_for is None:
@@ -164,6 +222,10 @@ class Carry:
         for number, way in earlier.items():
             if number in self._kept:
                 _fill_in(self._kept[number], way, carried, carried_for, fresh)
+        for remembered, way in recalled:
+            _fill_in(remembered, way, carried, carried_for, fresh)
+        if goal is not None:
+            carried = torch.lerp(carried, goal.residual, goal.share)
         self._carried_for = (carried_for + 1).clamp_max(_SETTLING_FRAMES)
         self.fresh = float(fresh.mean())
         return carried, fresh

@@ -14,14 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dreamvid.config.settings import FrameSettings
 from dreamvid.motion import warp_backward
 from dreamvid.motion.dissolves import Dissolve
 from dreamvid.motion.drift import Matrix
 from dreamvid.motion.motion_stage import DissolveFrame
 from dreamvid.render.carry import Carry
-from dreamvid.render.plan import FramePlan
-from dreamvid.runtime.frames import Frame, split_alpha, to_tensor
+from dreamvid.runtime.frames import Frame
 
 _COMING = "coming "
 
@@ -32,13 +30,6 @@ class Crossing:
     def __init__(self, left: int, coming: Carry) -> None:
         """`left` is the number of the frame that the old dream was carried to; `coming` begins with the new one."""
         self._left, self.coming = left, coming
-
-    @classmethod
-    def begin(cls, frame: DissolveFrame, plan: FramePlan[FrameSettings], device: torch.device) -> Crossing:
-        """Dream the picture that is to come; `frame` is the first that belongs to the dissolve."""
-        coming = Carry()
-        coming.begin(to_tensor(split_alpha(frame.arriving)[0], device), plan)
-        return cls(frame.index - 1, coming)
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> Crossing | None:

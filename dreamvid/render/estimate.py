@@ -24,6 +24,7 @@ from dreamvid.render.carry import SETTLING_PASSES
 from dreamvid.render.job import Job, open_source, render_job
 from dreamvid.render.plan import Clock
 from dreamvid.render.targets import make_look
+from dreamvid.render.two_pass import TURNING_PASSES, backward_frames, scratch_bytes
 from dreamvid.runtime.events import Downloading, Event, FrameDone, Notice, Started, Tell, ignore
 from dreamvid.shots.selection import ShotSelection
 
@@ -46,6 +47,7 @@ class Estimate:
         device_memory: the same of the accelerator, None where there is none.
         size: of the file or files, in bytes, sound left out.
         free: bytes that are free where they go.
+        scratch: bytes that the journal takes meanwhile beside finished frames, at most.
     """
 
     frames: int
@@ -59,6 +61,7 @@ class Estimate:
     device_memory: int | None
     size: int
     free: int
+    scratch: int = 0
 
 
 def estimate_job(job: Job, tell: Tell = ignore) -> Estimate:
@@ -79,6 +82,8 @@ def estimate_job(job: Job, tell: Tell = ignore) -> Estimate:
         frames=min(reader.frame_count, 1 + every),
         report=False,
         sidecar=False,
+        two_pass=False,
+        loop=False,
     )
     target = job.target or default_output(job.source, settings.codec)
 
@@ -92,7 +97,11 @@ def estimate_job(job: Job, tell: Tell = ignore) -> Estimate:
     ratio = _work(look, cold, (reader.height, reader.width)) / _work(look, warm, (reader.height, reader.width))
     trial = run_trial(render, target, every, tell)
     # A shot's first frame costs as many more steps; what a frame costs besides is counted with them, to be safe.
-    return trial.whole(target, reader.frame_count, cut_ratio=max(0.0, ratio + SETTLING_PASSES - 1))
+    settling = SETTLING_PASSES + (TURNING_PASSES if settings.two_pass else 0)
+    cut_ratio = max(0.0, ratio + settling - 1)
+    film = reader.frame_count, reader.rate, reader.width, reader.height
+    whole = trial.whole(target, reader.frame_count, cut_ratio=cut_ratio, unseen=backward_frames(settings, *film))
+    return replace(whole, scratch=scratch_bytes(settings, *film))
 
 
 @dataclass(frozen=True)

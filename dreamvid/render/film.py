@@ -20,17 +20,17 @@ from dreamvid.motion.motion_stage import (
     pair_up,
 )
 from dreamvid.output.snapshot import Snapshot
-from dreamvid.render.carry import Carry, is_blank
+from dreamvid.render.carry import Carry, Goal, Recalled
 from dreamvid.render.dissolve import Crossing
 from dreamvid.render.metrics import FrameMetrics
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.still import compose_frame, energy_of
 from dreamvid.runtime.events import FrameDone, ShotStarted
-from dreamvid.runtime.frames import Dreams, Frame, join_alpha, to_frame
+from dreamvid.runtime.frames import Dreams, Frame, join_alpha, split_alpha, to_frame, to_tensor
 from dreamvid.runtime.pipeline import ReadAhead, depth_within, map_ahead
 
-_FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
-_MOTIONS_AHEAD = 3  # and as many more as there are threads that measure motion
+FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
+MOTIONS_AHEAD = 3  # and as many more as there are threads that measure motion
 
 
 class FilmFrames(Protocol):
@@ -100,47 +100,48 @@ class Film:
         first = reader.first_index + skip - self.done  # of the film, in the source
         clock = time.perf_counter()
         frame_bytes = reader.width * reader.height * 3 * 4
-        with ReadAhead(reader, depth_within(frame_bytes, _FRAMES_AHEAD)) as frames:
+        with ReadAhead(reader, depth_within(frame_bytes, FRAMES_AHEAD)) as frames:
             method = self._settings.flow
             threads = motion_threads(method, self._device, torch.get_num_threads())
-            depth = depth_within(2 * frame_bytes, _MOTIONS_AHEAD + threads - 1)  # a frame and its motion
+            depth = depth_within(2 * frame_bytes, MOTIONS_AHEAD + threads - 1)  # a frame and its motion
             pairs = pair_up(frames, cuts, skip, self._carry.frames - skip, dissolves, reader.first_index)
             with map_ahead(MotionStage(method, self._device), pairs, depth, threads) as moving:
-                for frame in moving:
-                    index = self.done
-                    raw = frame.raw.contiguous()
-                    plan = self._planner.at(first + index, picture=raw)
-                    if frame.motion is None:
-                        self._shot += 1
-                        yield None, ShotStarted(self._shot, index)
-                    shown = compose_frame(raw, plan.gain * self._next_residual(raw, frame, plan), plan)
-                    figures = None
-                    if self._metrics is not None:
-                        figures = self._metrics.measure(raw, shown, frame.motion, plan.dreamer)
-                    self.done += 1
-                    energy = energy_of(shown - raw)
-                    now = time.perf_counter()
-                    done = FrameDone(index, self._shot, energy, self._carry.fresh, now - clock, figures)
-                    yield join_alpha(to_frame(shown), frame.alpha), done
-                    clock = now
+                yield from self._dream_moving(moving, first, clock)
+
+    def _dream_moving(self, moving: Iterable[MotionFrame], first: int, clock: float) -> Dreams:
+        """Dream frames whose motion is known, the first of which follows at time `clock`; the film's own first frame
+        has the number `first` in the source."""
+        for frame in moving:
+            index = self.done
+            raw = frame.raw.contiguous()
+            plan = self._planner.at(first + index, picture=raw)
+            if frame.motion is None:
+                self._shot += 1
+                yield None, ShotStarted(self._shot, index)
+            shown = compose_frame(raw, plan.gain * self._next_residual(raw, frame, plan), plan)
+            figures = None
+            if self._metrics is not None:
+                figures = self._metrics.measure(raw, shown, frame.motion, plan.dreamer)
+            self.done += 1
+            energy = energy_of(shown - raw)
+            now = time.perf_counter()
+            done = FrameDone(index, self._shot, energy, self._carry.fresh, now - clock, figures)
+            yield join_alpha(to_frame(shown), frame.alpha), done
+            clock = now
 
     def _next_residual(self, raw: Tensor, frame: MotionFrame, plan: FramePlan[FrameSettings]) -> Tensor:
         if frame.dissolve is not None:
             return self._cross(raw, frame.dissolve, plan, is_first=frame.motion is None)
         self._crossing = None
-        if frame.motion is not None and self._carry.is_blank:
-            return self._carry.wait() if is_blank(raw) else self._carry.begin(raw, plan)
         if frame.motion is not None and self._since_dreamed + 1 < self._settings.every:
             self._since_dreamed += 1
-            return self._carry.coast(raw, frame.motion, plan, frame.earlier)
+            return self._carry.coast(raw, frame.motion, plan, frame.earlier, self._recalled(frame), self._goal())
         self._since_dreamed = 0
         if frame.motion is None:
             return self._carry.begin(raw, plan)
-        return self._carry.follow(raw, frame.motion, plan, frame.earlier)
+        return self._carry.follow(raw, frame.motion, plan, frame.earlier, self._recalled(frame), self._goal())
 
-    def _cross(
-        self, raw: Tensor, frame: DissolveFrame, plan: FramePlan[FrameSettings], *, is_first: bool
-    ) -> Tensor:
+    def _cross(self, raw: Tensor, frame: DissolveFrame, plan: FramePlan[FrameSettings], *, is_first: bool) -> Tensor:
         """The residual of a frame in a dissolve; `is_first`: nothing came before it."""
         if frame.has_arrived and self._crossing is not None:
             self._carry, self._crossing = self._crossing.coming, None
@@ -149,6 +150,20 @@ class Film:
             self._crossing = None
             return self._carry.begin(raw, plan)
         if self._crossing is None:
-            self._crossing = Crossing.begin(frame, plan, self._device)
+            self._crossing = Crossing(frame.index - 1, self._come(frame, plan))
         self._since_dreamed = 0
         return self._crossing.residual(self._carry.shown, frame.dissolve, frame.index)
+
+    def _come(self, frame: DissolveFrame, plan: FramePlan[FrameSettings]) -> Carry:
+        """The dream that a dissolve turns into, at the first frame in which its picture is alone."""
+        coming = Carry()
+        coming.begin(to_tensor(split_alpha(frame.arriving)[0], self._device), plan)
+        return coming
+
+    def _recalled(self, frame: MotionFrame) -> Recalled:  # noqa: ARG002 - for a film in two passes
+        """What else is remembered, and the way there."""
+        return ()
+
+    def _goal(self) -> Goal | None:
+        """What the next frame turns into, if anything."""
+        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -37,6 +37,7 @@ from dreamvid.render.runner import Destination, JobLoop, OpenedJob, RecordedLoop
 from dreamvid.render.side_input import SideInput, open_film_depth, open_guide, open_mask
 from dreamvid.render.still import dream_pictures
 from dreamvid.render.targets import Networks
+from dreamvid.render.two_pass import FilmSource, TwoPassFilm, scratch_bytes
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Event, Outbox, Tell, ignore
 from dreamvid.runtime.frames import Dreams, Frame
@@ -189,11 +190,12 @@ def _open_loop(
     )
     if reader.rate is None:
         return open_with(journal=None), _StillLoop(clip, prepared, place.log)
+    scratch = scratch_bytes(job.settings, reader.frame_count, reader.rate, reader.width, reader.height)
     pictures = picture_fingerprints(job.source)
     journal = Journal(place.target, identity, pictures=pictures, first=reader.first_index, fresh=job.fresh)
     loop = RecordedLoop(
         journal,
-        partial(_begin_film, job, clip, prepared, tell),
+        partial(_begin_film, job, clip, prepared, journal.folder, tell),
         partial(open_target, job=job, reader=reader, original=clip.original),
         Ending(
             reader.rate,
@@ -207,14 +209,43 @@ def _open_loop(
         place.log,
         tell,
     )
-    return open_with(journal=journal), loop
+    return open_with(journal=journal, passes=2 if job.settings.two_pass else 1, scratch=scratch), loop
 
 
 def _begin_film(
-    job: Job, clip: OpenedClip, prepared: Prepared[Settings], tell: Tell, snapshot: Snapshot | None
+    job: Job, clip: OpenedClip, prepared: Prepared[Settings], folder: Path, tell: Tell, snapshot: Snapshot | None
 ) -> tuple[Film, Dreams]:
-    film = Film(prepared.planner, prepared.machine.device, snapshot)
-    return film, _film_frames(job, clip, film, tell)
+    device = prepared.machine.device
+    if job.settings.two_pass or job.settings.loop:
+        source = film_source(job, clip.reader, clip.selection.marks, tell)
+        film = TwoPassFilm(prepared.planner, device, source, folder, snapshot, tell)
+        return film, film.dream_twice()
+    plain = Film(prepared.planner, device, snapshot)
+    return plain, _film_frames(job, clip, plain, tell)
+
+
+def film_source(job: Job, whole: Reader, marks: Callable[[Reader], Transitions], tell: Tell = ignore) -> FilmSource:
+    """What `whole`, a film of `job`, is read from more than once; `marks` says of each frame of a reader whether a shot
+    begins there."""
+    rate = whole.rate
+    if rate is None:
+        raise ValueError("a film has a frame rate")
+
+    @contextlib.contextmanager
+    def open_part(first: int, frames: int) -> Iterator[tuple[Reader, Transitions]]:
+        start = (whole.first_index + first) / rate
+        with open_source(job, start, frames, info=whole.info, tell=tell) as reader:
+            yield reader, marks(reader)
+
+    return FilmSource(
+        whole.frame_count,
+        whole.width,
+        whole.height,
+        rate,
+        whole.first_index,
+        open_part,
+        partial(film_dissolves, job, whole),
+    )
 
 
 def _film_frames(job: Job, clip: OpenedClip, film: Film, tell: Tell) -> Dreams:

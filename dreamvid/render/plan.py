@@ -152,7 +152,7 @@ class FilmDepths(Protocol):
 
 
 class Planner(Generic[S]):
-    """Makes the plan of each frame; frame numbers must not fall.
+    """Makes the plan of each frame; where frame numbers fall, films that go along are opened anew.
 
     Frames are counted from the beginning of the source: a part is planned as it is in the whole.
     """
@@ -189,24 +189,35 @@ class Planner(Generic[S]):
 
     @overload
     def at(
-        self: Planner[Settings], index: int, *, picture: Tensor | None = None, depth: Tensor | None = None
+        self: Planner[Settings],
+        index: int,
+        *,
+        picture: Tensor | None = None,
+        depth: Tensor | None = None,
+        shown: bool = True,
     ) -> FramePlan[FrameSettings]: ...
     @overload
     def at(
-        self: Planner[ZoomSettings], index: int, *, picture: Tensor | None = None, depth: Tensor | None = None
+        self: Planner[ZoomSettings],
+        index: int,
+        *,
+        picture: Tensor | None = None,
+        depth: Tensor | None = None,
+        shown: bool = True,
     ) -> FramePlan[ZoomFrameSettings]: ...
     def at(
-        self, index: int, *, picture: Tensor | None = None, depth: Tensor | None = None
+        self, index: int, *, picture: Tensor | None = None, depth: Tensor | None = None, shown: bool = True
     ) -> FramePlan[DreamFrameSettings]:
         """The plan of a frame. Raises `SettingsError` where a schedule has no value then.
 
         `picture` is its raw one, (1, 3, H, W), where its depth may have to be estimated; `depth` is that, (1, 1, H, W)
-        from 0 near to 1 far, where it is known otherwise.
+        from 0 near to 1 far, where it is known otherwise. Not `shown`: what only matters there is
+        left out, mask and strength.
         """
         moment = self.clock.moment(index)
         settings = self.settings.at(moment)
-        self._update_side_inputs(Fraction(moment.seconds), picture)
-        strength = self._by_depth.at(moment, self._shown_depth if depth is None else depth)
+        self._update_side_inputs(Fraction(moment.seconds), picture, shown)
+        strength = self._by_depth.at(moment, self._shown_depth if depth is None else depth) if shown else 0.0
         dreamer, length = self._dreamer, 1.0
         if self.settings.varies:
             look = make_look(settings, self._targets_of(settings))
@@ -241,17 +252,17 @@ class Planner(Generic[S]):
             return self.settings.strength
         return max(self.settings.at(self.clock.moment(index)).strength for index in range(self.clock.frames or 1))
 
-    def _update_side_inputs(self, seconds: Fraction, raw: Tensor | None) -> None:
+    def _update_side_inputs(self, seconds: Fraction, raw: Tensor | None, shown: bool) -> None:
         device = self._dreamer.device
         if self._guide is not None:
             picture = self._guide.at(seconds)
             if picture is not None:
                 self._dreamer = self._dreamer.guided_by(to_tensor(picture, device))
-        if self._mask is not None:
+        if self._mask is not None and shown:
             picture = self._mask.at(seconds)
             if picture is not None:
                 self._shown_mask = _mask_of(to_tensor(picture, device))
-        if self._depths is not None:
+        if self._depths is not None and shown:
             depth = self._depths.depth_at(seconds, raw)
             if depth is not None:
                 self._shown_depth = depth[None, None].to(device)
@@ -284,9 +295,7 @@ class Planner(Generic[S]):
 def _only(look: Look, layer: int, layer_of_target: Sequence[int | None]) -> Look:
     """The look with only one of the layers, and the classes, left in."""
     targets = zip(look.targets, layer_of_target, strict=True)
-    return replace(
-        look, targets=tuple(t if of in (None, layer) else replace(t, weight=0.0) for t, of in targets)
-    )
+    return replace(look, targets=tuple(t if of in (None, layer) else replace(t, weight=0.0) for t, of in targets))
 
 
 def _mask_of(picture: Tensor) -> Tensor:

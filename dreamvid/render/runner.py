@@ -76,6 +76,8 @@ class OpenedJob:
         rate: in frames per second; None: it is a still.
         identity: all that the frames depend on.
         journal: not entered yet; a still has none.
+        passes: how often each frame is dreamed.
+        scratch: bytes that the journal takes beside finished frames.
     """
 
     destination: Destination
@@ -87,6 +89,8 @@ class OpenedJob:
     prepared: Prepared[Any]
     identity: Mapping[str, Any]
     journal: JournalFolder | None
+    passes: int = 1
+    scratch: int = 0
 
 
 class JobLoop(ABC):
@@ -135,7 +139,9 @@ def _render(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Generator[Event
     if journal is not None:
         done = journal.done
         left = opened.frames - done
-        room = check_disk_space(place.target, prepared.settings.codec, left, opened.width, opened.height)
+        room = check_disk_space(
+            place.target, prepared.settings.codec, left, opened.width, opened.height, opened.scratch
+        )
         if room:
             outbox.tell(Notice(room))
     place.log.open(prepared, opened.source, opened.identity, journal)
@@ -153,6 +159,7 @@ def _render(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Generator[Event
             device=str(prepared.machine.device),
             precision=prepared.machine.precision,
             resumed=done,
+            passes=opened.passes,
         )
     )
     yield from loop.render()

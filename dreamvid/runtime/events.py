@@ -93,6 +93,8 @@ class Started:
     precision: str
     resumed: int = 0
     """Frames that an interrupted render of the same had finished."""
+    passes: int = 1
+    """How often each frame is dreamed."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,17 @@ class FrameDone:
 
 
 @dataclass(frozen=True)
+class BackwardFrameDone:
+    """One frame has been dreamed by the backward pass, which comes before the one that is shown.
+
+    `frame` counts from 0; `seconds` is the time that it took.
+    """
+
+    frame: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Finished:
     """The file is complete under its final name."""
 
@@ -162,4 +175,6 @@ class FramesLost:
     reason: str
 
 
-Event = Notice | Downloading | Started | ShotStarted | FrameDone | Finished | FarmProgress | FramesLost
+Event = (
+    Notice | Downloading | Started | ShotStarted | BackwardFrameDone | FrameDone | Finished | FarmProgress | FramesLost
+)

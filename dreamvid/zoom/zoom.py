@@ -16,6 +16,7 @@ from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.side_input import AnySideInput
 from dreamvid.render.still import dream_still
+from dreamvid.render.two_pass import JOIN_SHARE, LONGEST_JOIN, join_shares
 from dreamvid.runtime.events import Figures, FrameDone, ShotStarted
 from dreamvid.runtime.frames import Dreams, to_frame, to_tensor
 from dreamvid.zoom.course import DREAMS_PER_SECOND, frames_per_dream
@@ -26,8 +27,6 @@ from dreamvid.zoom.tone import Tone, keep_tone
 NOISE_SIZE = (640, 360)
 """Width and height of a zoom that begins with noise, if nobody says."""
 
-_LONGEST_JOIN = Fraction(2)  # seconds over which a loop's end turns into its beginning
-_JOIN_SHARE = Fraction(1, 4)  # of the loop
 _FLIGHT = "flight "  # begins the names of what a snapshot keeps of the flight
 
 
@@ -124,10 +123,8 @@ class Zoom:
                 self._before_first.append(picture.half())  # half the memory, an eighth of a level off
             return picture
         goal = self._before_first[ahead].float()
-        done, share = _eased(ahead / (join + 1)), _eased((ahead + 1) / (join + 1))
-        # Each mixture feeds the next: of what is still the old picture, as much is turned as the whole is due.
-        shown = self.show(index, onto=goal, share=(share - done) / (1 - done))
-        return torch.lerp(shown, goal, share**4)
+        share, pull = join_shares(ahead, join)
+        return torch.lerp(self.show(index, onto=goal, share=share), goal, pull)
 
     def show(self, index: int, *, onto: Tensor | None = None, share: float = 0.0) -> Tensor:
         """The picture of frame `index`; indices must not fall. `onto` is a picture that `share` of it turns into."""
@@ -212,8 +209,5 @@ def first_index(settings: ZoomSettings) -> int:
 
 def join_length(settings: ZoomSettings) -> int:
     """Over how many frames the end of a loop turns into its beginning."""
-    return min(math.ceil(min(_LONGEST_JOIN, settings.duration * _JOIN_SHARE) * settings.fps), frame_count(settings) - 1)
-
-
-def _eased(share: float) -> float:
-    return share * share * (3 - 2 * share)
+    longest = math.ceil(min(LONGEST_JOIN, settings.duration * JOIN_SHARE) * settings.fps)
+    return min(longest, frame_count(settings) - 1)

@@ -97,6 +97,21 @@ def test_a_part_of_it_dreams_as_in_the_whole(job: Job, alone: Path, pool: Worker
 
 
 @pytest.mark.slow
+def test_two_passes_by_two_workers_are_those_of_one_process(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
+    twice = replace(job, settings=make_settings(VALUES, {"two_pass": True, "codec": "ffv1"}))
+    farm(replace(twice, target=tmp_path / "farm.mkv"), pool)
+    list(render_job(replace(twice, target=tmp_path / "alone.mkv")))
+    assert np.array_equal(frames_of(tmp_path / "farm.mkv"), frames_of(tmp_path / "alone.mkv"))
+
+
+def test_a_loop_is_refused(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
+    looped = replace(job, target=tmp_path / "film.mp4", settings=make_settings(VALUES, {"loop": True}))
+    with pytest.raises(SettingsError, match=r"--loop: .* without `farm`"):
+        farm(looped, pool)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
 def test_pictures_are_numbered_and_carry_the_recipe(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
     settings = make_settings(VALUES, {"shots": "2-3"})
     (tmp_path / "one").mkdir()

@@ -30,6 +30,7 @@ FILM = [
 ZOOM = ["zoom", "noise", *LOOK, "--size", "96x64", "--duration", "1.25"]
 KINDS = {
     "film": (FILM, "out.mp4"),
+    "two passes": ([*FILM, "--two-pass"], "out.mp4"),
     "sequence": (FILM, "frames/%04d.png"),
     "zoom": (ZOOM, "out.mp4"),
     "loop": ([*ZOOM, "--loop"], "out.mp4"),
@@ -47,7 +48,8 @@ def run(folder: Path, kind: str, moment: tuple[int, float] | None = None) -> int
         assert process.stderr is not None
         for line in process.stdout:
             event = json.loads(line)
-            if moment is not None and event["event"] == "frame-done" and event["frame"] >= moment[0]:
+            is_frame = event["event"] in ("frame-done", "backward-frame-done")
+            if moment is not None and is_frame and event["frame"] >= moment[0]:
                 time.sleep(moment[1])
                 process.send_signal(signal.SIGKILL)
                 break
