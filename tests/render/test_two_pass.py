@@ -20,10 +20,13 @@ from dreamvid.config.settings import make_settings
 from dreamvid.dream import DreamCore, Look
 from dreamvid.errors import SettingsError
 from dreamvid.media import open_reader, open_writer
+from dreamvid.motion.dissolves import Dissolve, Mark
+from dreamvid.motion.drift import STILL
 from dreamvid.output.keyframes import FrameSpool, KeyframeStore
 from dreamvid.output.recipe import write_recipe
 from dreamvid.output.snapshot import Snapshot
 from dreamvid.render import FrameDone, Job, ShotStarted, render_job, two_pass
+from dreamvid.render.dissolve import FilmDissolves
 from dreamvid.render.estimate import estimate_job
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
@@ -32,6 +35,7 @@ from dreamvid.render.two_pass import FilmSource, TwoPassFilm, join_shares, scrat
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import BackwardFrameDone
 from dreamvid.runtime.frames import to_frame
+from dreamvid.shots.selection import Transitions
 from tests.tiny import TinyExtractor, noise
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -53,13 +57,19 @@ class Clip:
         return iter(self.frames)
 
 
-def source_of(frames: list[np.ndarray], cuts: tuple[int, ...] = ()) -> FilmSource:
+def source_of(frames: list[np.ndarray], cuts: tuple[int, ...] = (), dissolve: Dissolve | None = None) -> FilmSource:
+    def mark(t: int) -> Mark:
+        return Mark(t in cuts, dissolve if dissolve is not None and dissolve.left < t <= dissolve.arrived else None)
+
     @contextlib.contextmanager
-    def open_part(first: int, count: int) -> Iterator[tuple[Clip, list[bool]]]:
-        yield Clip(frames[first : first + count], first), [t in cuts for t in range(first, first + count)]
+    def open_part(first: int, count: int) -> Iterator[tuple[Clip, Transitions]]:
+        yield Clip(frames[first : first + count], first), Transitions(mark(t) for t in range(first, first + count))
+
+    def dissolves(found: Transitions) -> FilmDissolves:
+        return FilmDissolves(found.dissolve_at, lambda index: frames[index])
 
     height, width = frames[0].shape[:2]
-    return FilmSource(len(frames), width, height, RATE, 0, open_part)
+    return FilmSource(len(frames), width, height, RATE, 0, open_part, dissolves)
 
 
 def scene(width: int, seed: int = 0) -> np.ndarray:
@@ -78,12 +88,17 @@ def there_and_back(length: float, count: int) -> list[float]:
 
 
 def tiny_film(
-    frames: list[np.ndarray], folder: Path, snapshot: Snapshot | None = None, cuts: tuple[int, ...] = (), **options: Any
+    frames: list[np.ndarray],
+    folder: Path,
+    snapshot: Snapshot | None = None,
+    cuts: tuple[int, ...] = (),
+    dissolve: Dissolve | None = None,
+    **options: Any,
 ) -> TwoPassFilm:
     settings = make_settings({**STEPS, **options})
     planner = Planner(DreamCore(TinyExtractor(), LOOK), settings, Clock(RATE))
     folder.mkdir(exist_ok=True)
-    return TwoPassFilm(planner, CPU, source_of(frames, cuts), folder, snapshot)
+    return TwoPassFilm(planner, CPU, source_of(frames, cuts, dissolve), folder, snapshot)
 
 
 def shown(film: TwoPassFilm) -> list[np.ndarray]:
@@ -203,6 +218,60 @@ def test_a_shot_is_the_same_alone_and_in_the_whole(tmp_path: Path) -> None:
     assert not list((tmp_path / "whole").glob("spool.raw"))
 
 
+LEFT, ARRIVED = 7, 13
+DISSOLVE = Dissolve(LEFT, ARRIVED, tuple(np.linspace(0, 1, ARRIVED - LEFT + 1)[1:-1].tolist()), STILL, STILL)
+
+
+def dissolving() -> list[np.ndarray]:
+    """A shot at rest that turns into one that moves when it has come."""
+    old, new = panned(scene(200), [0.0])[0], panned(scene(200, 1), [0.0] * 2 + there_and_back(60, 12))
+    mixed = [(1 - share) * old + share * new[0] for share in DISSOLVE.shares]
+    return [old] * (LEFT + 1) + [np.float32((255 * frame).round() / 255) for frame in mixed] + new[1:]
+
+
+def test_a_dissolve_leads_from_one_pair_of_passes_to_the_next(tmp_path: Path) -> None:
+    frames = dissolving()
+    whole = shown(tiny_film(frames, tmp_path / "whole", dissolve=DISSOLVE, two_pass=True))
+    first = shown(tiny_film(frames[: LEFT + 1], tmp_path / "first", two_pass=True))
+    second = shown(tiny_film(frames[ARRIVED:], tmp_path / "second", two_pass=True))
+    assert all(np.array_equal(a, b) for a, b in zip(whole[: LEFT + 1], first, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(whole[ARRIVED:], second, strict=True))
+    left, come = first[-1] - frames[LEFT], second[0] - frames[ARRIVED]
+    for t, share in enumerate(DISSOLVE.shares, LEFT + 1):
+        expected = np.clip(frames[t] + (1 - share) * left + share * come, 0, 1)
+        assert np.abs(whole[t] - expected).max() < 1e-5, t
+
+
+def test_a_dissolve_goes_on_from_any_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch)
+    frames = dissolving()
+    film = tiny_film(frames, tmp_path / "whole", dissolve=DISSOLVE, two_pass=True)
+    dreams, states = [], []
+    for frame, event in film.dream_twice():
+        if frame is not None:
+            dreams.append(frame)
+        if isinstance(event, (FrameDone, BackwardFrameDone)):
+            states.append((film.snapshot(), len(dreams)))
+            if LEFT < len(dreams) <= ARRIVED + 1:
+                shutil.copytree(tmp_path / "whole", tmp_path / str(len(states)))
+    assert len(dreams) == len(frames)
+    tried = [number for number in range(1, len(states) + 1) if (tmp_path / str(number)).exists()]
+    assert len(tried) > ARRIVED - LEFT
+    for number in tried:
+        state, done = states[number - 1]
+        again = shown(tiny_film(frames, tmp_path / str(number), state, dissolve=DISSOLVE, two_pass=True))
+        assert all(np.array_equal(a, b) for a, b in zip(again, dreams[done:], strict=True)), number
+
+
+def test_a_fade_is_black_in_both_passes(tmp_path: Path) -> None:
+    frames = dissolving()
+    black = np.zeros_like(frames[0])
+    faded = [black] * (LEFT + 1) + [(share * frames[ARRIVED]) for share in DISSOLVE.shares] + frames[ARRIVED:]
+    dreams = shown(tiny_film(faded, tmp_path, dissolve=DISSOLVE, two_pass=True))
+    assert all(not frame.any() for frame in dreams[: LEFT + 1])
+    assert np.abs(dreams[ARRIVED] - faded[ARRIVED]).mean() > 0.01
+
+
 def test_the_files_stay_within_what_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch)
     monkeypatch.setattr(two_pass, "MOST_VIEWS", 4)
@@ -320,8 +389,6 @@ def test_an_interruption_says_that_the_backward_pass_is_kept(clip: Path, tmp_pat
         events.throw(KeyboardInterrupt())
     with pytest.raises(SettingsError, match="differs in two-pass"):
         list(render_job(job(clip, tmp_path / "out.mkv", two_pass=False)))
-
-
 
 
 def test_recipes_without_it_are_as_before() -> None:
