@@ -104,8 +104,8 @@ class SpaceFlight(Flight):
         is_new = sight.hidden | _outside(sight, self._course.size)
         fresh = torch.where(is_new, 1.0, fresh.clamp(0, 1))
         self._next_fresh = fresh
-        if bool(sight.hidden.any()):
-            source = self._stand_ins(sight.hidden, fresh[0, 0] < _SETTLED).flatten().to(picture.device)
+        if bool(is_new.any()):
+            source = self._stand_ins(is_new, fresh[0, 0] < _SETTLED).flatten().to(picture.device)
             moved = moved.flatten(2)[..., source].view_as(moved)
         return Moved(moved, self._gain(fresh, sight).to(picture.device))
 
@@ -122,9 +122,18 @@ class SpaceFlight(Flight):
     def _look_back(self, legs: list[Leg], before: Lens, after: Lens) -> Sight:
         """Where each pixel comes from."""
 
-    def _stand_ins(self, hidden: Tensor, settled: Tensor) -> Tensor:
-        """What stands in for hidden pixels; see `Shape.source`."""
-        raise NotImplementedError("only a relief hides anything")
+    def _nearness(self) -> Tensor:
+        """What tells the background from what is before it, (H, W); see `fill_holes`."""
+        return torch.ones(self._course.size, dtype=torch.float64)
+
+    def _stand_ins(self, new: Tensor, settled: Tensor) -> Tensor:
+        """What stands in for new pixels, see `Shape.source`: what is settled beside them, as in a mirror.
+
+        A strip that is copied from the strip that came just before, and that from the one before it, would be a streak.
+        """
+        source = fill_holes(self._nearness(), settled & ~new).source
+        own = torch.arange(source.numel()).view_as(source)
+        return torch.where(new, source, own)
 
     def _gain(self, fresh: Tensor, sight: Sight | None = None) -> Tensor:  # noqa: ARG002
         """How long the steps are where it is so fresh; `sight` is how the picture came here, None: it stood still."""
@@ -255,12 +264,8 @@ class ReliefFlight(SpaceFlight):
         self._next_shape = see_shape(self._key, self._next_since_key, self._key_lens, after)
         return look_back(self._next_shape.nearness, self._shape.nearness, motion, before, after)
 
-    def _stand_ins(self, hidden: Tensor, settled: Tensor) -> Tensor:
-        """Of what is settled: a strip that is copied from the strip that was uncovered just before, and that from the
-        one before it, would be a pattern."""
-        source = fill_holes(self._next_shape.nearness, settled & ~hidden).source
-        own = torch.arange(source.numel()).view_as(source)
-        return torch.where(hidden, source, own)
+    def _nearness(self) -> Tensor:
+        return self._next_shape.nearness
 
     def _stay(self) -> None:
         super()._stay()
