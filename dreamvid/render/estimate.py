@@ -22,9 +22,10 @@ from dreamvid.media.target import output_pattern
 from dreamvid.output.recorder import segment_length
 from dreamvid.render.carry import SETTLING_PASSES
 from dreamvid.render.job import Job, open_source, render_job
+from dreamvid.render.pieces import backward_frames, scratch_bytes
 from dreamvid.render.plan import Clock
 from dreamvid.render.targets import make_look
-from dreamvid.render.two_pass import TURNING_PASSES, backward_frames, scratch_bytes
+from dreamvid.render.two_pass import TURNING_PASSES
 from dreamvid.runtime.events import Downloading, Event, FrameDone, Notice, Started, Tell, ignore
 from dreamvid.shots.selection import ShotSelection
 

@@ -31,13 +31,14 @@ from dreamvid.output.snapshot import Snapshot
 from dreamvid.output.sources import Sources
 from dreamvid.render.dissolve import FilmDissolves
 from dreamvid.render.film import Film
+from dreamvid.render.pieces import scratch_bytes
 from dreamvid.render.plan import STILL, Clock, FilmDepths
 from dreamvid.render.preparation import Prepared, choose_sound, fetch_missing, listen, prepare
 from dreamvid.render.runner import Destination, JobLoop, OpenedJob, RecordedLoop, claim_target, machine_facts, run_job
 from dreamvid.render.side_input import SideInput, open_film_depth, open_guide, open_mask
 from dreamvid.render.still import dream_pictures
 from dreamvid.render.targets import Networks
-from dreamvid.render.two_pass import FilmSource, TwoPassFilm, scratch_bytes
+from dreamvid.render.two_pass import FilmSource, TwoPassFilm
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Event, Outbox, Tell, ignore
 from dreamvid.runtime.frames import Dreams, Frame

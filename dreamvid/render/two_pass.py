@@ -19,7 +19,6 @@ What is kept between the passes lies in files (`output.keyframes`): memory and d
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -44,11 +43,12 @@ from dreamvid.motion.motion_stage import (
     Pairing,
     motion_threads,
 )
-from dreamvid.motion.views import MOST_VIEWS, VIEW_EVERY, KnownViews, View, ViewBook, ViewUpdate
+from dreamvid.motion.views import VIEW_EVERY, KnownViews, View, ViewBook, ViewUpdate
 from dreamvid.output.keyframes import FrameSpool, KeyframeStore
 from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.carry import Carry, Goal
 from dreamvid.render.film import FRAMES_AHEAD, MOTIONS_AHEAD, Film, FilmFrames
+from dreamvid.render.pieces import MOST_SECTION, join_frames_within, join_shares, section_length
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.runtime.events import BackwardFrameDone, Notice, Tell, ignore
 from dreamvid.runtime.frames import Dreams, Frame
@@ -56,16 +56,8 @@ from dreamvid.runtime.pipeline import ReadAhead, depth_within, map_ahead
 from dreamvid.runtime.registers import FLOWS
 from dreamvid.shots.selection import Transitions
 
-LONGEST_JOIN = Fraction(2)
-"""Seconds over which a loop's end turns into its beginning, at most."""
-JOIN_SHARE = Fraction(1, 4)
-"""The same, of the loop."""
-_MOST_SECTION, _LEAST_SECTION = 240, 24  # frames that are dreamed backward before the first of them is shown
 TURNING_PASSES = 3
 """Carried steps on a shot's first frame between the passes: the dream comes to the others twice."""
-_LEAST_JOIN = 12  # frames
-_FILE_BYTES = 2**30  # that the raw frames of a section may take, and the goals of a loop
-_SPOOLED, _KEYFRAME = 3, 4  # bytes a pixel
 _LEAST_LIKENESS = 0.3  # reliability, on average, of the way from a loop's first frame to its last; 0.003 at a cut
 
 OpenFrames = Callable[[int, int], AbstractContextManager[tuple[FilmFrames, Transitions]]]
@@ -208,7 +200,7 @@ class TwoPassFilm(Film):
         self, frames: Iterable[Frame], cuts: Transitions, first: int, spool: FrameSpool
     ) -> Iterator[_Section]:
         """The sections of the film from frame `first` on, with the frames of each in `spool`."""
-        length = section_length(self._source.width, self._source.height) if self._twice else _MOST_SECTION
+        length = section_length(self._source.width, self._source.height) if self._twice else MOST_SECTION
         marked = zip(frames, chain(cuts, repeat(False)), strict=False)
         shot = 0 if self._section is None else self._section.shot
         following = next(marked, None)
@@ -413,49 +405,3 @@ class TwoPassFilm(Film):
 
 
 _BACK, _SEED = "back ", "seed"
-
-
-def join_frames(frames: int, rate: Fraction) -> int:
-    """Over how many of a loop's frames its end turns into its beginning."""
-    return min(math.ceil(min(LONGEST_JOIN, frames / rate * JOIN_SHARE) * rate), frames - 1)
-
-
-def join_frames_within(frames: int, rate: Fraction, width: int, height: int) -> int:
-    """The same of a film whose goals are kept on disk: fewer of large frames."""
-    most = max(_LEAST_JOIN, _FILE_BYTES // ((_SPOOLED + _KEYFRAME) * width * height))
-    return min(join_frames(frames, rate), most)
-
-
-def join_shares(number: int, join: int) -> tuple[float, float]:
-    """How much of frame `number` of a join of so many frames turns into its goal, before it is dreamed and after.
-
-    Each frame feeds the next: of what is still the old picture, as much is turned as the whole is due.
-    """
-    done, share = _eased(number / (join + 1)), _eased((number + 1) / (join + 1))
-    return (share - done) / (1 - done), share**4
-
-
-def section_length(width: int, height: int) -> int:
-    """How many frames of a size are dreamed backward before the first of them is shown."""
-    return min(_MOST_SECTION, max(_LEAST_SECTION, _FILE_BYTES // (_SPOOLED * width * height)))
-
-
-def backward_frames(settings: Settings, frames: int, rate: Fraction, width: int, height: int) -> int:
-    """How many frames of a film are dreamed backward."""
-    join = join_frames_within(frames, rate, width, height) if settings.loop else 0
-    return (frames if settings.two_pass else 0) + join
-
-
-def scratch_bytes(settings: Settings, frames: int, rate: Fraction, width: int, height: int) -> int:
-    """What the files between the passes take at most, about."""
-    pixels = width * height
-    join = join_frames_within(frames, rate, width, height) if settings.loop else 0
-    needed = (_SPOOLED + _KEYFRAME) * join
-    if settings.two_pass:
-        section = min(frames, section_length(width, height))
-        needed += _SPOOLED * section + _KEYFRAME * (min(MOST_VIEWS, frames // VIEW_EVERY) + section // VIEW_EVERY + 1)
-    return needed * pixels
-
-
-def _eased(share: float) -> float:
-    return share * share * (3 - 2 * share)

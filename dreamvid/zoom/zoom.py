@@ -13,10 +13,10 @@ from dreamvid.config.settings import ZoomFrameSettings, ZoomSettings
 from dreamvid.dream import compose
 from dreamvid.dream.noise import pink_noise
 from dreamvid.output.snapshot import Snapshot
+from dreamvid.render.pieces import JOIN_SHARE, LONGEST_JOIN, join_shares
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.render.side_input import AnySideInput
 from dreamvid.render.still import dream_still
-from dreamvid.render.two_pass import JOIN_SHARE, LONGEST_JOIN, join_shares
 from dreamvid.runtime.events import Figures, FrameDone, ShotStarted
 from dreamvid.runtime.frames import Dreams, to_frame, to_tensor
 from dreamvid.zoom.course import DREAMS_PER_SECOND, frames_per_dream

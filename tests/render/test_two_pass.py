@@ -25,13 +25,14 @@ from dreamvid.motion.drift import STILL
 from dreamvid.output.keyframes import FrameSpool, KeyframeStore
 from dreamvid.output.recipe import write_recipe
 from dreamvid.output.snapshot import Snapshot
-from dreamvid.render import FrameDone, Job, ShotStarted, render_job, two_pass
+from dreamvid.render import FrameDone, Job, ShotStarted, pieces, render_job, two_pass
 from dreamvid.render.dissolve import FilmDissolves
 from dreamvid.render.estimate import estimate_job
 from dreamvid.render.film import Film
+from dreamvid.render.pieces import join_shares, scratch_bytes
 from dreamvid.render.plan import Clock, Planner
 from dreamvid.render.targets import make_dream_core, resolve_targets
-from dreamvid.render.two_pass import FilmSource, TwoPassFilm, join_shares, scratch_bytes
+from dreamvid.render.two_pass import FilmSource, TwoPassFilm
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import BackwardFrameDone
 from dreamvid.runtime.frames import to_frame
@@ -111,8 +112,9 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sections, views and cache of a few, so that a short film has many sections and forgets."""
-    monkeypatch.setattr(two_pass, "section_length", lambda *_: 10)
-    monkeypatch.setattr(two_pass, "VIEW_EVERY", 4)
+    for module in (two_pass, pieces):
+        monkeypatch.setattr(module, "section_length", lambda *_: 10)
+        monkeypatch.setattr(module, "VIEW_EVERY", 4)
     monkeypatch.setattr("dreamvid.motion.views.MOST_VIEWS", 4)
     monkeypatch.setattr("dreamvid.output.keyframes._CACHED", 2)
 
@@ -274,7 +276,7 @@ def test_a_fade_is_black_in_both_passes(tmp_path: Path) -> None:
 
 def test_the_files_stay_within_what_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch)
-    monkeypatch.setattr(two_pass, "MOST_VIEWS", 4)
+    monkeypatch.setattr(pieces, "MOST_VIEWS", 4)
     frames = panned(scene(260), there_and_back(150, 40))
     film = tiny_film(frames, tmp_path, two_pass=True, loop=True)
     most = 0
