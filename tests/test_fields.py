@@ -155,6 +155,7 @@ NO_TABLES = {
     "dreamvid/cli/shots.py": "headings of a printed table",
     "dreamvid/dream/graphs.py": "fields of `Look`, which a replayed step takes no notice of",
     "dreamvid/output/sidecar.py": "keys of the sidecar",
+    "dreamvid/shots/shotlist.py": "headings of a table of shots",
     "dreamvid/render/runner.py": "keys of the journal's facts: what became of `auto`",
 }
 

@@ -468,6 +468,13 @@ class OutputSettings(Group):
         ge=0,
         le=63,
     )
+    first_frame: int | None = setting(
+        None,
+        "Number of the first picture of a sequence [default: that of the source's, or 1]",
+        "N",
+        ge=0,
+        le=10**9,
+    )
     audio: WordOrPath = setting(
         "copy",
         "Sound: copy the clip's own, none, or take it from FILE",

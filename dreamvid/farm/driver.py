@@ -220,7 +220,7 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
         first=reader.first_index,
         finds_dissolves=settings.cuts == "auto",
         suffix=target.suffix,
-        first_number=first_number_of(reader) if pictures else None,
+        first_number=first_number_of(reader, settings) if pictures else None,
         tags=render_tags(job, settings) if pictures else {},
         networks=networks_fingerprint(dreaming),
     )

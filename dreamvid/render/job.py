@@ -361,14 +361,17 @@ def open_target(
         metadata={} if part else render_tags(job, settings) if tags is None else tags,
         overwrite=part or (job.overwrite if overwrite is None else overwrite),
         protected=[path for path in protected if path],
-        first_number=first_number_of(reader) if first_number is None else first_number,
+        first_number=first_number_of(reader, settings) if first_number is None else first_number,
         resume=resume,
         tell=tell,
     )
 
 
-def first_number_of(reader: Reader) -> int:
-    """The number that the first picture gets: that of the source's, where it is numbered pictures, else 1."""
+def first_number_of(reader: Reader, settings: Settings) -> int:
+    """The number that the first picture gets: the settings', or that of the source's, where it is numbered pictures, or
+    1."""
+    if settings.first_frame is not None:
+        return settings.first_frame
     return reader.info.first_number + reader.first_index if reader.info.kind == "sequence" else 1
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dreamvid.config.settings import DreamSettings
+from dreamvid.errors import SettingsError
 from dreamvid.media import Writer
+from dreamvid.media.target import output_pattern
 from dreamvid.output.disk_space import check_disk_space
 from dreamvid.output.fingerprint import network_fingerprint
 from dreamvid.output.journal import Journal
@@ -58,9 +60,21 @@ class Destination:
     began: float
 
 
+def _check_numbers(target: Path, settings: DreamSettings) -> None:
+    """Raise `SettingsError` where pictures are to be numbered from somewhere on and the output has no numbers."""
+    if settings.first_frame is not None and output_pattern(target) is None:
+        raise SettingsError(
+            f"--first-frame: {target.name} is one file, and has no numbers; write a sequence, such as -o out/%05d.png"
+        )
+
+
 def claim_target(job: AnyJob, target: Path, journal: Path) -> Destination:
-    """See what stands where the output of `job` goes, and its journal. Raises `MediaError` where that is in the way."""
+    """See what stands where the output of `job` goes, and its journal.
+
+    Raises `MediaError` where that is in the way, `SettingsError` where the target cannot be what the settings say.
+    """
     began = time.perf_counter()
+    _check_numbers(target, job.settings)
     may_replace = job.overwrite or (not job.fresh and was_published(journal, target))
     is_resumed = not job.fresh and has_journal(journal)
     return Destination(target, may_replace, is_resumed, RenderLog(target, job.settings, overwrite=may_replace), began)

@@ -189,6 +189,7 @@ def _open_target(
         sound=sound,
         overwrite=overwrite or part,
         protected=[path for path in protected if path],
+        first_number=1 if settings.first_frame is None else settings.first_frame,
         resume=resume,
         tell=tell,
     )

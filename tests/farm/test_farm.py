@@ -113,7 +113,7 @@ def test_a_loop_is_refused(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_pictures_are_numbered_and_carry_the_recipe(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
-    settings = make_settings(VALUES, {"shots": "2-3"})
+    settings = make_settings(VALUES, {"shots": "2-3", "first_frame": 1001})
     (tmp_path / "one").mkdir()
     list(render_job(replace(job, target=tmp_path / "one" / "%05d.png", settings=settings)))
     farm(replace(job, target=tmp_path / "two" / "%05d.png", settings=settings), pool)

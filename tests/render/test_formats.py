@@ -129,6 +129,18 @@ def test_a_sequence_keeps_its_numbers_its_depth_and_its_alpha(tmp_path: Path, su
     assert np.abs(found[..., 3] - scene(2)[..., 3]).max() <= tolerance
 
 
+def test_pictures_are_numbered_from_where_it_is_said(clear: Path, tmp_path: Path) -> None:
+    def job(target: str, **values: Any) -> Job:
+        return Job(clear, tmp_path / target, make_settings(VALUES, {"frames": 4, "first_frame": 1001}, values))
+
+    stop_after(job("out/%05d.png"), 2)
+    list(render_job(job("out/%05d.png")))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{n:05}.png" for n in range(1001, 1005)]
+    with pytest.raises(SettingsError, match=r"--first-frame: film\.mp4 is one file"):
+        list(render_job(job("film.mp4")))
+    assert not list(tmp_path.glob("film*"))
+
+
 def test_a_film_becomes_pictures_and_a_still_keeps_its_alpha(clear: Path, tmp_path: Path) -> None:
     source = tmp_path / "clip.mkv"
     source.write_bytes(clear.read_bytes())

@@ -268,8 +268,9 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_zoom_into_numbered_pictures(tmp_path: Path) -> None:
     whole = render(SAMPLES / "portrait.jpg", tmp_path / "whole.mkv", max_size=64)
-    settings = build_settings(ZoomSettings, QUICK, {"max_size": 64})
+    settings = build_settings(ZoomSettings, QUICK, {"max_size": 64, "first_frame": 100})
     list(render_zoom(ZoomJob(SAMPLES / "portrait.jpg", tmp_path / "frames" / "%03d.png", settings)))
+    assert (tmp_path / "frames" / "100.png").exists()
     with open_reader(tmp_path / "frames" / "%03d.png") as reader:
         assert np.array_equal(np.stack(list(reader)), whole)
 
