@@ -75,6 +75,9 @@ class Names:
             own = [*OF_A_STEM, *(band.partition(".")[2] for band in self.bands if band.startswith(f"{first}."))]
             hint = did_you_mean(name, [f"{first}.{one}" for one in own] if did_you_mean(last, own) else ())
             return hint or f"; the stem {first} has {_listed(own)}"
+        if point and last in OF_A_STEM:
+            hint = did_you_mean(name, [f"{stem}.{last}" for stem in (*self.stems, *self.bands)])
+            return hint or f"; a stem is given with --stem {printable(first, 40)}=FILE"
         known = (*self.variables, *VARIABLES, *CONSTANTS, *FUNCTIONS)
         if hint := did_you_mean(name, known):
             return hint
