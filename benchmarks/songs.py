@@ -145,9 +145,7 @@ def make_song(
             _place(sound, begin, _chord(notes, max(0.1, end - begin), 60 if part == "B" else 48), 0.12)
             _place(sound, begin, _chord(notes[:1], max(0.1, 0.9 * (end - begin)), 36), 0.25)
     sound /= np.abs(sound).max() / 0.9
-    return Song(
-        name, sound, times[:-1], times[: -1 : pattern.beats], pattern.signature, np.array(sections)
-    )
+    return Song(name, sound, times[:-1], times[: -1 : pattern.beats], pattern.signature, np.array(sections))
 
 
 def steady(bpm: float, beats: int) -> list[float]:

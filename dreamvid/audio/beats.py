@@ -63,7 +63,7 @@ def find_beats(flux: Flux, bpm: float | None) -> Beats:
     if not level.any():
         return NO_BEATS
     times = _musical_beats(curve, low if low.any() else everything, flux)
-    return Beats(times, _mean_tempo(times))
+    return Beats(times, mean_tempo(times))
 
 
 def _musical_beats(curve: Curve, low: Curve, flux: Flux) -> Times:
@@ -98,7 +98,7 @@ def _score(heard: Curve, beats: Times) -> float:
     """Return how good beats are: strong, even, and throughout the music."""
     strength = float(_around(heard, beats).mean())
     covered = float(beats[-1] - beats[0]) * RATE / len(heard)
-    return strength**_STRENGTH_POWER * _evenness(beats) * covered
+    return float(strength**_STRENGTH_POWER) * _evenness(beats) * covered
 
 
 def _evenness(beats: Times) -> float:
@@ -158,7 +158,7 @@ def _snap(beat: int, curve: Curve, reach: int) -> float:
     return float((around * curve[around]).sum()) / weight if weight else float(beat)
 
 
-def _mean_tempo(times: Times) -> float | None:
+def mean_tempo(times: Times) -> float | None:
     """Return the slope of a line through the beats, per minute; beats that are missing do not matter."""
     if len(times) < _FEWEST:
         return None

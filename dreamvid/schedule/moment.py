@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 ENVELOPES = ("rms", "bass", "mid", "high", "onset", "beat")
 """What can be heard in a sound, each 0..1."""
+COUNTED = ("bar", "bar_phase", "beat_phase", "section", "since_section")
+"""Time as the music counts it: bars and sections from 0, shares of a bar and a beat that have passed, seconds."""
 PITCH = "pitch"
 """How high a sound is: the number of a MIDI note, 60 for middle C, with fractions."""
 
@@ -50,6 +52,10 @@ class Moment:
     """How long the frame is shown, in seconds; 0: it is a moment."""
     timeline: Timeline | None = field(default=None, compare=False, repr=False)
     """The film that it belongs to, for what depends on the past."""
+    bar_times: Sequence[float] = ()
+    """Where the sound's bars begin, as `beat_times`."""
+    section_times: Sequence[float] = ()
+    """Where its sections begin."""
 
     @classmethod
     def of_frame(

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from dreamvid.errors import did_you_mean, printable
 from dreamvid.schedule.functions import CONSTANTS, FUNCTIONS
-from dreamvid.schedule.moment import ENVELOPES, PITCH
+from dreamvid.schedule.moment import COUNTED, ENVELOPES, PITCH
 
 TIMES = ("t", "f", "n", "fps")
 """Seconds, frame number, number of frames, frame rate."""
-VARIABLES = (*TIMES, *ENVELOPES, PITCH)
+VARIABLES = (*TIMES, *ENVELOPES, PITCH, *COUNTED)
 """What may stand in any expression: times, and what is heard in the sound."""
 OF_A_STEM = (*ENVELOPES, PITCH)
 """What is heard of a stem, after its name and a point."""
