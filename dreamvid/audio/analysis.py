@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from dreamvid.audio.beats import NO_BEATS, Beats, Times, find_beats
+from dreamvid.audio.bars import find_bars
+from dreamvid.audio.beats import NO_BEATS, Beats, Times, find_beats, mean_tempo
 from dreamvid.audio.decode import SAMPLE_RATE, Samples, stream_sound
 from dreamvid.audio.framing import HOP, RATE, Meter, count_hops, run_meters
+from dreamvid.audio.grid import COUNTED, NO_GRID, Grid
 from dreamvid.audio.levels import (
     BANDS,
     Curve,
@@ -24,8 +26,9 @@ from dreamvid.audio.levels import (
     loudest,
     normalize,
 )
-from dreamvid.audio.onsets import WEAKEST_ONSET, WEAKEST_RISE, FluxMeter, onset_curve, rise_curve
+from dreamvid.audio.onsets import WEAKEST_ONSET, WEAKEST_RISE, FluxMeter, rise_curve
 from dreamvid.audio.pitch import PitchMeter
+from dreamvid.audio.sections import SectionMeter, find_sections
 from dreamvid.audio.signals import Signal, Steps
 from dreamvid.errors import SettingsError, did_you_mean
 
@@ -33,6 +36,12 @@ LEVELS = tuple(BANDS)
 """The envelopes that say how loud it is."""
 ENVELOPES = (*LEVELS, "onset", "beat")
 PITCH = "pitch"
+BEATS, BARS, SECTIONS = "beats", "bars", "sections"
+"""What keys that count them need to know."""
+_OF_BARS = {BARS, "bar", "bar_phase"}
+_OF_SECTIONS = {SECTIONS, "section", "since_section"}
+_OF_BEATS = {BEATS, "beat", "beat_phase", *_OF_BARS, *_OF_SECTIONS}
+"""What cannot be known without them."""
 
 _LONGEST = 60  # seconds, of attack and release
 _SLOWEST, _FASTEST = 20, 400  # beats per minute, given
@@ -56,7 +65,9 @@ class SoundAnalysis:
     tempo: float | None
     """Beats per minute, the mean where it drifts; None where there are no beats."""
     signals: Mapping[str, Signal] = field(default_factory=dict)
-    """What is known over time and is no envelope: pitch, controllers, curves."""
+    """What is known over time and is no envelope: pitch, bars, controllers, curves."""
+    grid: Grid = NO_GRID
+    """Beats, bars and sections, as far as they were asked for; its beats are `beat_times`."""
 
     def at(self, seconds: float, frame_seconds: float = 0.0) -> dict[str, float]:
         """Return all that is heard during a frame that is shown from `seconds` on for `frame_seconds`; see `value`."""
@@ -93,14 +104,16 @@ def analyze_sound(
     names: Collection[str] | None = None,
     bands: Mapping[str, tuple[float, float]] | None = None,
     quick: bool = False,
+    grid: Grid | None = None,
 ) -> SoundAnalysis:
     """Measure the sound of a film or sound file; the same file gives the same numbers.
 
-    `names` are those of `ENVELOPES`, `pitch`, and those of `bands` and `NAME.onset` of them that are wanted (None: all
-    envelopes), and only they are computed. `bands` are (low, high) in Hz, by name. Envelopes rise in `attack` and fall
-    in `release` seconds (time constants of a one-pole follower); a beat is 1 at once and fades in `release`. With a
-    positive `offset` in seconds, rounded to hops, the picture reacts later. `bpm` lays a steady grid of beats of that
-    tempo over the whole track instead of looking for the tempo.
+    `names` are what is wanted of `ENVELOPES`, `COUNTED`, `pitch`, `beats`, `bars`, `sections`, the names of `bands` and
+    `NAME.onset` of these (None: all envelopes), and only they are computed. `bands` are (low, high) in Hz, by name.
+    Envelopes rise in `attack` and fall in `release` seconds (time constants of a one-pole follower); a beat is 1 at
+    once and fades in `release`. With a positive `offset` in seconds, rounded to hops, the picture reacts later. `bpm`
+    lays a steady grid of beats of that tempo over the whole track instead of looking for the tempo. With a `grid`, in
+    the time of the sound, its beats and bars are those of the track, and its sections where it has some.
 
     `quick`: the overall level is measured from samples, not from spectra, which may differ by a hundredth.
 
@@ -111,21 +124,25 @@ def analyze_sound(
     bands = bands or {}
     wanted = _check_names(ENVELOPES if names is None else names, bands)
     _check_numbers(attack, release, offset, bpm)
-    meters = _Meters(wanted, bands, quick=quick)
+    meters = _Meters(wanted, bands, grid, quick=quick)
     with contextlib.closing(meters):
         samples = run_meters(stream_sound(Path(path)), meters)
-    curves, beats = _measured(meters, wanted, count_hops(samples), attack, release, bpm)
-    delay = round(offset * RATE)
-    times = beats.times + delay / RATE
     duration = samples / SAMPLE_RATE
+    curves, beats = _measured(meters, wanted, count_hops(samples), attack, release, bpm, grid)
+    delay = round(offset * RATE)
+    grid = _grid(meters, wanted, beats.times, duration, grid).within(delay / RATE, duration)
+    signals = grid.signals(wanted)
+    if meters.pitch is not None:
+        signals[PITCH] = Steps.of_hops(meters.pitch.notes(), RATE, delay)
     return SoundAnalysis(
         rate=RATE,
         duration=duration,
         waveform=meters.wave.curve(),
         envelopes={name: _delayed(curves[name], delay) for name in wanted if name in curves},
-        beat_times=times[(times >= 0) & (times < duration)],
+        beat_times=grid.beats,
         tempo=beats.tempo,
-        signals={} if meters.pitch is None else {PITCH: Steps.of_hops(meters.pitch.notes(), RATE, delay)},
+        signals=signals,
+        grid=grid,
     )
 
 
@@ -153,7 +170,9 @@ class _WaveMeter:
 class _Meters:
     """What measures the things `names` of a sound, as few of them as will do."""
 
-    def __init__(self, names: Collection[str], bands: Mapping[str, tuple[float, float]], *, quick: bool) -> None:
+    def __init__(
+        self, names: Collection[str], bands: Mapping[str, tuple[float, float]], grid: Grid | None, *, quick: bool
+    ) -> None:
         self.wave = _WaveMeter()
         levels = {name: band for name, band in BANDS.items() if name in names}
         self.bands = {
@@ -165,7 +184,11 @@ class _Meters:
             overall = {} if quick else {"rms": BANDS["rms"]}
             self.levels += [PowerMeter()] if quick else []
             self.levels += level_meters(overall | {name: band for name, band in levels.items() if name != "rms"})
-        self.flux = FluxMeter() if "onset" in names or "beat" in names else None
+        looks_for_beats = grid is None and not _OF_BEATS.isdisjoint(names)
+        self.flux = FluxMeter() if "onset" in names or looks_for_beats else None
+        looks_for = set() if grid is not None else _OF_BARS
+        looks_for = looks_for if grid is not None and len(grid.sections) else looks_for | _OF_SECTIONS
+        self.harmony = None if looks_for.isdisjoint(names) else SectionMeter()
         self.pitch = PitchMeter() if PITCH in names else None
 
     def close(self) -> None:
@@ -173,12 +196,18 @@ class _Meters:
             self.flux.close()
 
     def __iter__(self) -> Iterator[Meter]:
-        possible: tuple[Meter | None, ...] = (self.wave, *self.levels, self.flux, self.pitch)
+        possible: tuple[Meter | None, ...] = (self.wave, *self.levels, self.flux, self.pitch, self.harmony)
         yield from (meter for meter in possible if meter is not None)
 
 
 def _measured(
-    meters: _Meters, names: Collection[str], hops: int, attack: float, release: float, bpm: float | None
+    meters: _Meters,
+    names: Collection[str],
+    hops: int,
+    attack: float,
+    release: float,
+    bpm: float | None,
+    grid: Grid | None,
 ) -> tuple[dict[str, Curve], Beats]:
     """Return the envelopes `names` as the sound has them, and its beats."""
     measured = {name: curve for meter in meters.levels for name, curve in meter.curves().items()}
@@ -188,15 +217,29 @@ def _measured(
         if onset_of(name) in names:
             rise = rise_curve(measured[name], band.window)
             curves[onset_of(name)] = _onsets(rise, attack, release, WEAKEST_RISE)
-    if meters.flux is not None and "beat" in names:
-        flux = meters.flux.flux()
-        if "onset" in names:
-            curves["onset"] = _onsets(onset_curve(flux), attack, release)
-        beats = find_beats(flux, bpm)
-        curves["beat"] = _pulses(beats.times, hops, release)
-    elif meters.flux is not None:
+    if "onset" in names and meters.flux is not None:
         curves["onset"] = _onsets(meters.flux.onsets(), attack, release)
+    if grid is not None:
+        beats = Beats(grid.beats, mean_tempo(grid.beats))
+    elif meters.flux is not None and not _OF_BEATS.isdisjoint(names):
+        beats = find_beats(meters.flux.flux(), bpm)
+    if "beat" in names:
+        curves["beat"] = pulses(beats.times, hops, release)
     return curves, beats
+
+
+def _grid(meters: _Meters, names: Collection[str], beats: Times, duration: float, given: Grid | None) -> Grid:
+    """The beats of a sound, and as much of bars and sections as is asked for, in its own time."""
+    grid = Grid(beats)
+    if given is not None:
+        grid = given
+    elif meters.flux is not None and meters.harmony is not None:
+        bars, signature = find_bars(meters.flux.flux(), beats, meters.wave.curve(), meters.harmony.chroma())
+        grid = Grid(beats, bars, signature)
+    if meters.harmony is not None and not _OF_SECTIONS.isdisjoint(names):
+        times, kinds = find_sections(meters.harmony.features(), grid.bars, duration)
+        grid = replace(grid, sections=times, kinds=kinds)
+    return grid
 
 
 def _onsets(rise: Curve, attack: float, release: float, weakest: float = WEAKEST_ONSET) -> Curve:
@@ -205,8 +248,9 @@ def _onsets(rise: Curve, attack: float, release: float, weakest: float = WEAKEST
     return np.asarray(np.clip(onsets / max(loudest(onsets), weakest), 0, 1), np.float32)
 
 
-def _pulses(times: Times, hops: int, release: float) -> Curve:
+def pulses(times: Times, hops: int, release: float) -> Curve:
     """Return (hops,) that is 1 at the hop nearest to each beat and fades until the next."""
+    times = times[times < hops / RATE]
     at_beats = np.zeros(hops, np.float32)
     at_beats[np.minimum(np.round(times * RATE).astype(int), hops - 1)] = 1
     return follow(at_beats, 0.0, release)
@@ -225,7 +269,8 @@ def onset_of(band: str) -> str:
 
 def _check_names(names: Collection[str], bands: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
     """Return the names in their usual order, each once."""
-    known = (*ENVELOPES, PITCH, *(name for band in bands for name in (band, onset_of(band))))
+    own = (name for band in bands for name in (band, onset_of(band)))
+    known = (*ENVELOPES, PITCH, *COUNTED, BEATS, BARS, SECTIONS, *own)
     for name in names:
         if name not in known:
             raise SettingsError(f"there is no envelope '{name}' ({', '.join(known)}){did_you_mean(name, known)}")

@@ -17,13 +17,12 @@ from dreamvid.audio.onsets import LATE, LOW_BANDS, WEAKEST_ONSET, Flux, onset_cu
 from dreamvid.audio.tempo import (
     FASTEST,
     SCATTER,
-    Likeness,
     local_tempi,
     measure_likeness,
     possible_tempi,
     usualness,
 )
-from dreamvid.audio.tracker import track_beats
+from dreamvid.audio.tracker import TIGHTNESS, track_beats
 
 Times = NDArray[np.float64]
 """(beats,) in seconds, ascending."""
@@ -33,6 +32,10 @@ _HASTY = 150.0  # beats per minute: more are believed only where the bass drum f
 _ALIKE = 0.75
 _TRIED = 4  # tempi
 _STRENGTH_POWER = 1.5  # how much more it matters how strong the beats are than how usual their tempo
+_LEAST_FIT = 0.1  # where the tempo changes so much that nothing repeats
+_STEADY_TIGHTNESS = 800.0  # where the tempo is taken to be the same throughout
+_USUAL_POWER = 2.0  # how much more the usual tempo counts, of one and its half
+_UNEVEN = 0.16  # of a beat, from one to the next
 _ASTRAY = 0.1  # octaves
 _FEWEST = 3  # beats that make a tempo
 _REACH, _REACH_SHARE = 0.07, 0.2  # from where the tracker puts a beat to its onset, at most: seconds, share of a beat
@@ -59,22 +62,25 @@ def find_beats(flux: Flux, bpm: float | None) -> Beats:
         return Beats(_steady_beats(curve, bpm), bpm)
     if not level.any():
         return NO_BEATS
-    times = _musical_beats(curve, low if low.any() else everything, measure_likeness(flux))
-    return Beats(times, _mean_tempo(times))
+    times = _musical_beats(curve, low if low.any() else everything, flux)
+    return Beats(times, mean_tempo(times))
 
 
-def _musical_beats(curve: Curve, low: Curve, likeness: Likeness) -> Times:
+def _musical_beats(curve: Curve, low: Curve, flux: Flux) -> Times:
     """Track each tempo that is possible, and return the beats of that with the strongest ones; none if it has no beat.
 
     Of tempi as strong, as one and its half often are, the more usual wins, and then the bass drum has the last word.
     """
     heard = uniform_filter1d(np.minimum(curve, 1 + _LOW_WEIGHT), 3)  # an onset between two hops is spread over both
+    likeness = measure_likeness(flux)
     best, times, tempi = 0.0, NO_BEATS.times, np.empty(0)
-    for tempo in possible_tempi(likeness, _TRIED):
-        near = local_tempi(likeness, tempo, len(curve))
-        found = _track(curve, near)
-        if _keeps_time(found, near):
-            score = float(_around(heard, found).mean()) ** _STRENGTH_POWER * usualness(tempo)
+    for tempo, fit in possible_tempi(flux, _TRIED).items():
+        steady = np.full(len(curve), tempo)
+        for near, tightness in ((local_tempi(likeness, tempo, len(curve)), TIGHTNESS), (steady, _STEADY_TIGHTNESS)):
+            found = _track(curve, near, tightness)
+            if not _keeps_time(found, near):
+                continue
+            score = _score(heard, found) * float(usualness(tempo)) ** _USUAL_POWER * (_LEAST_FIT + fit)
             if score > best:
                 best, times, tempi = score, found, near
     if not best:
@@ -84,8 +90,21 @@ def _musical_beats(curve: Curve, low: Curve, likeness: Likeness) -> Times:
         return _track(curve, 2 * tempi) if _falls_between(low, times) else times
     if tempo > _HASTY:
         slow = _track(curve, tempi / 2)
-        return times if _falls_between(low, slow) else slow
+        return slow if len(slow) and not _falls_between(low, slow) else times
     return times
+
+
+def _score(heard: Curve, beats: Times) -> float:
+    """Return how good beats are: strong, even, and throughout the music."""
+    strength = float(_around(heard, beats).mean())
+    covered = float(beats[-1] - beats[0]) * RATE / len(heard)
+    return float(strength**_STRENGTH_POWER) * _evenness(beats) * covered
+
+
+def _evenness(beats: Times) -> float:
+    """Return how even the gaps are between beats, 1: entirely. Uneven ones run after onsets that are no beats."""
+    changes = np.diff(np.log(np.diff(beats)))
+    return float(np.exp(-np.square(changes).mean() / (2 * _UNEVEN**2)))
 
 
 def _level(curve: Curve) -> Curve:
@@ -117,11 +136,11 @@ def _around(curve: Curve, times: Times) -> Curve:
     return np.asarray(maximum_filter1d(curve, 7)[places], np.float32)
 
 
-def _track(curve: Curve, tempi: NDArray[np.float64]) -> Times:
+def _track(curve: Curve, tempi: NDArray[np.float64], tightness: float = TIGHTNESS) -> Times:
     """Return the beats near (hops,) tempi, each at an onset if there is one, from the first two onsets to the last."""
     slowest = 60 * RATE / tempi.min()  # hops a beat
     margin = round(2 * slowest)  # of silence, so that the tracker finds nothing special about the ends
-    beats = track_beats(np.pad(curve, margin), np.pad(tempi, margin, mode="edge")) - margin
+    beats = track_beats(np.pad(curve, margin), np.pad(tempi, margin, mode="edge"), tightness) - margin
     reach = max(1, round(min(_REACH * RATE, _REACH_SHARE * slowest)))
     places = np.array([_snap(beat, curve, reach) for beat in beats[(beats >= 0) & (beats < len(curve))].tolist()])
     heard = np.interp(places, np.arange(len(curve)), gaussian_filter1d(curve, 1.0, mode="constant"))
@@ -139,7 +158,7 @@ def _snap(beat: int, curve: Curve, reach: int) -> float:
     return float((around * curve[around]).sum()) / weight if weight else float(beat)
 
 
-def _mean_tempo(times: Times) -> float | None:
+def mean_tempo(times: Times) -> float | None:
     """Return the slope of a line through the beats, per minute; beats that are missing do not matter."""
     if len(times) < _FEWEST:
         return None

@@ -6,18 +6,21 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from dreamvid.audio.analysis import SoundAnalysis
+from dreamvid.audio.grid import COUNTED
 from dreamvid.audio.score import Score
 from dreamvid.images.color import FloatImage
 
 Color = tuple[int, int, int]
 
-_PAPER, _LANE, _INK, _DIM, _BEAT_LINE = (15, 17, 22), (22, 25, 32), (226, 230, 238), (124, 132, 148), (70, 78, 94)
+_PAPER, _LANE, _INK, _DIM, _BEAT_LINE = (15, 17, 22), (22, 25, 32), (226, 230, 238), (124, 132, 148), (52, 58, 70)
+_BAR_LINE: Color = (108, 120, 142)
 _WAVE: Color = (112, 122, 142)
 _COLORS: dict[str, Color] = {
     "rms": (214, 219, 230),
@@ -91,7 +94,7 @@ def draw_analysis(analysis: SoundAnalysis, title: str, score: Score | None = Non
 
     With a `score` the notes of each of its parts are drawn, too, and what is called `note(…)` is not drawn once more.
     """
-    names = [name for name in (*analysis.envelopes, *analysis.signals) if "note(" not in name]
+    names = [name for name in (*analysis.envelopes, *analysis.signals) if "note(" not in name and name not in COUNTED]
     layout = _lay_out(analysis, names, score)
     page = np.full((_TOP + layout.rows * layout.height + _BOTTOM, _WIDTH, 3), _PAPER, np.float32)
     for row in range(layout.rows):
@@ -107,14 +110,26 @@ def draw_analysis(analysis: SoundAnalysis, title: str, score: Score | None = Non
 
 
 def describe(analysis: SoundAnalysis) -> str:
-    """Return length, tempo and number of beats in words."""
+    """Return length, tempo, number of beats and bars, and time signature in words."""
     parts = [f"length {_clock(analysis.duration, 0.1)}"]
     if analysis.tempo is not None:
         parts.append(f"tempo {analysis.tempo:.1f} beats per minute")
     if "beat" in analysis.envelopes:
         count = len(analysis.beat_times)
         parts.append(f"{count} beat{'s' * (count != 1)}" if count else "no beats found, so no tempo")
+    if analysis.grid.signature is not None:
+        count = len(analysis.grid.bars)
+        parts.append(f"{count} bar{'s' * (count != 1)} of {analysis.grid.signature}")
     return ", ".join(parts)
+
+
+def describe_sections(analysis: SoundAnalysis) -> list[str]:
+    """Return a line for each section: its key, when it begins, and the number of its kind."""
+    grid = analysis.grid
+    return [
+        f"section{number}: at {_clock(max(time, 0.0), 0.1)}, section {kind}"
+        for number, (time, kind) in enumerate(zip(grid.sections.tolist(), grid.kinds, strict=True))
+    ]
 
 
 def describe_score(score: Score) -> str:
@@ -180,7 +195,7 @@ def _roll(score: Score, name: str, edges: NDArray[np.float64], rows: int, height
 def _paint_row(page: NDArray[np.float32], analysis: SoundAnalysis, layout: _Page, row: int) -> None:
     """Paint the lanes of a row at the top of a page."""
     columns, start, wave = layout.columns, row * layout.seconds, layout.wave
-    lines = _beat_columns(analysis, layout, row)
+    lines = _lines(analysis, layout, row)
     area = page[:, layout.left : layout.left + columns]
     loud = np.zeros(columns)
     if len(analysis.waveform):
@@ -209,21 +224,32 @@ def _fill(
     cover: NDArray[np.floating],
     shade: NDArray[np.floating],
     color: Color,
-    lines: NDArray[np.int64],
+    lines: _Lines,
 ) -> None:
     """Paint an empty lane (rows, columns, 3), lines down it, and over them a color where `cover` and `shade` say."""
     area[:] = _LANE
-    area[:, lines] = _BEAT_LINE
+    area[:, lines.beats] = _BEAT_LINE
+    area[:, lines.bars] = _BAR_LINE
     alpha = (cover * shade)[..., None]
     area += alpha * (np.array(color, np.float32) - area)
 
 
-def _beat_columns(analysis: SoundAnalysis, layout: _Page, row: int) -> NDArray[np.int64]:
-    """Return the columns of the beats in a row; none where they would stand too close."""
-    beats, per_second = analysis.beat_times, layout.columns / layout.seconds
-    if len(beats) > 1 and float(np.median(np.diff(beats))) * per_second < _BEAT_WIDTH:
+class _Lines(NamedTuple):
+    """The columns of beats and bars in a row; none where they would stand too close."""
+
+    beats: NDArray[np.int64]
+    bars: NDArray[np.int64]
+
+
+def _lines(analysis: SoundAnalysis, layout: _Page, row: int) -> _Lines:
+    return _Lines(*(_columns(times, layout, row) for times in (analysis.beat_times, analysis.grid.bars)))
+
+
+def _columns(times: NDArray[np.float64], layout: _Page, row: int) -> NDArray[np.int64]:
+    per_second = layout.columns / layout.seconds
+    if len(times) > 1 and float(np.median(np.diff(times))) * per_second < _BEAT_WIDTH:
         return np.empty(0, np.int64)
-    places = np.floor((beats - row * layout.seconds) * per_second).astype(np.int64)
+    places = np.floor((times - row * layout.seconds) * per_second).astype(np.int64)
     return places[(places >= 0) & (places < layout.columns)]
 
 
@@ -231,9 +257,14 @@ def _label_row(pen: ImageDraw.ImageDraw, analysis: SoundAnalysis, layout: _Page,
     """Write the names of the lanes, mark the beats, and put times under the row."""
     left, top, seconds, start = layout.left, _TOP + row * layout.height, layout.seconds, row * layout.seconds
     _write(pen, (left - 14, top + layout.wave / 2), "sound", 15, _WAVE, "rm")
-    for column in _beat_columns(analysis, layout, row).tolist():
-        x = left + column
-        pen.polygon([(x - 4, top - 8), (x + 4, top - 8), (x, top - 2)], fill=_COLORS["beat"])
+    lines = _lines(analysis, layout, row)
+    bars = set(lines.bars.tolist())
+    for column in lines.beats.tolist():
+        x, size = left + column, 6 if column in bars else 3
+        pen.polygon(
+            [(x - size, top - 2 - 2 * size), (x + size, top - 2 - 2 * size), (x, top - 2)], fill=_COLORS["beat"]
+        )
+    _mark_sections(pen, analysis, layout, row)
     bottom = top + layout.wave + _GAP
     for lane in layout.lanes:
         height = layout.height_of(lane)
@@ -250,6 +281,21 @@ def _label_row(pen: ImageDraw.ImageDraw, analysis: SoundAnalysis, layout: _Page,
         x = left + (number * step - start) * per_second
         pen.line([(x, bottom - 1), (x, bottom + 3)], fill=_DIM)
         _write(pen, (x, bottom + 12), _clock(number * step, step), 13, _DIM, "mm")
+
+
+def _mark_sections(pen: ImageDraw.ImageDraw, analysis: SoundAnalysis, layout: _Page, row: int) -> None:
+    """Draw sections as bands of color along the bottom of the sound, with the numbers of their kinds."""
+    start, per_second = row * layout.seconds, layout.columns / layout.seconds
+    bottom = _TOP + row * layout.height + layout.wave
+    times = analysis.grid.sections.tolist()
+    for begin, end, kind in zip(times, [*times[1:], math.inf], analysis.grid.kinds, strict=True):
+        left, right = ((min(max(time - start, 0), layout.seconds)) * per_second + layout.left for time in (begin, end))
+        if right - left < 1:
+            continue
+        color = _OTHERS[kind % len(_OTHERS)]
+        pen.rectangle([left, bottom - 3, right - 1, bottom], fill=color)
+        if begin >= start and right - left > _LETTER * 3:
+            _write(pen, (left + 4, bottom - 11), f"{kind}", 13, color)
 
 
 def _clock(seconds: float, step: float) -> str:

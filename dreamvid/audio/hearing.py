@@ -10,16 +10,30 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamvid.audio.analysis import ENVELOPES, PITCH, SoundAnalysis, analyze_sound, onset_of
+from dreamvid.audio.analysis import (
+    BARS,
+    BEATS,
+    ENVELOPES,
+    PITCH,
+    SECTIONS,
+    SoundAnalysis,
+    analyze_sound,
+    onset_of,
+    pulses,
+)
+from dreamvid.audio.beats import mean_tempo
 from dreamvid.audio.curves import read_curve
 from dreamvid.audio.framing import RATE
+from dreamvid.audio.grid import COUNTED, Grid
+from dreamvid.audio.gridfile import read_grid
 from dreamvid.audio.score import BEND, Part, Score, read_scores
 from dreamvid.audio.signals import Signal, Steps, Struck
 from dreamvid.config.groups import SoundSettings
 from dreamvid.schedule.names import HIGHEST, PLAYED, PLAYED_VARIABLES
 
-BEATS = "beats"
-"""What keys that count beats need to know."""
+_SECTIONAL = {"section", "since_section", SECTIONS}
+_COUNTING = {"beat", BEATS, BARS, *COUNTED, *_SECTIONAL}
+"""What a grid tells."""
 
 _PLAYED = re.compile(
     rf"(?:(?P<part>\w+)\.)?(?P<kind>{'|'.join((*PLAYED, *PLAYED_VARIABLES))})(?:\((?P<low>\d+)(?:, (?P<high>\d+))?\))?"
@@ -41,7 +55,7 @@ class Wanted:
         declared = settings.declared
         stems: dict[str, list[str]] = {}
         sound, notes, curves = [], [], []
-        for name in sorted("beat" if name == BEATS else name for name in names):
+        for name in sorted(names):
             first, point, rest = name.partition(".")
             if name in declared.curves:
                 curves.append(name)
@@ -61,6 +75,7 @@ def all_names(settings: SoundSettings, score: Score | None) -> list[str]:
     a whole song has none."""
     declared = settings.declared
     names = [*ENVELOPES, *declared.bands, *(onset_of(band) for band in declared.bands)]
+    names += [*COUNTED, BARS, SECTIONS]
     names += [f"{stem}.{name}" for stem in declared.stems for name in (*ENVELOPES, PITCH)]
     if score is not None:
         notes = sorted({note.number for part in score.parts for note in part.notes})
@@ -78,7 +93,11 @@ def hear(settings: SoundSettings, names: Collection[str], sound: Path | None, fp
     `SettingsError`.
     """
     wanted = Wanted.sort(names, settings)
-    heard = _empty() if sound is None else _analyze(settings, sound, wanted.sound, "")
+    grid = given_grid(settings) if _COUNTING.intersection(wanted.sound) else None
+    if sound is None:
+        heard = _silent(settings, wanted.sound, grid)
+    else:
+        heard = _analyze(settings, sound, wanted.sound, "", grid)
     files = {stem.name: stem.path for stem in settings.stem or ()}
     for stem, own in wanted.stems:
         part = _analyze(settings, files[stem], own, stem)
@@ -112,7 +131,40 @@ def _empty() -> SoundAnalysis:
     return SoundAnalysis(RATE, 0.0, np.zeros(0, np.float32), {}, np.empty(0), None)
 
 
-def _analyze(settings: SoundSettings, path: Path, names: Collection[str], stem: str) -> SoundAnalysis:
+def given_grid(settings: SoundSettings) -> Grid | None:
+    """The beats and bars that need not be looked for in the sound: those of `--beats`, or where no tempo is given those
+    of the score, if it tells its tempo. Raises `MediaError` or `SettingsError`."""
+    if settings.beats is not None:
+        return read_grid(settings.beats)
+    if settings.bpm is not None or settings.midi is None:
+        return None
+    score = read_scores(settings.midi, settings.midi_offset or 0.0)
+    return Grid(score.beats, score.bars, " and ".join(score.signatures)) if score.tells_tempo else None
+
+
+def needs_a_sound(settings: SoundSettings, names: Collection[str]) -> bool:
+    """Whether a sound must be heard for those of `names` that come from one: a grid may tell them as well."""
+    wanted = set(Wanted.sort(names, settings).sound)
+    if not wanted or not wanted <= _COUNTING:
+        return bool(wanted)
+    grid = given_grid(settings)
+    return grid is None or (not len(grid.sections) and not wanted.isdisjoint(_SECTIONAL))
+
+
+def _silent(settings: SoundSettings, names: Collection[str], grid: Grid | None) -> SoundAnalysis:
+    """What a grid alone tells."""
+    if grid is None:
+        return _empty()
+    length = float(max([0.0, *grid.beats[-1:].tolist()])) + abs(settings.offset) + 1
+    grid = grid.within(round(settings.offset * RATE) / RATE, length)
+    curves = {"beat": pulses(grid.beats, round(length * RATE) + 1, settings.release)} if "beat" in names else {}
+    heard = replace(_empty(), envelopes=curves, beat_times=grid.beats, tempo=mean_tempo(grid.beats))
+    return replace(heard, signals=grid.signals(names), grid=grid)
+
+
+def _analyze(
+    settings: SoundSettings, path: Path, names: Collection[str], stem: str, grid: Grid | None = None
+) -> SoundAnalysis:
     bands = {band.name.rpartition(".")[2]: (band.low, band.high) for band in settings.band or () if band.stem == stem}
     return analyze_sound(
         path,
@@ -123,6 +175,7 @@ def _analyze(settings: SoundSettings, path: Path, names: Collection[str], stem: 
         names=names,
         bands=bands,
         quick=bool(stem),
+        grid=grid,
     )
 
 

@@ -75,6 +75,8 @@ class Score:
     Attributes:
         parts: those in which anything is played.
         bars: (n,) float64, seconds at which a bar begins, by the tempi and time signatures of the first file.
+        beats: (n,) float64, those of its beats: quarters in 3/4, groups of three eighths in 6/8.
+        tells_tempo: whether that file has a tempo or a time signature at all.
         tempi: beats per minute, each that occurs there, in order; a beat is a quarter note.
         signatures: such as `3/4`, each that occurs there, in order.
         duration: seconds until the last note ends.
@@ -85,6 +87,8 @@ class Score:
     tempi: tuple[float, ...]
     signatures: tuple[str, ...]
     duration: float
+    beats: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    tells_tempo: bool = False
 
     def among(self, name: str) -> list[Part]:
         """The parts of a channel or track, in any case of letters; "": all. Raises `SettingsError` where none is."""
@@ -120,7 +124,8 @@ def read_scores(paths: Sequence[Path], offset: float = 0.0) -> Score:
         raise MediaError(f"{paths[0]}: the score lasts more than 24 hours; export it again")
     first = grids[0]
     bars = np.array([time for time in first.bars if 0 <= time < duration])
-    return Score(tuple(parts), bars, first.tempi, first.signatures, duration)
+    beats = np.array([time for time in first.beats if 0 <= time < duration])
+    return Score(tuple(parts), bars, first.tempi, first.signatures, duration, beats, first.tells_tempo)
 
 
 def _open(path: Path) -> MidiFile:
@@ -227,6 +232,8 @@ class _Grid(NamedTuple):
     bars: tuple[float, ...]
     tempi: tuple[float, ...]
     signatures: tuple[str, ...]
+    beats: tuple[float, ...] = ()
+    tells_tempo: bool = False
 
     @classmethod
     def read(cls, file: MidiFile, clock: Clock, offset: float) -> _Grid:
@@ -239,13 +246,24 @@ class _Grid(NamedTuple):
         )
         if file.ticks_per_beat < 0 or clock(last) > _LONGEST:
             return cls((), (), ())
+        tells_tempo = bool(tempi or signs)
         signs = signs if signs and signs[0][0] == 0 else [(0, 4, 4), *signs]
         bars: list[float] = []
+        counted: list[float] = []
         for (tick, beats, unit), end in zip(signs, [*(sign[0] for sign in signs[1:]), last + 1], strict=True):
             length = max(1, round(4 * file.ticks_per_beat * beats / unit))
             bars += [offset + clock(place) for place in range(tick, end, length)]
+            # In compound time three of the unit are a beat.
+            group = 3 if unit >= 8 and beats > 3 and beats % 3 == 0 else 1
+            beat = max(1, round(4 * file.ticks_per_beat * group / unit))
+            counted += [
+                offset + clock(place + within)
+                for place in range(tick, end, length)
+                for within in range(0, min(length, end - place), beat)
+            ]
         per_minute = dict.fromkeys(round(60e6 / max(1, tempo), 3) for _, tempo in tempi)
-        return cls(tuple(bars), tuple(per_minute) or (120.0,), tuple(dict.fromkeys(f"{a}/{b}" for _, a, b in signs)))
+        signatures = tuple(dict.fromkeys(f"{a}/{b}" for _, a, b in signs))
+        return cls(tuple(bars), tuple(per_minute) or (120.0,), signatures, tuple(counted), tells_tempo)
 
 
 def _decoded(name: str) -> str:

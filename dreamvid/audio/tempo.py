@@ -16,6 +16,11 @@ SLOWEST, FASTEST = 50.0, 200.0
 
 _USUAL, _SPREAD = 130.0, 1.0  # beats per minute, octaves: where the beat of most music lies
 _SPAN, _STEP = 8 * RATE, 2 * RATE  # hops over which a tempo is measured, and from one measurement to the next
+_BAR_SPAN, _BAR_STEP = 16 * RATE, 4 * RATE  # the same, where bars are compared
+_LAG_PARTS = 4  # of a hop
+_LAG_REACH = 0.02  # by which a beat may be longer than another
+_APART = 0.06  # of a tempo: what is nearer is the same
+_TRIPLE = 0.97  # of music in three
 _DRIFT = 0.5  # octaves by which music may be slower or faster than on the whole
 _DRIFT_SPREAD = 0.3
 
@@ -23,16 +28,16 @@ Likeness = NDArray[np.float64]
 """(moments, lags): how like itself the sound around a moment is so many hops later."""
 
 
-def measure_likeness(flux: Flux) -> Likeness:
-    """Return the autocorrelation of the onsets around every other second, summed over the bands.
+def measure_likeness(flux: Flux, span: int = _SPAN, step: int = _STEP) -> Likeness:
+    """Return the autocorrelation of the onsets in `span` hops at every `step`th, summed over the bands.
 
     Band by band, so that a hi-hat after a bass drum is no repetition. Divided by the length of the overlap, so that
     long lags count as much as short ones; lags of more than half the span are left out.
     """
     smooth = gaussian_filter1d(flux, SCATTER, axis=1)
-    span = min(_SPAN, smooth.shape[1])
+    span = min(span, smooth.shape[1])
     rows = []
-    for first in range(0, smooth.shape[1] - span + 1, _STEP):
+    for first in range(0, smooth.shape[1] - span + 1, step):
         part = smooth[:, first : first + span]
         spectrum = np.fft.rfft(part - part.mean(1, keepdims=True), 2 * span)
         rows.append(np.fft.irfft(np.square(np.abs(spectrum)).sum(0), 2 * span)[: span // 2])
@@ -40,19 +45,46 @@ def measure_likeness(flux: Flux) -> Likeness:
     return likeness
 
 
-def possible_tempi(likeness: Likeness, most: int) -> list[float]:
-    """Return at `most` so many tempi, likeliest first: those after one beat of which the sound is most like itself."""
-    total = likeness.sum(0)
-    lags = _lags(SLOWEST, FASTEST, len(total) - 1)
-    peaks = lags[(total[lags] >= total[lags - 1]) & (total[lags] > total[lags + 1])]
-    tempi: list[float] = (60 * RATE / peaks).tolist()
-    heights = dict(zip(tempi, total[peaks].tolist(), strict=True))
-    return sorted(tempi, key=lambda tempo: -heights[tempo] * usualness(tempo))[:most]
+def possible_tempi(flux: Flux, most: int) -> dict[float, float]:
+    """Return at `most` so many tempi, likeliest first, each with how well the music repeats after its beats, 0 to 1.
+
+    A beat alone is easily mistaken: of a syncopated pattern one and a half may be as like itself. Bars tell: the
+    sound repeats after two and four beats, or after three.
+    """
+    likeness = measure_likeness(flux, _BAR_SPAN, _BAR_STEP).sum(0)
+    if len(likeness) < 2 or not likeness[0]:
+        return {}
+    likeness = likeness / likeness[0]
+    slow, fast = 60 * RATE / SLOWEST, 60 * RATE / FASTEST
+    lags = np.arange(fast, min(slow, len(likeness) - 2) + 1e-9, 1 / _LAG_PARTS)
+    if not len(lags):
+        return {}
+    one, two, three, four = (_repeats(likeness, lags * beats) for beats in (1, 2, 3, 4))
+    two = np.where(np.isnan(two), one, two)
+    three, four = (np.where(np.isnan(many), two, many) for many in (three, four))
+    fits = np.maximum(one + two + four, _TRIPLE * (2 * one + three)) / 3
+    weighed = fits * usualness(60 * RATE / lags)
+    padded = np.pad(weighed, 1)
+    peaks = np.flatnonzero((weighed >= padded[:-2]) & (weighed > padded[2:]) & (weighed > 0))
+    found: dict[float, float] = {}
+    for place in peaks[np.argsort(-weighed[peaks], kind="stable")].tolist():
+        tempo = float(60 * RATE / lags[place])
+        if all(abs(np.log(tempo / other)) > _APART for other in found):
+            found[tempo] = float(fits[place])
+    return dict(list(found.items())[:most])
 
 
-def usualness(tempo: float) -> float:
+def _repeats(likeness: NDArray[np.float64], lags: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the most that there is of `likeness` near each lag, which need not be whole; NaN beyond the longest."""
+    shares = np.linspace(-_LAG_REACH, _LAG_REACH, 2 * _LAG_PARTS + 1)
+    places = lags[:, None] * (1 + shares)
+    near = np.interp(places, np.arange(len(likeness)), likeness).max(1)
+    return np.where(lags * (1 + _LAG_REACH) < len(likeness), near, np.nan)
+
+
+def usualness(tempo: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """Return how much of the music there is has about this tempo: 1 at 130 beats per minute, 0.61 an octave away."""
-    return float(_bell(tempo, _USUAL, _SPREAD))
+    return _bell(tempo, _USUAL, _SPREAD)
 
 
 def local_tempi(likeness: Likeness, tempo: float, hops: int) -> NDArray[np.float64]:

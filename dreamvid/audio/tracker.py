@@ -8,13 +8,13 @@ from scipy.ndimage import gaussian_filter1d
 
 from dreamvid.audio.levels import RATE, Curve
 
-_TIGHTNESS = 100.0  # of the tempo: what a gap costs for each squared natural logarithm by which it is off
+TIGHTNESS = 100.0  # of the tempo: what a gap costs for each squared natural logarithm by which it is off
 _SHARPNESS = 32  # an onset counts for the hops around it, along a Gaussian of a beat over this
 
 Hops = NDArray[np.int64]
 
 
-def track_beats(curve: Curve, tempi: NDArray[np.float64]) -> Hops:
+def track_beats(curve: Curve, tempi: NDArray[np.float64], tightness: float = TIGHTNESS) -> Hops:
     """Return the hops of the beats, ascending, of a curve of onsets (hops,) with (hops,) tempi in beats per minute.
 
     They are the sequence that gathers most onsets at gaps near those of the tempo: each hop's score is its own onset
@@ -26,7 +26,7 @@ def track_beats(curve: Curve, tempi: NDArray[np.float64]) -> Hops:
     beat = np.round(60 * RATE / tempi).astype(int)  # hops
     onsets = _around_each(curve / curve.std(ddof=1), beat)
     scores, before = onsets.copy(), np.full(len(onsets), -1)
-    costs = {length: _gaps(length) for length in np.unique(beat).tolist()}
+    costs = {length: _gaps(length, tightness) for length in np.unique(beat).tolist()}
     for hop, length in enumerate(beat.tolist()):
         gaps, cost = costs[length]
         gaps = gaps[: np.searchsorted(gaps, hop, side="right")]  # the start of the sound is nearer
@@ -54,10 +54,10 @@ def _around_each(onsets: NDArray[np.float64], beat: Hops) -> NDArray[np.float64]
     return gathered
 
 
-def _gaps(length: int) -> tuple[Hops, NDArray[np.float64]]:
+def _gaps(length: int, tightness: float) -> tuple[Hops, NDArray[np.float64]]:
     """The gaps to a beat before, in hops, and what each costs."""
     gaps = np.arange(max(1, round(length / 2)), 2 * length + 1)
-    return gaps, _TIGHTNESS * np.square(np.log(gaps / length))
+    return gaps, tightness * np.square(np.log(gaps / length))
 
 
 def _last_peak(scores: NDArray[np.float64]) -> int:

@@ -41,22 +41,33 @@ def audio(
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Table to write", show_default="next to the picture"),
     ] = None,
+    beats_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--beats-out",
+            metavar="FILE",
+            help="Write beats, bars and sections, to be edited and given back as --beats: a table, or labels of "
+            "Audacity where the name ends in .txt",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files")] = False,
     given: dict[str, Any] = {},  # noqa: B006 - filled in by `with_options`
 ) -> None:
-    """Show what the picture will follow in a song: loudness, bass, mid, high, onsets and beats, frame by frame; and its
-    stems, bands, score and curves.
+    """Show what the picture will follow in a song: loudness, bass, mid, high, onsets and beats, frame by frame; its
+    bars and sections; and its stems, bands, score and curves.
 
     dreamvid audio song.mp3
 
     dreamvid audio song.mp3 --stem drums=drums.wav --band kick=40-90
+
+    dreamvid audio song.mp3 --beats-out grid.csv
 
     dreamvid clip.mp4 --react song.mp3 --strength "0.6 + 0.8*bass"
     """
     sound = SoundSettings(**{name: value for name, value in given.items() if name in SoundSettings.model_fields})
     fps = TableSettings(fps=given.get("fps")).fps
 
-    from dreamvid.audio.drawing import describe, describe_score, draw_analysis
+    from dreamvid.audio.drawing import describe, describe_score, describe_sections, draw_analysis
     from dreamvid.audio.hearing import all_names, hear, scores_of
     from dreamvid.images.header import check_file
     from dreamvid.images.write import check_image_target
@@ -70,17 +81,23 @@ def audio(
     if table.absolute() == picture.absolute():
         raise SettingsError(f"--csv: {table} is also the name of the picture; give the table another name")
     check_image_target(picture, 8)
-    for target in (picture, table):
+    for target in (picture, table, *([beats_out] if beats_out else ())):
         check_target(target, None, overwrite=overwrite, protected=[source, *input_files(sound).values()])
     score = scores_of(sound)
     analysis = hear(sound, all_names(sound, score), source, fps or _rate_of(source) or _RATE_WITHOUT_PICTURE)
     write_image(picture, draw_analysis(analysis, source.name, score), overwrite=overwrite)
     _write_table(table, analysis, *_raster(source, fps, analysis.duration), overwrite=overwrite)
+    if beats_out is not None:
+        _write_beats(beats_out, analysis, sound.offset, overwrite=overwrite)
     typer.echo(describe(analysis))
+    for line in describe_sections(analysis):
+        typer.echo(line)
     if score is not None:
         typer.echo(describe_score(score))
     typer.echo(picture)
     typer.echo(table)
+    if beats_out is not None:
+        typer.echo(beats_out)
 
 
 def _rate_of(source: Path) -> Fraction | None:
@@ -103,6 +120,21 @@ def _raster(source: Path, fps: Fraction | None, duration: float) -> tuple[Fracti
         duration = float(info.duration or duration)
     fps = fps or _RATE_WITHOUT_PICTURE
     return fps, math.ceil(duration * fps)
+
+
+def _write_beats(path: Path, analysis: SoundAnalysis, offset: float, *, overwrite: bool) -> None:
+    """Write the grid in the time of the sound, which the picture follows `offset` seconds later."""
+    from dreamvid.audio.gridfile import write_grid
+    from dreamvid.images.write import publish, temporary_beside
+
+    temporary = temporary_beside(path)
+    try:
+        write_grid(temporary, analysis.grid.within(-round(offset * analysis.rate) / analysis.rate, math.inf))
+        publish(temporary, path, overwrite=overwrite)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be written ({error.strerror}); check the folder and the disk") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _write_table(path: Path, analysis: SoundAnalysis, fps: Fraction, frames: int, *, overwrite: bool) -> None:

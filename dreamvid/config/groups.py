@@ -407,6 +407,15 @@ class SoundSettings(Group):
         measured_ahead=True,
         not_for=("library",),
     )
+    beats: Path | None = setting(
+        None,
+        "Beats, bars and sections instead of those found in the sound: a file that `dreamvid audio --beats-out` wrote, "
+        "a table with a time and a number in the bar on each line, or labels of Audacity",
+        "FILE",
+        is_input_file=True,
+        measured_ahead=True,
+        not_for=("library",),
+    )
     attack: float = setting(0.01, "Attack time of the envelopes", "S", ge=0, le=60)
     release: float = setting(0.2, "Release time of the envelopes", "S", ge=0, le=60)
     offset: float = setting(0.0, "Delay the reaction by this many seconds", "S", ge=-3600, le=3600)

@@ -60,8 +60,8 @@ class LayerSchedule:
 
     @property
     def needs_sound(self) -> frozenset[str]:
-        """`beats`, where keys count them."""
-        return frozenset({"beats"} if any(timeline.counts_beats for timeline in self.timelines) else ())
+        """`beats`, `bars` and `sections`, where keys count them."""
+        return frozenset().union(*(timeline.counted for timeline in self.timelines))
 
     def texts(self) -> list[str]:
         """What a person would write, one text for each `--layer`."""

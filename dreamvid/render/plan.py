@@ -90,8 +90,12 @@ class Clock:
     """What functions of the past keep; see `Timeline`."""
 
     @functools.cached_property
-    def _beats(self) -> tuple[float, ...]:
-        return () if self.sound is None else tuple(self.sound.beat_times.tolist())
+    def _grid(self) -> tuple[tuple[float, ...], ...]:
+        """When the beats, bars and sections begin."""
+        if self.sound is None:
+            return (), (), ()
+        grid = self.sound.grid
+        return tuple(self.sound.beat_times.tolist()), tuple(grid.bars.tolist()), tuple(grid.sections.tolist())
 
     def moment(self, index: int) -> Moment:
         """The moment of a frame, with what is heard while it is shown."""
@@ -103,11 +107,13 @@ class Clock:
 
     def _moment(self, seconds: Fraction, index: int, length: Fraction) -> Moment:
         heard = {} if self.sound is None else Heard(self.sound, float(seconds), float(length))
-        return Moment(max(seconds, _NOW), index, self.frames, self.rate, heard, self._beats, length, self)
+        beats, bars, sections = self._grid
+        now = max(seconds, _NOW)
+        return Moment(now, index, self.frames, self.rate, heard, beats, length, self, bars, sections)
 
     def __getstate__(self) -> dict[str, object]:
         """What a worker on another machine needs: what was found out on the way, it finds out itself."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("memory", "_beats")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("memory", "_grid")}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state, memory={})

@@ -170,11 +170,11 @@ def listen(settings: DreamSettings, own_sound: Path | None, fps: Fraction) -> So
     needed = settings.needs_sound
     if not needed:
         return None
-    from dreamvid.audio.hearing import Wanted, hear  # with scipy, which takes a second to load
+    from dreamvid.audio.hearing import Wanted, hear, needs_a_sound  # with scipy, which takes a second to load
 
     path = settings.react or own_sound
     wanted = Wanted.sort(needed, settings).sound
-    if wanted and path is None:
+    if path is None and needs_a_sound(settings, needed):
         name = next((key_of(name) for name, schedule in settings.schedules.items() if schedule.needs_sound), "layer")
         followed = ", ".join(sorted(one for one in needed if Wanted.sort([one], settings).sound))
         raise SettingsError(

@@ -9,6 +9,8 @@ In an expression stand
 
     t  f  n  fps                       seconds, frame number, number of frames, frames per second
     rms bass mid high onset beat       what is heard in the sound, 0..1
+    bar bar_phase beat_phase           the bar, from 0, and how much of it and of the beat has passed, 0..1
+    section since_section              the section, by its sound, and the seconds since it began
     pitch                              how high it is: the number of a MIDI note, 60 for middle C
     drums.rms kick glow note(36)       stems, bands, curves and notes that the settings bring along (`Names`)
     depth                              how far away a pixel is, from 0 near to 1 far, where a setting varies by pixel
@@ -20,11 +22,12 @@ In an expression stand
 
 from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.keyframes import Key, Keyframes, KeyTime, Mix, has_keys, parse_keyframes
-from dreamvid.schedule.moment import ENVELOPES, PITCH, Moment
+from dreamvid.schedule.moment import COUNTED, ENVELOPES, PITCH, Moment
 from dreamvid.schedule.names import DEPTH, NO_NAMES, VARIABLES, Names
 from dreamvid.schedule.schedule import Schedule
 
 __all__ = [
+    "COUNTED",
     "DEPTH",
     "ENVELOPES",
     "NO_NAMES",

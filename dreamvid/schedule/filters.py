@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from dreamvid.schedule.expression import Filtered, NoValue
@@ -77,4 +78,4 @@ class _Alone:
         now = self._moment
         seconds = max(seconds, Fraction(0))
         frame = math.floor(seconds * Fraction(now.fps))
-        return Moment(seconds, frame, now.frames, now.fps, now.envelopes, now.beat_times, length, self)
+        return replace(now, seconds=seconds, frame=frame, length=length, timeline=self)

@@ -3,6 +3,7 @@
     0:(1.0), 60:(1.5)                        Deforum's: the value at frame 0 and at frame 60, a straight line between
     0:(1), 2.5s:(0.4), 1:02.5s:(2)           seconds; minutes and seconds. The same at any frame rate
     b0:(1)step, b16:(3)ease, b32.5:(1)       beats of the sound, the first is b0
+    bar0:(1), bar8:(2), section2:(3)         its bars and sections, the first are bar0 and section0
     ease 0:(1), 24:(2), 48:(1)linear         one way to move for all, unless a key says otherwise
     0s:(inception3b), 8s:(inception4d)       what is no number is cross-faded
 
@@ -11,7 +12,8 @@
 The word after a value says how the value moves on from this key to the next: see `dreamvid.schedule.moves`. No colon
 follows the word in front, so that the whole is plain text in YAML. Parentheses may be left out around plain numbers:
 `0:1, 60:1.5ease`. Keys may come in any order and be of different kinds. Before the first key its value holds, and after
-the last its own. Where keys of different kinds fall on one moment, seconds win over frames and beats over seconds.
+the last its own. Where keys of different kinds fall on one moment, seconds win over frames, beats over seconds, bars
+over beats and sections over bars.
 """
 
 from __future__ import annotations
@@ -31,20 +33,25 @@ from dreamvid.schedule.parser import NUMBER
 
 T = TypeVar("T")
 
-Unit = Literal["frame", "second", "beat"]
+Unit = Literal["frame", "second", "beat", "bar", "section"]
 """What keys are counted in, in the order in which keys are kept."""
 
 MAX_TEXT = 100_000  # characters; tools write a key for each frame of a song
 
+_MUSICAL: tuple[Unit, ...] = ("beat", "bar", "section")
 _UNITS: tuple[Unit, ...] = get_args(Unit)
 
 _KEY = re.compile(
     r"(?:(?P<clock>(?:[0-9]+:){0,2})(?P<second>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)s"
+    r"|bar(?P<bar>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+    r"|section(?P<section>[0-9]+)"
     r"|b(?P<beat>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
     r"|(?P<frame>[0-9]+(?:\.[0-9]*)?))\s*:"
 )
-_BEFORE_START = re.compile(r"b?-")
-_PREFIX = re.compile(rf"(?P<move>(?:{'|'.join(WORDS)}|hold)|bezier\s*\([^()]{{0,200}}\))\s+(?=[0-9.b])")
+_BEFORE_START = re.compile(r"(?:b|bar|section)?-")
+_PREFIX = re.compile(
+    rf"(?P<move>(?:{'|'.join(WORDS)}|hold)|bezier\s*\([^()]{{0,200}}\))\s+(?=(?:b|bar|section)?[0-9.])"
+)
 _OPENING = re.compile(r"\s*\(")
 _PARENTHESIS = re.compile(r"[()]")
 _NUMBER = re.compile(rf"\s*(?P<value>[-+]?{NUMBER})")
@@ -55,42 +62,51 @@ _COMMA = re.compile(r"\s*(?:,\s*|\Z)")
 
 @dataclass(frozen=True, slots=True)
 class KeyTime:
-    """Where a key lies: so many frames, seconds or beats from the start. `number` has at most nine decimals."""
+    """Where a key lies: so many frames, seconds, beats, bars or sections from the start.
+
+    `number` has at most nine decimals.
+    """
 
     unit: Unit
     number: Fraction
 
     def seconds(self, moment: Moment) -> Fraction:
-        """Its time in the film, exactly. Raises `SettingsError` for a beat without a sound that has beats.
+        """Its time in the film, exactly. Raises `SettingsError` for a beat, bar or section that the sound does
+        not have.
 
-        Frames are counted from the frame of `moment`. Beats between two of the sound are interpolated, and those
-        after its last follow at the mean distance of all.
+        Frames are counted from the frame of `moment`. Beats and bars between two of the sound are
+        interpolated, and those after its last follow at the mean distance of all.
         """
         if self.unit == "second":
             return self.number
         if self.unit == "frame":
             return Fraction(moment.seconds) + (self.number - moment.frame) / Fraction(moment.fps)
-        return self._seconds_of_beat(moment)
+        return self._seconds_in_music(moment)
 
-    def _seconds_of_beat(self, moment: Moment) -> Fraction:
-        beats = moment.beat_times
-        if not beats:
+    def _seconds_in_music(self, moment: Moment) -> Fraction:
+        times = _times_of(self.unit, moment)
+        if not times:
             raise SettingsError(
-                f"the key {self} counts beats, but none are known; provide a sound that has some with --react SONG"
+                f"the key {self} counts {self.unit}s, but none are known; provide a sound that has some with --react "
+                "SONG"
             )
-        last = len(beats) - 1
+        last = len(times) - 1
         if self.number > last:
+            if self.unit == "section":
+                raise SettingsError(f"the key {self} is beyond the sound's last section, section{last}")
             if last == 0:
-                raise SettingsError(f"the key {self} counts beats, but the sound has only one")
-            first, end = Fraction(beats[0]), Fraction(beats[last])
+                raise SettingsError(f"the key {self} counts {self.unit}s, but the sound has only one")
+            first, end = Fraction(times[0]), Fraction(times[last])
             return end + (self.number - last) * (end - first) / last
         below = int(self.number)
-        start = Fraction(beats[below])
-        return start + (self.number - below) * (Fraction(beats[min(below + 1, last)]) - start)
+        start = Fraction(times[below])
+        return start + (self.number - below) * (Fraction(times[min(below + 1, last)]) - start)
 
     def __str__(self) -> str:
         whole, decimals = divmod(int(self.number * 10**9), 10**9)
         shown = f"{whole}.{decimals:09}".rstrip("0").rstrip(".")
+        if self.unit in ("bar", "section"):
+            return f"{self.unit}{shown}"
         return {"frame": shown, "second": f"{shown}s", "beat": f"b{shown}"}[self.unit]
 
 
@@ -123,9 +139,9 @@ class Keyframes(Generic[T]):
         return cls((Key(KeyTime("frame", Fraction(0)), value),))
 
     @property
-    def counts_beats(self) -> bool:
-        """Whether a key is given in beats."""
-        return any(key.time.unit == "beat" for key in self.keys)
+    def counted(self) -> frozenset[str]:
+        """What of the music keys count: `beats`, `bars` or `sections`."""
+        return frozenset(f"{key.time.unit}s" for key in self.keys if key.time.unit in _MUSICAL)
 
     def between(self, moment: Moment) -> Mix[T]:
         """The values around a moment and how far it is from the first to the second.
@@ -175,9 +191,9 @@ class Keyframes(Generic[T]):
         if passed > 1 and isinstance(loop := keys[passed - 1].move, Loop):
             first = max(0, passed - 1 - loop.steps) if loop.steps else 0
             begin, end = keys[first].time, keys[passed - 1].time
-            if begin.unit == end.unit == "beat":  # rounds are of as many beats, however long these are
-                number = loop.place(_beat_at(now, moment.beat_times), begin.number, end.number)
-                now = KeyTime("beat", number).seconds(moment)
+            if begin.unit == end.unit and begin.unit in ("beat", "bar"):  # as many in each round, however long they are
+                number = loop.place(_beat_at(now, _times_of(begin.unit, moment)), begin.number, end.number)
+                now = KeyTime(begin.unit, number).seconds(moment)
             elif begin.seconds(moment) < end.seconds(moment):
                 now = loop.place(now, begin.seconds(moment), end.seconds(moment))
             passed = min(bisect_right(keys, now, key=seconds), passed - 1)
@@ -192,8 +208,13 @@ class Keyframes(Generic[T]):
         return f"{common} " * (common != "linear") + ", ".join(shown)
 
 
+def _times_of(unit: Unit, moment: Moment) -> Sequence[float]:
+    """When the beats, bars or sections begin."""
+    return {"beat": moment.beat_times, "bar": moment.bar_times, "section": moment.section_times}.get(unit, ())
+
+
 def _beat_at(now: Fraction, beats: Sequence[float]) -> Fraction:
-    """How many beats there have been at a time after the first, as `KeyTime` counts them."""
+    """How many beats or bars there have been at a time after the first, as `KeyTime` counts them."""
     last = len(beats) - 1
     below = min(bisect_right(beats, now), last) - 1
     if now >= beats[last]:
@@ -258,7 +279,9 @@ class _Reader:
         found = self.take(_KEY)
         if not found:
             raise Fault(
-                "expected a key: a frame 48:, seconds 2.5s: or 1:02.5s:, or a beat b16:", start, start + 1
+                "expected a key: a frame 48:, seconds 2.5s: or 1:02.5s:, a beat b16:, bar8: or section2:",
+                start,
+                start + 1,
             )
         time = _make_time(found)
         if time in known:

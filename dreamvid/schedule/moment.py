@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 ENVELOPES = ("rms", "bass", "mid", "high", "onset", "beat")
 """What can be heard in a sound, each 0..1."""
+COUNTED = ("bar", "bar_phase", "beat_phase", "section", "since_section")
+"""Time as the music counts it: bars and sections from 0, shares of a bar and a beat that have passed, seconds."""
 PITCH = "pitch"
 """How high a sound is: the number of a MIDI note, 60 for middle C, with fractions."""
 
@@ -52,6 +54,10 @@ class Moment:
     """The film that it belongs to, for what depends on the past."""
     depth: float | None = None
     """Of one pixel, from 0 near to 1 far; None: the whole picture is meant."""
+    bar_times: Sequence[float] = ()
+    """Where the sound's bars begin, as `beat_times`."""
+    section_times: Sequence[float] = ()
+    """Where its sections begin."""
 
     @classmethod
     def of_frame(

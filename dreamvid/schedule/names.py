@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from dreamvid.errors import did_you_mean, printable
 from dreamvid.schedule.functions import CONSTANTS, FUNCTIONS
-from dreamvid.schedule.moment import ENVELOPES, PITCH
+from dreamvid.schedule.moment import COUNTED, ENVELOPES, PITCH
 
 TIMES = ("t", "f", "n", "fps")
 """Seconds, frame number, number of frames, frame rate."""
 DEPTH = "depth"
 """Of a pixel: 0 near, 1 far."""
-VARIABLES = (*TIMES, *ENVELOPES, PITCH, DEPTH)
+VARIABLES = (*TIMES, *ENVELOPES, PITCH, *COUNTED, DEPTH)
 """What may stand in any expression: times, what is heard in the sound, and how far away a pixel is."""
 OF_A_STEM = (*ENVELOPES, PITCH)
 """What is heard of a stem, after its name and a point."""

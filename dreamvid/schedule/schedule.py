@@ -109,9 +109,9 @@ class Schedule:
 
     @property
     def needs_sound(self) -> frozenset[str]:
-        """What it must hear: names of envelopes, stems, bands, notes and curves, and `beats` where keys count them."""
-        beats = {"beats"} if self.keyframes.counts_beats else set()
-        return self.names.difference(TIMES, {DEPTH}) | beats
+        """What it must hear: names of envelopes, stems, bands, notes and curves, and `beats`, `bars` and
+        `sections` where keys count them."""
+        return self.names.difference(TIMES, {DEPTH}) | self.keyframes.counted
 
     def uses(self, *names: str) -> bool:
         """Whether it depends on any of these: variables, or `beats`."""

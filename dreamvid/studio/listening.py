@@ -8,7 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.audio import ENVELOPES, analyze_sound
-from dreamvid.audio.hearing import BEATS, hear
+from dreamvid.audio.analysis import BEATS
+from dreamvid.audio.hearing import hear
 from dreamvid.config.settings import Settings
 from dreamvid.errors import SettingsError
 from dreamvid.media import ClipInfo
@@ -38,7 +39,7 @@ class Listener:
         """
         rate = clip.rate or Fraction(1)
         more = settings.needs_sound.difference(ENVELOPES, (BEATS,))
-        key = clip.path, sound, more, settings.band
+        key = clip.path, sound, more, settings.band, settings.beats, settings.midi
         if listen:
             with self._lock:
                 if key not in self._tracks:
@@ -60,7 +61,8 @@ class Listener:
         heard = None
         if sound is not None:
             with HEARING:
-                heard = hear(settings, {*ENVELOPES, *more}, sound, rate) if more else analyze_sound(sound)
+                is_plain = not more and settings.beats is None
+                heard = analyze_sound(sound) if is_plain else hear(settings, {*ENVELOPES, *more}, sound, rate)
         if clip.path not in self._cuts:
             marks = _while_wanted(watch_cuts(clip.path, rate, info=clip), is_wanted)
             self._cuts[clip.path] = tuple(shot.first for shot in gather_shots(marks) if shot.first)

@@ -9,12 +9,13 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from dreamvid.schedule import ENVELOPES, PITCH, Moment, Schedule
+from dreamvid.schedule import COUNTED, ENVELOPES, PITCH, Moment, Schedule
 
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 BEATS = [0.5 * beat for beat in range(33)]
-SOUND = dict(zip((*ENVELOPES, PITCH), (0.5, 0.25, 0.125, 0.75, 0.0, 1.0, 60.5), strict=True))
+_HEARD = (0.5, 0.25, 0.125, 0.75, 0.0, 1.0, 60.5, 7.0, 0.25, 0.75, 2.0, 3.5)
+SOUND = dict(zip((*ENVELOPES, PITCH, *COUNTED), _HEARD, strict=True))
 NTSC = Fraction(24000, 1001)
 
 
