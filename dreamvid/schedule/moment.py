@@ -52,12 +52,12 @@ class Moment:
     """How long the frame is shown, in seconds; 0: it is a moment."""
     timeline: Timeline | None = field(default=None, compare=False, repr=False)
     """The film that it belongs to, for what depends on the past."""
-    depth: float | None = None
-    """Of one pixel, from 0 near to 1 far; None: the whole picture is meant."""
     bar_times: Sequence[float] = ()
     """Where the sound's bars begin, as `beat_times`."""
     section_times: Sequence[float] = ()
     """Where its sections begin."""
+    depth: float | None = None
+    """Of one pixel, from 0 near to 1 far; None: the whole picture is meant."""
 
     @classmethod
     def of_frame(
