@@ -163,7 +163,7 @@ def test_a_zoom_over_an_array_of_depths_is_the_command_lines(tmp_path: Path) -> 
     camera = {"duration": 0.2, "zoom": 1, "dolly": 0.5, "move_x": 0.4, "far": 4}
     settings = ZoomSettings(**LOOK, **camera, depth=str(tmp_path / "d.png"), bit_depth=16)
     (tmp_path / "out").mkdir()
-    run(dreamvid.render_zoom(ZoomJob(source=tmp_path / "in.png", target=tmp_path / "out" / "%03d.png", settings=settings)))
+    run(dreamvid.render_zoom(ZoomJob(tmp_path / "in.png", tmp_path / "out" / "%03d.png", settings)))
     dreamer = Dreamer(**LOOK)
     for depth in (near, torch.from_numpy(near), tmp_path / "d.png"):
         assert_same(deep(list(dreamer.zoom(floats([RAW])[0], depth=depth, **camera))), read(tmp_path / "out"))

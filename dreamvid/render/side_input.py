@@ -15,7 +15,6 @@ from dreamvid.images.read import fit_size, resize_image
 from dreamvid.media import AS_CODED, ClipInfo, Reader, list_sequence, open_reader, read_image
 from dreamvid.runtime.events import Tell, ignore
 from dreamvid.runtime.frames import Frame
-from dreamvid.schedule import DEPTH
 from dreamvid.space.depth import DepthScale, DepthSource, ExrDepth, ModeledDepth, PictureDepth
 from dreamvid.space.depth_model import PREFIX, DepthModel, find_model
 
@@ -179,7 +178,7 @@ def open_depth(
     path, lines = Path(settings.depth), (size[1], size[0])
     files = list_sequence(path) or [path]
     if files[0].is_file() and image_format(files[0]) == "exr":
-        if any(schedule.uses(DEPTH) for schedule in settings.schedules.values()) and None in (scale.near, scale.far):
+        if settings.follows_depth is not None and None in (scale.near, scale.far):
             raise SettingsError(
                 f"--depth: {path} contains distances; say with --near and --far between which depth goes from 0 to 1"
             )
@@ -220,7 +219,7 @@ def open_film_depth(
 def check_depth(settings: DreamSettings, known: DepthSource | None = None) -> None:
     """Raise `SettingsError` where an expression depends on depth and there is none, or no expression of a film does;
     `known` are depths in memory."""
-    asking = next((name for name, schedule in settings.schedules.items() if schedule.uses(DEPTH)), None)
+    asking = settings.follows_depth
     if asking is not None and known is None and settings.depth in (None, FLAT):
         raise SettingsError(
             f"--{key_of(asking)}: depends on depth, but none is known; give pictures of depths with --depth FILE"
