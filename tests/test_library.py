@@ -134,6 +134,41 @@ def test_a_still_is_the_command_lines_bit_for_bit(tmp_path: Path) -> None:
     assert_same(deep([files]), read(tmp_path / "out"))
 
 
+@pytest.mark.parametrize("given", ["array", "file"])
+def test_strength_by_depth_is_the_command_lines_bit_for_bit(tmp_path: Path, given: str) -> None:
+    """A ramp of depths: an array, or the file that the command line has."""
+    frames, ramp = film(3), np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (48, 1))
+    write_image(tmp_path / "d.png", np.stack([ramp] * 3, 2) / np.float32(65535), overwrite=False, bit_depth=16)
+    source = save(frames, tmp_path / "in")
+    look = LOOK | {"strength": "1.5*(1 - depth)"}
+    settings = Settings(**look, depth=str(tmp_path / "d.png"), cuts="none", bit_depth=16)
+    (tmp_path / "out").mkdir()
+    run(dreamvid.render_job(Job(source, tmp_path / "out" / "%03d.png", settings)))
+    depth = ramp if given == "array" else tmp_path / "d.png"
+    dreamer = Dreamer(**look)
+    dreams = list(dreamer.dream_film(floats(frames), 24, cuts=None, depth=depth))
+    assert_same(deep(dreams), read(tmp_path / "out"))
+    change = np.abs(dreams[0] - floats(frames)[0]).mean((0, 2))
+    assert change[:4].max() < 0.2 * change[-4:].mean()  # black is far
+    (tmp_path / "still").mkdir()
+    run(dreamvid.render_job(Job(tmp_path / "in" / "001.png", tmp_path / "still" / "a.png", settings)))
+    assert_same(deep([dreamer.dream(floats(frames)[0], depth=depth)]), read(tmp_path / "still"))
+
+
+def test_a_zoom_over_an_array_of_depths_is_the_command_lines(tmp_path: Path) -> None:
+    near = np.zeros((48, 64), np.uint8)
+    near[12:36, 20:44] = 255
+    write_image(tmp_path / "in.png", floats([RAW])[0], overwrite=False)
+    write_image(tmp_path / "d.png", floats([np.stack([near] * 3, 2)])[0], overwrite=False)
+    camera = {"duration": 0.2, "zoom": 1, "dolly": 0.5, "move_x": 0.4, "far": 4}
+    settings = ZoomSettings(**LOOK, **camera, depth=str(tmp_path / "d.png"), bit_depth=16)
+    (tmp_path / "out").mkdir()
+    run(dreamvid.render_zoom(ZoomJob(tmp_path / "in.png", tmp_path / "out" / "%03d.png", settings)))
+    dreamer = Dreamer(**LOOK)
+    for depth in (near, torch.from_numpy(near), tmp_path / "d.png"):
+        assert_same(deep(list(dreamer.zoom(floats([RAW])[0], depth=depth, **camera))), read(tmp_path / "out"))
+
+
 @pytest.mark.parametrize("source", ["picture", "noise"])
 def test_a_zoom_is_the_command_lines_bit_for_bit(tmp_path: Path, source: str) -> None:
     raw = picture(0)
@@ -383,6 +418,11 @@ NAN = np.full((48, 64, 3), np.nan, np.float32)
         (lambda d: d.zoom(RAW, strength=2), "no setting 'strength'"),
         (lambda d: d.zoom(RAW, duration=1, zoom="bass + 1"), "give sound=FILE"),
         (lambda d: d.visualize(stepps=2), "did you mean steps"),
+        (lambda d: d.dream(RAW, depth=RAW), "--depth: no setting depends on it"),
+        (lambda d: list(d.dream_film([RAW], 24, depth="nowhere.png")), "--depth: no setting depends on it"),
+        (lambda d: list(d.zoom(RAW, depth=RAW[:20])), "--depth: the array is 64x20, the source 64x48"),
+        (lambda d: list(d.zoom(RAW, depth=RAW, loop=True)), "--loop: a depth picture moves with the camera"),
+        (lambda d: list(d.zoom(RAW, depth=[1, 2])), "the depth is a list"),
     ],
 )
 def test_a_call_that_cannot_be_made_says_why_in_one_line(dreamer: Dreamer, call: Any, message: str) -> None:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from dreamvid.api.arrays import ArrayFilm, ArrayKind, Picture, read_picture
+from dreamvid.api.arrays import ArrayFilm, ArrayKind, Picture
+from dreamvid.api.sides import SideArray, Sides
 from dreamvid.config.camera import CameraSettings
 from dreamvid.config.fields import fields_of
 from dreamvid.config.groups import (
@@ -40,14 +41,6 @@ from dreamvid.motion import mark_cuts
 from dreamvid.render.film import Film
 from dreamvid.render.plan import STILL, Clock, Planner, S
 from dreamvid.render.preparation import fetch_missing, listen, make_planner
-from dreamvid.render.side_input import (
-    AnySideInput,
-    guide_in_memory,
-    mask_in_memory,
-    open_film_depth,
-    open_guide,
-    open_mask,
-)
 from dreamvid.render.still import dream_pictures
 from dreamvid.render.targets import (
     Networks,
@@ -89,9 +82,6 @@ _CAMERA_NAMES = [
     if LIBRARY not in facts.not_for
 ]
 _NAMES = [name for group in _GROUPS for name, _, facts in fields_of(group) if LIBRARY not in facts.not_for]
-
-SideArray = npt.NDArray[Any] | Tensor | Path | str
-"""A mask or a guide: a picture, or the file of a picture or film."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,16 +173,23 @@ class Dreamer:
         self._idle = [core.shared]  # one for each call that was under way at a time
 
     def dream(
-        self, picture: Picture, *, guide: SideArray | None = None, mask: SideArray | None = None
+        self,
+        picture: Picture,
+        *,
+        guide: SideArray | None = None,
+        mask: SideArray | None = None,
+        depth: SideArray | None = None,
     ) -> Picture:
         """Return the dream of a picture, as `dreamvid picture.png` makes it.
 
-        `guide` is a picture of any size whose contents are dreamed of, `mask` is white where the dream may be seen:
-        arrays, also (H, W), or files. Raises `SettingsError`, or `MediaError` for files.
+        `guide` is a picture of any size whose contents are dreamed of, `mask` is white where the dream may be seen,
+        `depth` white where things are near, for settings that depend on it: arrays, also (H, W), or files. Raises
+        `SettingsError`, or `MediaError` for files.
         """
         kind = ArrayKind.of(picture)
         raw = kind.read(picture)
-        with self._planner(self._settings, STILL, raw.shape[:2], False, guide, mask) as planner:
+        sides = Sides(guide, mask, depth)
+        with self._planner(self._settings, STILL, raw.shape[:2], False, sides) as planner:
             (dreamed,) = self._watch(dream_pictures([raw], planner, self._machine.device))
         return kind.write(dreamed)  # type: ignore[no-any-return]  # it is what came
 
@@ -204,6 +201,7 @@ class Dreamer:
         cuts: Literal["auto"] | Iterable[int] | None = "auto",
         guide: SideArray | None = None,
         mask: SideArray | None = None,
+        depth: SideArray | None = None,
         sound: Path | str | None = None,
         length: int | None = None,
     ) -> Generator[Picture, None, None]:
@@ -216,7 +214,7 @@ class Dreamer:
             frames: pictures of one kind and size; any iterable, read once.
             fps: frames per second: a number, or text such as `30000/1001`.
             cuts: `auto`: found; or the numbers of the frames, from 0, that begin shots; None: it is one shot.
-            guide, mask: as for `dream`; a film goes along.
+            guide, mask, depth: as for `dream`; a film goes along.
             sound: a file that schedules listen to.
             length: how many frames there are. It must be known where `strength` changes over time, and `frames` has
                 no `len()`.
@@ -237,7 +235,8 @@ class Dreamer:
             raise SettingsError("strength changes over time, so the film's length must be known; give length=FRAMES")
         settings = _hearing(self._settings, sound)
         run_to_end(fetch_missing(settings, self._networks, flow=settings.flow), self._on_event)
-        return self._film(iter(frames), settings, Clock(rate, length, listen(settings, None, rate)), cuts, guide, mask)
+        sides = Sides(guide, mask, depth)
+        return self._film(iter(frames), settings, Clock(rate, length, listen(settings, None, rate)), cuts, sides)
 
     def zoom(
         self,
@@ -245,6 +244,7 @@ class Dreamer:
         *,
         guide: SideArray | None = None,
         mask: SideArray | None = None,
+        depth: SideArray | None = None,
         sound: Path | str | None = None,
         **camera: Any,
     ) -> Generator[Any, None, None]:
@@ -253,14 +253,17 @@ class Dreamer:
         Args:
             start: the picture; None: noise, whose frames are NumPy `float32`.
             guide, mask, sound: as for `dream_film`.
-            camera: `fps`, `duration`, `zoom`, `dolly`, `depth` and the other settings of camera, space and depth.
-                `size` is for noise.
+            depth: what the camera flies through, as `--depth`, or an array, white near.
+            camera: `fps`, `duration`, `zoom`, `dolly` and the other settings of camera, space and depth. `size` is for
+                noise.
 
         Raises:
             MediaError, SettingsError: one line says what is wrong.
         """
         known = ZoomSettings.model_fields
         look = {name: value for name, value in self._look.items() if name in known}
+        if isinstance(depth, (str, Path)):
+            camera["depth"], depth = depth, None
         settings = build_settings(ZoomSettings, look, merge_values([camera], _CAMERA_NAMES, "zoom has no setting"))
         if start is not None and settings.size:
             raise SettingsError("size: a zoom is as large as the picture it begins with; resize that")
@@ -268,7 +271,8 @@ class Dreamer:
         clock = Clock(settings.fps, frame_count(settings), listen(settings, None, settings.fps))
         check_camera(settings, clock)
         kind = ArrayKind() if start is None else ArrayKind.of(start)
-        return self._zoom(settings, clock, kind, None if start is None else kind.read(start), guide, mask)
+        sides = Sides(guide, mask, depth)
+        return self._zoom(settings, clock, kind, None if start is None else kind.read(start), sides)
 
     def visualize(self, **how: Any) -> list[Drawing]:
         """Draw what the layers, channels and classes see, from noise, as `dreamvid visualize` does.
@@ -291,14 +295,13 @@ class Dreamer:
         settings: Settings,
         clock: Clock,
         cuts: Literal["auto"] | Iterable[int] | None,
-        guide: SideArray | None,
-        mask: SideArray | None,
+        sides: Sides,
     ) -> Generator[Any, None, None]:
         first = next(frames, None)
         if first is None:
             return
         film = ArrayFilm.of(first, frames, clock.rate)
-        with self._planner(settings, clock, (film.height, film.width), True, guide, mask) as planner:
+        with self._planner(settings, clock, (film.height, film.width), True, sides) as planner:
             dreams = Film(planner, self._machine.device).dream(*_marked(film, cuts, float(clock.rate)))
             with contextlib.closing(self._watch(dreams)) as dreamed:
                 yield from map(film.kind.write, dreamed)
@@ -309,15 +312,15 @@ class Dreamer:
         clock: Clock,
         kind: ArrayKind,
         start: Frame | None,
-        guide: SideArray | None,
-        mask: SideArray | None,
+        sides: Sides,
     ) -> Generator[Any, None, None]:
         width, height = settings.size or NOISE_SIZE if start is None else (start.shape[1], start.shape[0])
         device = self._machine.device
-        with self._planner(settings, clock, (height, width), False, guide, mask) as planner:
+        with self._planner(settings, clock, (height, width), False, sides) as planner:
             picture = first_noise((width, height), planner, device) if start is None else to_tensor(start, device)
             with contextlib.ExitStack() as closing:
-                scene = open_scene(settings, (height, width), (width, height), closing)
+                known = sides.known_depth(settings, (height, width))
+                scene = open_scene(settings, (height, width), (width, height), closing, known=known)
                 run_to_end(fetch_missing(settings, self._networks), self._on_event)
                 dreams = self._watch(begin_zoom(picture, planner, scene=scene).dream())
                 yield from map(kind.write, closing.enter_context(contextlib.closing(dreams)))
@@ -340,18 +343,16 @@ class Dreamer:
         clock: Clock,
         size: Size,
         governed: bool,
-        guide: SideArray | None,
-        mask: SideArray | None,
+        sides: Sides,
     ) -> Iterator[Planner[S]]:
         """What plans the frames of one call, for as long as it lasts."""
         settings = self._for_model(settings)
         look = make_look(settings.without_schedules(), [goal.target for goal in self._goals])
         with contextlib.ExitStack() as closing:
-            opened = _open_guide(guide, settings, closing), _open_mask(mask, size, closing)
+            guide, mask = sides.open_guide(settings, closing), sides.open_mask(size, closing)
             depths = None
             if isinstance(settings, Settings):  # a zoom's belong to its scene
-                height, width = size
-                depths = open_film_depth(settings, (width, height), (width, height), closing, str(self._machine.device))
+                depths = sides.open_depth(settings, size, closing, str(self._machine.device), self._on_event)
             shared = closing.enter_context(self._borrowed(settings))
             core = DreamCore(self._extractor, look, self._machine.device, shared)
             yield make_planner(
@@ -361,8 +362,8 @@ class Dreamer:
                 clock,
                 size,
                 governed=governed,
-                guide=opened[0],
-                mask=opened[1],
+                guide=guide,
+                mask=mask,
                 depths=depths,
             )
 
@@ -406,18 +407,3 @@ def _hearing(settings: AnySettings, sound: Path | str | None) -> AnySettings:
         needed = ", ".join(sorted(settings.needs_sound))
         raise SettingsError(f"sound: a setting follows the sound ({needed}), but there is none; give sound=FILE")
     return settings
-
-
-def _open_guide(
-    guide: SideArray | None, settings: DreamSettings, closing: contextlib.ExitStack
-) -> AnySideInput | None:
-    if guide is None or isinstance(guide, (str, Path)):
-        return open_guide(settings.replace(guide=None if guide is None else Path(guide)), closing)
-    return guide_in_memory(read_picture(guide, "the guide"), settings)
-
-
-def _open_mask(mask: SideArray | None, size: Size, closing: contextlib.ExitStack) -> AnySideInput | None:
-    height, width = size
-    if mask is None or isinstance(mask, (str, Path)):
-        return open_mask(None if mask is None else Path(mask), (width, height), (width, height), closing)
-    return mask_in_memory(read_picture(mask, "the mask"), width, height)

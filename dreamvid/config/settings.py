@@ -31,7 +31,7 @@ from dreamvid.config.scheduled import LayerSchedule, SettingsOfMoment, SettingsO
 from dreamvid.config.space import SpaceSettings
 from dreamvid.config.types import LayerTarget
 from dreamvid.errors import SettingsError, did_you_mean, shown
-from dreamvid.schedule import NO_NAMES, Moment, Names
+from dreamvid.schedule import DEPTH, NO_NAMES, Moment, Names
 
 __all__ = [
     "GROUPS",
@@ -128,6 +128,13 @@ class DreamSettings(SettingsOverTime, _Common):
     def layers(self) -> tuple[LayerTarget, ...] | None:
         """All layers that are dreamed on at one time or another; None: the network's own."""
         return self.layer.layers if isinstance(self.layer, LayerSchedule) else self.layer
+
+    @property
+    def follows_depth(self) -> str | None:
+        """The name of a field that depends on depth; None: none does."""
+        if any(layer.by_depth is not None for layer in self.layers or ()):
+            return "layer"
+        return next((name for name, schedule in self.schedules.items() if schedule.uses(DEPTH)), None)
 
     def for_model(self, look: Mapping[str, Any]) -> Self:
         """These settings with the steps of their quality, and a model's own `look`, in place of the defaults that

@@ -15,24 +15,29 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, PlainSerializer
 
 from dreamvid.config.timecode import Timecode, is_timecode
-from dreamvid.errors import shown
+from dreamvid.errors import SettingsError, shown
+from dreamvid.schedule import DEPTH, TIMES, Schedule
 
 
 class LayerTarget(NamedTuple):
     """A layer to dream on, how much it counts beside the others, and which of its channels (None: all).
 
-    `name` may begin with a network's: `vgg16/relu4_3`.
+    `name` may begin with a network's: `vgg16/relu4_3`. `by_depth` is a weight that depends on each pixel's depth;
+    `weight` multiplies it.
     """
 
     name: str
     weight: float = 1.0
     channels: tuple[int, ...] | None = None
+    by_depth: InstanceOf[Schedule] | None = None
 
     def __str__(self) -> str:
         weight = "" if self.weight == 1 else f":{self.weight:g}"
+        if self.by_depth is not None:
+            weight = f":{self.by_depth}"
         channels = "" if self.channels is None else f"@{','.join(map(str, self.channels))}"
         return f"{self.name}{weight}{channels}"
 
@@ -61,6 +66,23 @@ def _split_weight(value: str) -> tuple[str, float]:
     return name.strip(), number
 
 
+def _split_depth(value: str) -> tuple[str, Schedule] | None:
+    """Take "name:1 - depth" apart; None: the weight does not depend on depth. Raises `ValueError`."""
+    name, colon, weight = value.rpartition(":")
+    if not colon or not name.strip() or not re.search(rf"\b{DEPTH}\b", weight):
+        return None
+    try:
+        schedule = Schedule.parse(weight.strip())
+    except SettingsError as error:
+        raise ValueError(f"the weight of {name.strip()}: {error}") from None
+    if others := schedule.names - {DEPTH, *TIMES}:
+        raise ValueError(
+            f"the weight of {name.strip()} may depend on depth and on time, not on {', '.join(sorted(others))}; use "
+            "keyframes of layers, or --strength"
+        )
+    return name.strip(), schedule
+
+
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -81,18 +103,27 @@ def _is_weight(value: Any) -> bool:
 def _parse_layer(value: Any) -> LayerTarget:
     if isinstance(value, LayerTarget):
         return value
-    if isinstance(value, (list, tuple)) and len(value) == 3:  # as JSON keeps a target
-        name, weight, channels = value
+    if isinstance(value, (list, tuple)) and len(value) in (3, 4):  # as JSON keeps a target
+        name, weight, channels, *depth = value
         if isinstance(name, str) and _is_weight(weight):
-            return LayerTarget(name, float(weight), None if channels is None else _parse_channels(channels))
+            by_depth = None if depth in ([], [None]) else Schedule.parse(str(depth[0]))
+            return LayerTarget(name, float(weight), None if channels is None else _parse_channels(channels), by_depth)
     if not isinstance(value, str):
         raise ValueError(f"'{shown(value)}' is not a layer name")
-    layer, at, channels = value.partition("@")
-    return LayerTarget(*_split_weight(layer), _parse_channels(channels) if at else None)
+    layer, at, text = value.partition("@")
+    channels = _parse_channels(text) if at else None
+    if (split := _split_depth(layer)) is not None:
+        return LayerTarget(split[0], 1.0, channels, split[1])
+    return LayerTarget(*_split_weight(layer), channels)
 
 
 def _parse_layers(value: Any) -> Any:
     return tuple(_parse_layer(item) for item in _items(value, "a layer name"))
+
+
+def _layers_as_json(layers: tuple[LayerTarget, ...]) -> list[list[Any]]:
+    """What `_parse_layer` reads; a weight by depth stands at the end, where there is one."""
+    return [[*layer[:3], *([] if layer.by_depth is None else [str(layer.by_depth)])] for layer in layers]
 
 
 def _parse_class(value: Any) -> ClassTarget:
@@ -322,7 +353,12 @@ SMALLEST_TILE = 64
 """Pixels a side: smaller ones would be nearly all overlap."""
 
 Tile = Annotated[int | Literal["auto", "none"], BeforeValidator(_parse_tile)]
-Layers = Annotated[tuple[LayerTarget, ...], BeforeValidator(_parse_layers), Field(min_length=1)]
+Layers = Annotated[
+    tuple[LayerTarget, ...],
+    BeforeValidator(_parse_layers),
+    PlainSerializer(_layers_as_json, when_used="json"),
+    Field(min_length=1),
+]
 Channels = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=_MOST_CHANNELS)], ...], BeforeValidator(_parse_channels), Field(min_length=1)
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,6 +82,7 @@ class Ascent:
         base: (N, 3, H, W) in [0, 1], the source at this octave's size, which `l2` pulls to.
         gain: (N, 1, H, W), what the steps are multiplied by; None: 1.
         tiling: in what tiles the gradient is made; None: whole.
+        places: for each target what its weight is multiplied by at each pixel, (1, 1, H, W), or None; empty: nothing.
     """
 
     def __init__(
@@ -90,22 +92,24 @@ class Ascent:
         base: Tensor,
         gain: Tensor | None = None,
         tiling: Tiling | None = None,
+        places: Sequence[Tensor | None] = (),
     ) -> None:
-        self.look, self.base, self.gain, self.tiling = look, base, gain, tiling
+        self.look, self.base, self.gain, self.tiling, self.places = look, base, gain, tiling, places
         self._extractor = extractor
         self._prior = color_prior(look.color_prior, base.device)
         # Held here, and not looked up on each step: a recorded step must find it where it was.
         self._spectrum = spectral_gain((base.shape[-2], base.shape[-1]), look.spectrum, base.device)
 
-    def on(self, base: Tensor, gain: Tensor | None) -> Ascent:
+    def on(self, base: Tensor, gain: Tensor | None, places: Sequence[Tensor | None] = ()) -> Ascent:
         """The same steps on other tensors of the same shapes."""
-        return Ascent(self._extractor, self.look, base, gain, self.tiling)
+        return Ascent(self._extractor, self.look, base, gain, self.tiling, places)
 
     def step(self, image: Tensor, shift: Shift, length: float | Tensor) -> Tensor:
         """Return `image`, (N, 3, H, W) in [0, 1], moved by `length` per pixel on average; the gradient is taken of the
         shifted picture."""
         look = self.look
-        gradient = image_gradient(self._extractor, shift.there(image), look.targets, look.spread, self.tiling)
+        places = [None if place is None else shift.there(place) for place in self.places]
+        gradient = image_gradient(self._extractor, shift.there(image), look.targets, look.spread, self.tiling, places)
         update = self._update(shift.back(gradient), image) * length
         if self.gain is not None:
             update = update * self.gain

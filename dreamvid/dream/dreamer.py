@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dreamvid.dream.ascent import Ascent, Roll
 from dreamvid.dream.budget import until_it_fits
@@ -47,6 +48,8 @@ class DreamCore:
         shared: Shared | None = None,
         *,
         guide: Sequence[Tensor | None] = (),
+        places: Sequence[Tensor | None] = (),
+        pace: float = 1.0,
         pause: Callable[[], None] = lambda: None,
     ) -> None:
         """Make one.
@@ -57,6 +60,7 @@ class DreamCore:
             device: where the extractor is.
             shared: what is known already of this network on this device; None: nothing is.
             guide: for each tap the features of a guide, (C, M), or None; see `guided_by`.
+            places, pace: see `placed`.
             pause: called before each step; see `pausing`.
         """
         self.extractor = extractor
@@ -65,6 +69,8 @@ class DreamCore:
         self.shared = Shared(self.device) if shared is None else shared
         self._constraints = tile_constraints(extractor)
         self._guide = tuple(guide) or (None,) * len(extractor.taps)
+        self._places = tuple(places)
+        self._pace = pace
         self._pause = pause
 
     def with_look(self, look: Look) -> DreamCore:
@@ -88,11 +94,21 @@ class DreamCore:
             features = self.extractor(picture)
         return self._with(guide=[tap[0].flatten(1) if tap.ndim == 4 else None for tap in features])
 
+    def placed(self, places: Sequence[Tensor | None], pace: float) -> DreamCore:
+        """A dreamer of pictures (1, 3, H, W) whose targets do not count alike everywhere.
+
+        `places` has for each target what its weight is multiplied by at each pixel, (1, 1, H, W), or None; `pace`
+        multiplies all steps, whose mean length is otherwise the same however little of the picture is dreamed.
+        """
+        return self._with(places=places, pace=pace)
+
     def _with(
         self,
         *,
         look: Look | None = None,
         guide: Sequence[Tensor | None] | None = None,
+        places: Sequence[Tensor | None] | None = None,
+        pace: float | None = None,
         pause: Callable[[], None] | None = None,
     ) -> DreamCore:
         """Another dreamer with the same network, which shares what is known of it."""
@@ -102,6 +118,8 @@ class DreamCore:
             self.device,
             self.shared,
             guide=self._guide if guide is None else guide,
+            places=self._places if places is None else places,
+            pace=self._pace if pace is None else pace,
             pause=self._pause if pause is None else pause,
         )
 
@@ -154,7 +172,7 @@ class DreamCore:
     def _calibration_contrast(self, step: float) -> float:
         """The contrast of a dream of the calibration picture, without a guide, with steps of this length."""
         side = self._calibration_side()
-        plain = self._with(look=replace(self.look, step=step), guide=())
+        plain = self._with(look=replace(self.look, step=step), guide=(), places=(), pace=1.0)
         picture = pink_noise((side, side)).to(self.device)
         return float(contrast(plain.dream(picture) - picture))
 
@@ -228,15 +246,16 @@ class DreamCore:
         self.check_size(size)
         sizes = self.look.sizes(size)
         counts = self.look.iterations_per_octave(self.look.iterations if iterations is None else iterations, len(sizes))
-        step = pace * self.step * _LEVEL
+        step = pace * self._pace * self.step * _LEVEL
         added: Tensor | None = None
         for octave, octave_size in enumerate(sizes):
             base = resize(picture, octave_size).clamp(0, 1)
             start = base if carried is None else base + resize(carried, octave_size)
             image = start if added is None else start + resize(added, octave_size)
             local_gain = None if gain is None else resize(gain, octave_size).clamp_min(0)
+            places = [None if place is None else F.adaptive_avg_pool2d(place, octave_size) for place in self._places]
             ascend = functools.partial(
-                self._ascend, image.clamp(0, 1), base, counts[octave], octave, step, local_gain
+                self._ascend, image.clamp(0, 1), base, counts[octave], octave, step, local_gain, places
             )
             with self.shared.threads(octave_size[0] * octave_size[1]):
                 image = self._in_tiles(ascend, octave_size, size) if counts[octave] else ascend(None)
@@ -274,9 +293,10 @@ class DreamCore:
         octave: int,
         step: float,
         gain: Tensor | None,
+        places: Sequence[Tensor | None],
         tiling: Tiling | None,
     ) -> Tensor:
-        ascent = Ascent(self.extractor, self._guided_look, base, gain, tiling)
+        ascent = Ascent(self.extractor, self._guided_look, base, gain, tiling, places)
         for first in range(0, iterations, _MOST_MOVES):
             moves = [
                 Move(*self._jitter_offset(octave, iteration), step * self.look.decay_at(iteration, iterations))

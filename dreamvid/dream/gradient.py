@@ -7,7 +7,9 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from dreamvid.dream.pyramid import Size
 from dreamvid.dream.target import Target
 from dreamvid.dream.tiles import LARGEST_HALO, Overlay, Tile, TileConstraints, Tiling
 
@@ -43,6 +45,7 @@ def image_gradient(
     targets: Sequence[Target],
     spread: float = 0.0,
     tiling: Tiling | None = None,
+    places: Sequence[Tensor | None] = (),
 ) -> Tensor:
     """The weighted sum of every tap's gradient, each normalized first so that a weight means what it says.
 
@@ -55,17 +58,24 @@ def image_gradient(
         image: (N, 3, H, W) RGB in [0, 1].
         targets: what is climbed, one for each tap.
         spread: how far channels are balanced; see `spread_channels`.
+        places: for each tap what its weight is multiplied by at each pixel, (1, 1, H, W), or None; empty: nothing
+            is. A tap then counts as much as its weights do on average.
         tiling: of the image; None, or a single tile: the network sees it whole. Memory then grows with the largest
             tile; the whole image is held a few times only, and a map of it where scores or several layers are climbed.
 
     Returns:
         (N, 3, H, W). Tiles change it by the rounding of sums, and where the network reaches beyond `LARGEST_HALO`.
     """
+    places = places or (None,) * len(targets)
+    weights = [
+        target.weight if place is None else target.weight * place.abs().mean()
+        for target, place in zip(targets, places, strict=True)
+    ]
     groups = _groups(extractor, targets)
     if tiling is None or len(tiling) == 1:
-        gradients = _whole(extractor, image, targets, spread, groups)
+        gradients = _whole(extractor, image, targets, spread, groups, places, weights)
     else:
-        gradients = _tiled(extractor, image, targets, spread, groups, tiling)
+        gradients = _tiled(extractor, image, targets, spread, groups, places, weights, tiling)
     total: Tensor | None = None
     for gradient, length in gradients:
         normal = gradient * (length / gradient.abs().mean().clamp_min(_TINY))
@@ -75,6 +85,9 @@ def image_gradient(
 
 Group = tuple[int, ...]
 """Taps that are climbed together: the one that all others pass through, and these."""
+
+Places = Sequence[Tensor | None]
+Weights = Sequence[float | Tensor]
 
 
 def _groups(extractor: Extractor, targets: Sequence[Target]) -> list[Group]:
@@ -88,17 +101,28 @@ def _groups(extractor: Extractor, targets: Sequence[Target]) -> list[Group]:
 
 
 def _whole(
-    extractor: Extractor, image: Tensor, targets: Sequence[Target], spread: float, groups: Sequence[Group]
+    extractor: Extractor,
+    image: Tensor,
+    targets: Sequence[Target],
+    spread: float,
+    groups: Sequence[Group],
+    places: Places,
+    weights: Weights,
 ) -> Iterator[tuple[Tensor, float | Tensor]]:
     """Each group's gradient on the image, and the mean |g| that it shall have."""
     image = image.detach().requires_grad_(True)
     maps = extractor.maps(image)
     for group in groups:
         directions = [
-            _direction(extractor, tap, maps[tap].detach().to(image.dtype), targets[tap], spread) for tap in group
+            _placed(
+                _direction(extractor, tap, maps[tap].detach().to(image.dtype), targets[tap], spread),
+                places[tap],
+                extractor.strides[tap],
+            )
+            for tap in group
         ]
         arrived = list(_arrivals(maps, group, directions))
-        direction, length = _meet(arrived, group, targets)
+        direction, length = _meet(arrived, group, weights)
         yield _backward(maps[group[0]], image, direction, keep=group is not groups[-1]), length
 
 
@@ -108,10 +132,12 @@ def _tiled(
     targets: Sequence[Target],
     spread: float,
     groups: Sequence[Group],
+    places: Places,
+    weights: Weights,
     tiling: Tiling,
 ) -> Iterator[tuple[Tensor, float | Tensor]]:
     """The same in tiles: what must be known of all of them is gathered first, and then each goes its own way."""
-    gathered, seeds = _gather(extractor, image, targets, spread, sorted(sum(groups, ())), tiling)
+    gathered, seeds = _gather(extractor, image, targets, spread, sorted(sum(groups, ())), places, tiling)
 
     def directions(tile: Tile, maps: Sequence[Tensor], group: Group) -> list[Tensor]:
         """On each map of a group in a tile; zero outside of the interior."""
@@ -123,11 +149,14 @@ def _tiled(
             else:
                 interior = tile.interior(maps[tap].detach(), stride).to(image.dtype)
                 inner = targets[tap].direction(interior, spread, gathered.get(tap))
+                if (place := places[tap]) is not None and inner.ndim == 4:
+                    size = maps[tap].shape[-2], maps[tap].shape[-1]
+                    inner = inner * tile.interior(_at_positions(place[..., *tile.pixels], stride, size), stride)
             found.append(torch.zeros_like(maps[tap], dtype=image.dtype))
             tile.interior(found[-1], stride).copy_(inner)
         return found
 
-    lengths: dict[int, float | Tensor] = {group[0]: targets[group[0]].weight for group in groups}
+    lengths: dict[int, float | Tensor] = {group[0]: weights[group[0]] for group in groups}
     for group in groups:
         if len(group) == 1:
             continue
@@ -136,7 +165,7 @@ def _tiled(
             maps = extractor.maps(image[..., *tile.pixels].detach().requires_grad_(True))
             for overlay, part in zip(overlays, _arrivals(maps, group, directions(tile, maps, group)), strict=True):
                 overlay.add(tile, part)
-        seeds[group[0]], lengths[group[0]] = _meet([overlay.whole() for overlay in overlays], group, targets)
+        seeds[group[0]], lengths[group[0]] = _meet([overlay.whole() for overlay in overlays], group, weights)
     roots = list(lengths)
     gradients = {root: torch.zeros_like(image) for root in roots}
     for tile in tiling:
@@ -162,13 +191,12 @@ def _arrivals(maps: Sequence[Tensor], group: Group, directions: Sequence[Tensor]
         yield _backward(maps[tap], maps[root], direction, keep=True).to(direction.dtype)
 
 
-def _meet(arrived: Sequence[Tensor], group: Group, targets: Sequence[Target]) -> tuple[Tensor, float | Tensor]:
+def _meet(arrived: Sequence[Tensor], group: Group, weights: Weights) -> tuple[Tensor, float | Tensor]:
     """The sum of what has arrived on a group's first map, by weight, and its mean |g|."""
-    weights = [targets[tap].weight for tap in group]
     if len(group) == 1:
-        return arrived[0], weights[0]
+        return arrived[0], weights[group[0]]
     parts = [
-        part * (weight / part.abs().mean().clamp_min(_TINY)) for part, weight in zip(arrived, weights, strict=True)
+        part * (weights[tap] / part.abs().mean().clamp_min(_TINY)) for part, tap in zip(arrived, group, strict=True)
     ]
     total = torch.stack(parts).sum(0)
     return total, total.abs().mean()
@@ -180,6 +208,7 @@ def _gather(
     targets: Sequence[Target],
     spread: float,
     climbed: Sequence[int],
+    places: Places,
     tiling: Tiling,
 ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
     """What a tap's direction in one tile depends on in the others.
@@ -208,7 +237,12 @@ def _gather(
                 counts[tap] += count
     gathered = {tap: sums[tap] / counts[tap] for tap in asking}
     return gathered, {
-        tap: _direction(extractor, tap, tiling.join(parts.pop(tap)), targets[tap], spread) for tap in pooled
+        tap: _placed(
+            _direction(extractor, tap, tiling.join(parts.pop(tap)), targets[tap], spread),
+            places[tap],
+            extractor.strides[tap],
+        )
+        for tap in pooled
     }
 
 
@@ -220,3 +254,20 @@ def _direction(extractor: Extractor, tap: int, tap_map: Tensor, target: Target, 
     activation = extractor.from_map(tap, tap_map)
     (gradient,) = torch.autograd.grad(activation, tap_map, target.direction(activation, spread))
     return gradient
+
+
+def _placed(direction: Tensor, place: Tensor | None, stride: int) -> Tensor:
+    """A direction on a whole map, (N, C, h, w), where the tap's weight varies by pixel; scores have no places."""
+    if place is None or direction.ndim != 4:
+        return direction
+    return direction * _at_positions(place, stride, (direction.shape[-2], direction.shape[-1]))
+
+
+def _at_positions(place: Tensor, stride: int, size: Size) -> Tensor:
+    """Weights of pixels, (1, 1, H, W), as those of the positions of a map of `size`: their means, (1, 1, h, w).
+
+    A part of a picture that begins at a multiple of `stride` gives the same as the whole.
+    """
+    means = F.avg_pool2d(place, stride, ceil_mode=True) if stride > 1 else place
+    height, width = (min(side, most) for side, most in zip(size, means.shape[-2:], strict=True))
+    return F.pad(means[..., :height, :width], (0, size[1] - width, 0, size[0] - height), mode="replicate")

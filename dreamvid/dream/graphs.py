@@ -109,10 +109,11 @@ class _Graph:
     def __init__(self, ascent: Ascent, image: Tensor, record: Record) -> None:
         self._image, self._base = image.clone(), ascent.base.clone()
         self._gain = None if ascent.gain is None else ascent.gain.clone()
+        self._places = [None if place is None else place.clone() for place in ascent.places]
         self._dy, self._dx = (torch.zeros((), dtype=torch.int64, device=image.device) for _ in range(2))
         self._length = torch.zeros((), device=image.device)
         # Kept: what it holds must stay where it was recorded.
-        self._ascent = ascent.on(self._base, self._gain)
+        self._ascent = ascent.on(self._base, self._gain, self._places)
         self._replay = record(self._step)
 
     def _step(self) -> None:
@@ -124,6 +125,9 @@ class _Graph:
         self._base.copy_(ascent.base)
         if self._gain is not None and ascent.gain is not None:
             self._gain.copy_(ascent.gain)
+        for own, place in zip(self._places, ascent.places, strict=True):
+            if own is not None and place is not None:
+                own.copy_(place)
         for move in moves:
             self._dy.fill_(move.dy)
             self._dx.fill_(move.dx)
@@ -144,7 +148,8 @@ def _key(ascent: Ascent, image: Tensor) -> Hashable:
 
     Guides are part of what the look climbs; records hold theirs, so that no other guide can be taken for one.
     """
-    return tuple(image.shape), ascent.gain is None, replace(ascent.look, **_WRITTEN_ANEW)
+    placed = tuple(place is not None for place in ascent.places)
+    return tuple(image.shape), ascent.gain is None, placed, replace(ascent.look, **_WRITTEN_ANEW)
 
 
 def cuda_record(device: torch.device) -> Record:

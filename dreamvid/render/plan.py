@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
-import torch
 from torch import Tensor
 
 from dreamvid.config.scheduled import LayerSchedule
@@ -23,15 +22,14 @@ from dreamvid.config.settings import (
 )
 from dreamvid.dream import DreamCore, Extractor, Look, Target
 from dreamvid.dream.color import luma
+from dreamvid.render.by_depth import DepthCurve, LayersByDepth
 from dreamvid.render.side_input import AnySideInput
 from dreamvid.render.targets import make_look
 from dreamvid.runtime.frames import to_tensor
-from dreamvid.schedule import DEPTH, Moment, Schedule
+from dreamvid.schedule import Moment, Schedule
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis
-
-_DEPTHS = 4 * 255  # from near to far
 
 S = TypeVar("S", bound=DreamSettings)
 F = TypeVar("F", bound=DreamFrameSettings, covariant=True)
@@ -123,33 +121,6 @@ STILL = Clock(Fraction(1), 1)
 """A still is a film of one frame."""
 
 
-class DepthCurve:
-    """A number that may vary by pixel, as its expression says of the pixel's depth.
-
-    The expression is evaluated at all depths that 8 bits can tell apart, and three between each two of them; so it is
-    computed and checked as any other is, and costs the same for a frame of any size.
-    """
-
-    def __init__(self, settings: DreamSettings, name: str) -> None:
-        self._settings, self._name = settings, name
-        value = getattr(settings, name)
-        self._varies = isinstance(value, Schedule) and value.uses(DEPTH)
-        self._is_steady = isinstance(value, Schedule) and value.names == {DEPTH} and len(value.keyframes.keys) == 1
-        self._known: Tensor | None = None
-
-    def at(self, moment: Moment, depth: Tensor | None) -> float | Tensor:
-        """The number at a moment, or one for each pixel, shaped like `depth`. Raises `SettingsError`."""
-        if not self._varies:
-            return self._settings.over_depth(self._name, moment, (0.0,))[0]
-        if depth is None:
-            raise ValueError(f"{self._name} depends on depth, which is checked before the first frame")
-        if self._known is None or not self._is_steady:
-            values = self._settings.over_depth(self._name, moment, [step / _DEPTHS for step in range(_DEPTHS + 1)])
-            self._known = torch.tensor(values, dtype=torch.float32)
-        levels = (depth.clamp(0, 1) * _DEPTHS).round().long()
-        return self._known.to(depth.device)[levels]
-
-
 class FilmDepths(Protocol):
     """Depths that go along with a film."""
 
@@ -187,6 +158,7 @@ class Planner(Generic[S]):
         self._depths = depths
         self._shown_depth: Tensor | None = None
         self._by_depth = DepthCurve(settings, "strength")
+        self._layers_by_depth = LayersByDepth.of(settings, layer_of_target)
 
     @property
     def extractor(self) -> Extractor:
@@ -223,7 +195,8 @@ class Planner(Generic[S]):
         moment = self.clock.moment(index)
         settings = self.settings.at(moment)
         self._update_side_inputs(Fraction(moment.seconds), picture, shown)
-        strength = self._by_depth.at(moment, self._shown_depth if depth is None else depth) if shown else 0.0
+        depth = self._shown_depth if depth is None else depth
+        strength = self._by_depth.at(moment, depth) if shown else 0.0
         dreamer, length = self._dreamer, 1.0
         if self.settings.varies:
             look = make_look(settings, self._targets_of(settings))
@@ -232,18 +205,25 @@ class Planner(Generic[S]):
             elif isinstance(self.settings.step, Schedule):
                 length = look.step / (dreamer.step or 1.0)
             dreamer = dreamer.with_look(look)
+        share = 1.0
+        if self._layers_by_depth is not None:
+            places, reach = self._layers_by_depth.at(moment, depth, [target.weight for target in dreamer.look.targets])
+            dreamer = dreamer.placed(places, float(reach.mean()))
+            share = float(reach.square().mean().sqrt())
         if not self._governed:
             # A step that was chosen is taken at its word.
-            contrast = length * self._dreamer.nominal_contrast if self._dreamer.look.step is None else None
+            contrast = share * length * self._dreamer.nominal_contrast if self._dreamer.look.step is None else None
             return FramePlan(dreamer, settings, contrast, strength, self._shown_mask)
         peak = self._peak_strength
-        contrast = peak * length * self._mixed(moment, lambda one: one.nominal_contrast)
+        contrast = share * peak * length * self._mixed(moment, lambda one: one.nominal_contrast)
         gain = strength / peak if peak else 0.0
         return FramePlan(dreamer, settings, contrast, gain, self._shown_mask, self._is_steady)
 
     @property
     def _is_steady(self) -> bool:
         if self.settings.schedules.keys() - {"strength"} or isinstance(self.settings.layer, LayerSchedule):
+            return False
+        if self._layers_by_depth is not None:
             return False
         return self._guide is None or self._guide.rate is None
 
@@ -268,7 +248,7 @@ class Planner(Generic[S]):
             picture = self._mask.at(seconds)
             if picture is not None:
                 self._shown_mask = _mask_of(to_tensor(picture, device))
-        if self._depths is not None and shown:
+        if self._depths is not None and (shown or self._layers_by_depth is not None):
             depth = self._depths.depth_at(seconds, raw)
             if depth is not None:
                 self._shown_depth = depth[None, None].to(device)

@@ -13,6 +13,7 @@ from dreamvid.dream import DreamCore
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import SoundTrack
+from dreamvid.render.by_depth import LayersByDepth
 from dreamvid.render.plan import Clock, FilmDepths, Planner, S
 from dreamvid.render.side_input import AnySideInput, depth_model
 from dreamvid.render.targets import (
@@ -123,6 +124,8 @@ def make_planner(
         lambda now: core.with_look(make_look(now, targets)).check_size(size),
     )
     layer_of_target = [goal.layer for goal in goals]
+    if (by_depth := LayersByDepth.of(settings, layer_of_target)) is not None:
+        by_depth.check(clock.moment(index) for index in whole)
     return Planner(
         core,
         settings,

@@ -15,7 +15,6 @@ from dreamvid.images.read import fit_size, resize_image
 from dreamvid.media import AS_CODED, ClipInfo, Reader, list_sequence, open_reader, read_image
 from dreamvid.runtime.events import Tell, ignore
 from dreamvid.runtime.frames import Frame
-from dreamvid.schedule import DEPTH
 from dreamvid.space.depth import DepthScale, DepthSource, ExrDepth, ModeledDepth, PictureDepth
 from dreamvid.space.depth_model import PREFIX, DepthModel, find_model
 
@@ -179,7 +178,7 @@ def open_depth(
     path, lines = Path(settings.depth), (size[1], size[0])
     files = list_sequence(path) or [path]
     if files[0].is_file() and image_format(files[0]) == "exr":
-        if any(schedule.uses(DEPTH) for schedule in settings.schedules.values()) and None in (scale.near, scale.far):
+        if settings.follows_depth is not None and None in (scale.near, scale.far):
             raise SettingsError(
                 f"--depth: {path} contains distances; say with --near and --far between which depth goes from 0 to 1"
             )
@@ -193,13 +192,21 @@ def open_depth(
 
 
 def open_film_depth(
-    settings: DreamSettings, size: tuple[int, int], shape: tuple[int, int], closing: ExitStack, device: str
+    settings: DreamSettings,
+    size: tuple[int, int],
+    shape: tuple[int, int],
+    closing: ExitStack,
+    device: str,
+    *,
+    known: DepthSource | None = None,
 ) -> DepthSource | ModeledDepth | None:
     """The depths that expressions of a film depend on, as `open_depth` opens them, or estimated by a model on `device`.
 
-    Raises `SettingsError` or `MediaError`.
+    `known` are depths in memory, which take their place. Raises `SettingsError` or `MediaError`.
     """
-    check_depth(settings)
+    check_depth(settings, known)
+    if known is not None:
+        return known
     if settings.depth is None:
         return None
     if (model := depth_model(settings)) is not None:
@@ -209,14 +216,15 @@ def open_film_depth(
     return open_depth(settings, size, shape, closing)
 
 
-def check_depth(settings: DreamSettings) -> None:
-    """Raise `SettingsError` where an expression depends on depth and there is none, or no expression of a film does."""
-    asking = next((name for name, schedule in settings.schedules.items() if schedule.uses(DEPTH)), None)
-    if asking is not None and settings.depth in (None, FLAT):
+def check_depth(settings: DreamSettings, known: DepthSource | None = None) -> None:
+    """Raise `SettingsError` where an expression depends on depth and there is none, or no expression of a film does;
+    `known` are depths in memory."""
+    asking = settings.follows_depth
+    if asking is not None and known is None and settings.depth in (None, FLAT):
         raise SettingsError(
             f"--{key_of(asking)}: depends on depth, but none is known; give pictures of depths with --depth FILE"
         )
-    if asking is None and isinstance(settings, Settings) and settings.depth is not None:
+    if asking is None and isinstance(settings, Settings) and (known is not None or settings.depth is not None):
         raise SettingsError('--depth: no setting depends on it; use it in an expression, as in --strength "1 - depth"')
 
 
@@ -248,6 +256,15 @@ def mask_in_memory(picture: Frame, width: int, height: int) -> StillInput:
     _check_shape("the array", (picture.shape[1], picture.shape[0]), (width, height))
     _check_light("the array", picture)
     return StillInput(resize_image(picture, width, height))
+
+
+def depth_in_memory(picture: Frame, settings: DreamSettings, width: int, height: int) -> DepthSource:
+    """Depths that are no file, (H, W, 3) in [0, 1], white near, checked and brought to the size of what they belong to.
+
+    Raises `SettingsError`.
+    """
+    _check_shape("the array", (picture.shape[1], picture.shape[0]), (width, height), "depth", "depths")
+    return PictureDepth(StillInput(picture), depth_scale(settings), (height, width))
 
 
 def _closer(given: tuple[int, int], *shapes: tuple[int, int]) -> tuple[int, int]:

@@ -201,6 +201,8 @@ def _layer_target(network: Network, layer: LayerTarget, settings: DreamSettings,
     objective = make_objective(settings.objective or "energy")
     if info.stride is None and not objective.takes_scores:
         raise SettingsError(f"--objective: {settings.objective} needs a layer with positions, which {info.name} is not")
+    if info.stride is None and layer.by_depth is not None:
+        raise SettingsError(f"--layer: {info.name} has no positions, so that its weight cannot depend on their depth")
     return TapTarget(network, info.name, Target(layer.weight, channels, _directed(objective, settings)), number)
 
 

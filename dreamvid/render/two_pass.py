@@ -288,7 +288,7 @@ class TwoPassFilm(Film):
                     self._store.put(t, "goal", residual)
                     self._goals_from = t
                 elif t == section.dreamed_from and section.begins_shot:
-                    plan = self._planner.at(self._source.first_index + t, shown=False)
+                    plan = self._planner.at(self._source.first_index + t, picture=frame.raw, shown=False)
                     passes = TURNING_PASSES if self._twice else 0
                     self._seed = self._back.dream_again(frame.raw.contiguous(), plan, passes)
                 self._back_done += 1
@@ -315,7 +315,7 @@ class TwoPassFilm(Film):
 
     def _dream_back(self, frame: MotionFrame, t: int, is_dreamed: bool) -> Tensor:
         raw = frame.raw.contiguous()
-        plan = self._planner.at(self._source.first_index + t, shown=False)
+        plan = self._planner.at(self._source.first_index + t, picture=raw, shown=False)
         if frame.motion is None:
             return self._back.begin(raw, plan)
         proceed = self._back.follow if is_dreamed else self._back.coast

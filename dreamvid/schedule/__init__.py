@@ -23,7 +23,7 @@ In an expression stand
 from dreamvid.schedule.fault import Fault
 from dreamvid.schedule.keyframes import Key, Keyframes, KeyTime, Mix, has_keys, parse_keyframes
 from dreamvid.schedule.moment import COUNTED, ENVELOPES, PITCH, Moment
-from dreamvid.schedule.names import DEPTH, NO_NAMES, VARIABLES, Names
+from dreamvid.schedule.names import DEPTH, NO_NAMES, TIMES, VARIABLES, Names
 from dreamvid.schedule.schedule import Schedule
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "ENVELOPES",
     "NO_NAMES",
     "PITCH",
+    "TIMES",
     "VARIABLES",
     "Fault",
     "Key",

@@ -6,7 +6,9 @@ linearly across a picture, and what depth networks estimate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from itertools import product
 from typing import NamedTuple
 
 import cv2
@@ -23,6 +25,8 @@ _EDGE = 1.1  # what is so many times as near as its neighbor is something else
 _LEAST_STEP = 1e-3  # of nearness, over the nearest of the picture: less is no edge
 _FURTHEST_FILL = 255  # px around a hole, in which its background is looked for
 _OUTLINE = 5  # px, the side of the median that smooths outlines
+_SOFTNESS = 1.0  # px, the deviation of the blur of what stands in for hidden pixels
+_SOFT_REACH = 2  # px
 _SNAP = 2  # px around an edge, in which depths between its two sides are brought to one of them
 
 
@@ -157,6 +161,29 @@ def fill_holes(nearness: Tensor, known: Tensor, beyond: float = 1.0) -> Shape:
     mirrored = torch.where(background.flatten()[mirrored], mirrored, beside)
     filled = torch.where(known, nearness, nearness.flatten()[beside])
     return Shape(filled, known, torch.where(known, own, mirrored))
+
+
+def soften(picture: Tensor, nearness: Tensor, new: Tensor) -> Tensor:
+    """Blur the `new` pixels, (H, W) bool, of `picture`, (1, 3, H, W), with what is not nearer than they are.
+
+    What stands in for them comes from here and there, a pixel at a time; unless it is blurred, outlines that move leave
+    dots behind. Nothing of what stands before them gets in.
+    """
+    height, width = new.shape
+    row, column = new.nonzero(as_tuple=True)
+    near = _EDGE * nearness[row, column]
+    total = torch.zeros(picture.shape[1], len(row), dtype=picture.dtype, device=picture.device)
+    weights = torch.zeros(len(row), dtype=picture.dtype, device=picture.device)
+    for down, across in product(range(-_SOFT_REACH, _SOFT_REACH + 1), repeat=2):
+        y, x = (row + down).clamp(0, height - 1), (column + across).clamp(0, width - 1)
+        share = math.exp(-(down**2 + across**2) / (2 * _SOFTNESS**2))
+        weight = (share * (nearness[y, x] <= near)).to(weights)
+        y, x = y.to(picture.device), x.to(picture.device)
+        total += weight * picture[0, :, y, x]
+        weights += weight
+    softened = picture.clone()
+    softened[0, :, row.to(picture.device), column.to(picture.device)] = total / weights
+    return softened
 
 
 def _throw(key: Tensor, motion: Tensor, before: Lens, after: Lens) -> Tensor:

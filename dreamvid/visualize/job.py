@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dreamvid.config.settings import Settings
+from dreamvid.config.settings import Settings, key_of
 from dreamvid.dream import Extractor, Target
 from dreamvid.dream.visualize import Method, Visualization, check_size, mean_variation
 from dreamvid.errors import SettingsError
@@ -138,7 +138,11 @@ def visualize(job: VisualizationJob) -> Iterator[DrawingEvent]:
 
 
 def check_steady(settings: Settings) -> None:
-    """Raise `SettingsError` for settings that change over time: a picture from noise has no time."""
+    """Raise `SettingsError` for settings that change over time or with depth: a picture from noise has neither."""
+    if settings.follows_depth is not None:
+        raise SettingsError(
+            f"--{key_of(settings.follows_depth)}: a picture from noise has no depth; leave depth out of it"
+        )
     if settings.varies:
         raise SettingsError("--layer: a picture from noise does not change over time; give a layer without keyframes")
 

@@ -16,7 +16,7 @@ from dreamvid.runtime.frames import to_frame
 from dreamvid.space.depth import DepthScale, DepthSource, fit_depth
 from dreamvid.space.depth_model import DepthModel
 from dreamvid.space.lens import Lens, pixel_grid
-from dreamvid.space.relief import Shape, Sight, fill_holes, look_back, see_shape, sharpen_edges, smooth_outlines
+from dreamvid.space.relief import Shape, Sight, fill_holes, look_back, see_shape, sharpen_edges, smooth_outlines, soften
 from dreamvid.space.tunnel import tunnel_nearness, tunnel_places
 from dreamvid.space.twist import Leg, plane_velocity, rigid_velocity
 from dreamvid.zoom.camera import camera_motion, fetch, move
@@ -107,6 +107,7 @@ class SpaceFlight(Flight):
         if bool(is_new.any()):
             source = self._stand_ins(is_new, fresh[0, 0] < _SETTLED).flatten().to(picture.device)
             moved = moved.flatten(2)[..., source].view_as(moved)
+            moved = soften(moved, self._nearness(), is_new)
         return Moved(moved, self._gain(fresh, sight).to(picture.device))
 
     def arrive(self, picture: Tensor, end: Fraction) -> None:  # noqa: ARG002

@@ -54,11 +54,17 @@ class Scene:
 
 
 def open_scene(
-    settings: ZoomSettings, size: Size, shape: tuple[int, int], closing: contextlib.ExitStack
+    settings: ZoomSettings,
+    size: Size,
+    shape: tuple[int, int],
+    closing: contextlib.ExitStack,
+    *,
+    known: DepthSource | None = None,
 ) -> Scene:
     """Open and check the files of a scene; they are closed by `closing`.
 
-    `shape` is the (width, height) of the source. Raises `MediaError` or `SettingsError`.
+    `shape` is the (width, height) of the source, `known` are depths in memory, which take the place of those of a
+    file. Raises `MediaError` or `SettingsError`.
     """
     path = None
     if settings.camera is not None:
@@ -66,16 +72,18 @@ def open_scene(
         path = read_camera(settings.camera, rate, size, settings.camera_order or "zxy", settings.camera_scale or 1.0)
     elif any(value is not None for value in (settings.camera_rate, settings.camera_scale, settings.camera_order)):
         raise SettingsError("--camera-rate, --camera-scale and --camera-order are for a file; give it with --camera")
-    check_depth(settings)
+    check_depth(settings, known)
     depth_scale(settings)
-    depths, model = None, depth_model(settings)
-    if model is None and settings.depth is not None and settings.depth not in SHAPES:
-        depths = open_depth(settings, (size[1], size[0]), shape, closing, loop=True)
-        if settings.loop and depths is not None and depths.rate is None:
-            raise SettingsError(
-                "--loop: a depth picture moves with the camera, and cannot return; use --depth plane, tunnel, a film "
-                "or a model"
-            )
+    depths, model = known, None
+    if depths is None:
+        model = depth_model(settings)
+        if model is None and settings.depth is not None and settings.depth not in SHAPES:
+            depths = open_depth(settings, (size[1], size[0]), shape, closing, loop=True)
+    if settings.loop and depths is not None and depths.rate is None:
+        raise SettingsError(
+            "--loop: a depth picture moves with the camera, and cannot return; use --depth plane, tunnel, a film "
+            "or a model"
+        )
     return Scene(settings, size, path, depths, model)
 
 
@@ -88,7 +96,7 @@ def make_flight(picture: Tensor, planner: Planner[ZoomSettings], scene: Scene) -
 
     steady = settings.schedules.keys().isdisjoint(_CAMERA) and scene.path is None
     course = Course(settings_at, scene.size, scene.path, steady)
-    if not moves_in_space(settings):
+    if scene.depths is None and not moves_in_space(settings):
         return FlatFlight(course)
     if scene.model is not None:
         return ModeledReliefFlight(course, scene.model(str(picture.device)), picture, depth_scale(settings))

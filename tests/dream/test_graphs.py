@@ -61,6 +61,18 @@ def test_a_shift_read_from_tensors_is_the_same_shift(shift: tuple[int, int]) -> 
     assert torch.equal(by_tensor.back(by_tensor.there(PICTURE)), PICTURE)
 
 
+def test_weights_by_pixel_are_written_anew_before_each_replay() -> None:
+    graphs = StepGraphs(Recorder(), ignore)
+    places = [torch.rand(1, 1, 40, 56, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2)]
+    steps = [Ascent(TinyExtractor(), LOOK, PICTURE, places=[place]) for place in places]
+    assert graphs.run(steps[0], PICTURE, MOVES) is None
+    for one in steps:
+        replayed = graphs.run(one, PICTURE, MOVES)
+        assert replayed is not None
+        assert torch.allclose(replayed, plainly(one, PICTURE), atol=1e-6)
+    assert not torch.allclose(plainly(steps[0], PICTURE), plainly(steps[1], PICTURE), atol=1e-3)
+
+
 def test_replayed_steps_are_the_plain_ones() -> None:
     told = Told()
     graphs = StepGraphs(Recorder(), told)

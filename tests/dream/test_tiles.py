@@ -86,6 +86,27 @@ def test_dreamnets_gradient_in_tiles_is_the_wholes(taps: tuple[str, ...]) -> Non
     assert float(difference[edges].mean()) < 3 * float(difference[~edges].mean()) + 1e-9
 
 
+@pytest.mark.parametrize("name", ["layers", "spread"])
+def test_weights_that_vary_by_pixel_count_in_tiles_as_in_the_whole(name: str) -> None:
+    """And so much that a tap whose weights are one counts as ever, and where they are zero it starts nothing."""
+    taps, values = OBJECTIVES[name]
+    extractor, picture = TinyExtractor(taps), faint_half(150, 256)
+    targets, spread = values.get("targets", (Target(),) * len(taps)), values["spread"]
+    place = torch.zeros(1, 1, 150, 256)
+    place[..., 160:] = torch.linspace(0, 2, 96)
+    places = [place if tap != "scores" else None for tap in taps]
+    whole = image_gradient(extractor, picture, targets, spread, places=places)
+    parts = image_gradient(extractor, picture, targets, spread, tiled(extractor, picture), places)
+    assert torch.allclose(parts, whole, rtol=1e-4, atol=1e-5 * float(whole.abs().max()))
+    ones = [None if place is None else torch.ones_like(place) for place in places]
+    plain = image_gradient(extractor, picture, targets, spread)
+    assert torch.allclose(image_gradient(extractor, picture, targets, spread, places=ones), plain)
+    assert not torch.allclose(whole, plain, rtol=0.1)
+    if "scores" not in taps:
+        assert float(whole[..., :140].abs().max()) == 0
+        assert float(whole.abs().mean()) == pytest.approx(float(place.mean()), rel=1e-4)
+
+
 def seams(tiling: Tiling, picture: Tensor, width: int = 4) -> Tensor:
     """Where in a picture two interiors or two tiles meet, (H, W) bool."""
     found = torch.zeros(picture.shape[-2:], dtype=torch.bool)

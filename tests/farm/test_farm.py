@@ -29,7 +29,7 @@ from dreamvid.farm.plan import Unit
 from dreamvid.farm.settings import FarmSettings
 from dreamvid.farm.worker_pool import WorkerPool
 from dreamvid.images.write import publish
-from dreamvid.media import open_reader, probe, read_metadata
+from dreamvid.media import open_reader, open_writer, probe, read_metadata
 from dreamvid.render import Event, FrameDone, Job, Notice, render_job
 from dreamvid.render.batch import is_done
 from dreamvid.render.job import open_clip, prepare_clip
@@ -102,6 +102,27 @@ def test_two_passes_by_two_workers_are_those_of_one_process(job: Job, pool: Work
     farm(replace(twice, target=tmp_path / "farm.mkv"), pool)
     list(render_job(replace(twice, target=tmp_path / "alone.mkv")))
     assert np.array_equal(frames_of(tmp_path / "farm.mkv"), frames_of(tmp_path / "alone.mkv"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", ["FILM", "model:brightness"])
+def test_strength_by_depth_is_that_of_one_process(job: Job, pool: WorkerPool, tmp_path: Path, depth: str) -> None:
+    """A film of depths is read by each worker at its own frames."""
+    if depth == "FILM":
+        depth = str(tmp_path / "depth.mkv")
+        with open_writer(Path(depth), width=96, height=64, rate=24, codec="ffv1") as writer:
+            for index in range(sum(LENGTHS)):
+                frame = np.zeros((64, 96, 3), np.float32)
+                frame[:, : 3 + index] = 1
+                writer.write(frame)
+    values = {"depth": depth, "strength": "1.5*(1 - depth) + 0.2*sin(t)", "codec": "ffv1"}
+    deep = replace(job, settings=make_settings(VALUES, values))
+    farm(replace(deep, target=tmp_path / "farm.mkv"), pool)
+    list(render_job(replace(deep, target=tmp_path / "alone.mkv")))
+    made = frames_of(tmp_path / "farm.mkv")
+    assert np.array_equal(made, frames_of(tmp_path / "alone.mkv"))
+    list(render_job(replace(job, target=tmp_path / "flat.mkv", settings=make_settings(VALUES, {"codec": "ffv1"}))))
+    assert not np.array_equal(made, frames_of(tmp_path / "flat.mkv"))
 
 
 def test_a_loop_is_refused(job: Job, pool: WorkerPool, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dreamvid.config.settings import Settings, make_settings
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.media import open_reader, open_writer, probe, read_image
 from dreamvid.render import Job, render_job
-from dreamvid.render.plan import DepthCurve
+from dreamvid.render.by_depth import DepthCurve
 from dreamvid.schedule import Moment
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -139,6 +139,11 @@ def test_a_number_by_depth_is_what_the_expression_gives_at_each_depth() -> None:
         ({"depth": "PICTURE", "strength": "depth", "near": 3}, "--near: 3 is not nearer than --far, 2"),
         ({"depth": "PICTURE", "strength": "1/depth"}, "--strength: .*divides by zero"),
         ({"spectrum": "depth", "depth": "PICTURE"}, "--spectrum: depth varies from pixel to pixel, which only"),
+        ({"layer": "inception3a:depth"}, "--layer: depends on depth, but none is known"),
+        ({"layer": "inception3a:depth*bass", "depth": "PICTURE"}, "--layer: .* on depth and on time, not on bass"),
+        ({"layer": "inception3a:1/depth", "depth": "PICTURE"}, "--layer: .*divides by zero"),
+        ({"layer": "inception3a:depth +", "depth": "PICTURE"}, "--layer: the weight of inception3a: "),
+        ({"layer": "logits:depth", "depth": "PICTURE"}, "--layer: logits has no positions"),
     ],
     ids=str,
 )
@@ -156,3 +161,48 @@ def test_without_depth_the_settings_are_those_of_before() -> None:
     from dreamvid.output.recipe import write_recipe
 
     assert not {"depth", "near", "far", "depth-white"} & write_recipe(Settings()).keys()
+
+
+def test_near_dreams_of_one_layer_and_far_of_another(tmp_path: Path) -> None:
+    """The halves of a film whose left is near are those of films of one layer each, but for what the network sees
+    across the middle and how long a step is on average."""
+    layers = ["inception3a:1 - depth", "inception4a:depth"]
+    depth = halves(tmp_path / "d.png")
+    mixed = film(tmp_path / "a.mkv", depth=depth, layer=layers)
+    near, far = (film(tmp_path / f"{name}.mkv", layer=name) for name in ("inception3a", "inception4a"))
+    raw = film(tmp_path / "raw.mkv", strength=0)
+
+    def likeness(made: Film, other: Film, columns: slice) -> float:
+        parts = [(one - raw)[:, :, columns].ravel() for one in (made, other)]
+        return float(np.corrcoef(*parts)[0, 1])
+
+    left, right = slice(0, 36), slice(60, 96)
+    assert likeness(mixed, near, left) > max(0.6, 1.5 * likeness(mixed, near, right))
+    assert likeness(mixed, far, right) > 1.5 * likeness(mixed, far, left)
+
+
+def test_where_no_layer_counts_nothing_is_dreamed_and_nothing_gets_stronger(
+    tmp_path: Path, plain: tuple[Film, Film]
+) -> None:
+    raw, dream = plain
+    depth = np.zeros((54, 96), np.uint8)
+    depth[:, :24] = 255
+    cv2.imwrite(str(tmp_path / "d.png"), depth)
+    made = film(tmp_path / "a.mkv", depth=tmp_path / "d.png", layer="inception3a:1 if depth < 0.5 else 0")
+    energy = [float((one - raw)[:, :, :20].std()) for one in (made, dream)]
+    assert 0.6 * energy[1] < energy[0] < 1.4 * energy[1]
+    assert float((made - raw)[:, :, 60:].std()) < 0.25 * energy[0]
+
+
+def test_a_layer_by_depth_is_text_that_is_read_back() -> None:
+    settings = make_settings({"layer": ["inception4d:1 - depth@3,5", "vgg16/relu4_3:0.5*depth", "inception3b:2"]})
+    assert settings.layers is not None
+    texts = [str(layer) for layer in settings.layers]
+    assert texts == ["inception4d:1 - depth@3,5", "vgg16/relu4_3:0.5*depth", "inception3b:2"]
+    assert settings.layers[0].channels == (3, 5)
+    assert make_settings({"layer": texts}) == settings
+    assert make_settings(settings.model_dump(mode="json", exclude_unset=True)) == settings
+    plain = make_settings({"layer": "inception3b:2@4"}).model_dump(mode="json", exclude_unset=True)
+    assert plain["layer"] == [["inception3b", 2.0, [4]]]
+    over_time = make_settings({"layer": "0s:(inception4d:1-depth), 4s:(inception3b)", "depth": "d.png"})
+    assert over_time.follows_depth == "layer"
