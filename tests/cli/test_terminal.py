@@ -45,9 +45,7 @@ def test_a_reader_that_leaves_early_ends_nothing(clip: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_names_go_through_streams_of_few_characters(
-    encoding: str, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_go_through_streams_of_few_characters(encoding: str, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = {name: io.BytesIO() for name in ("stdout", "stderr")}
     for name, stream in written.items():
         monkeypatch.setattr(sys, name, io.TextIOWrapper(stream, encoding=encoding))
