@@ -54,43 +54,50 @@ def marked_commands() -> list[Any]:
     return [line if line in first else pytest.param(line, marks=pytest.mark.slow) for line in shown_commands()]
 
 
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the commands name."""
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path_factory.mktemp("desk")
     rate = 44_100
     t = np.arange(4 * rate) / rate
     beats = np.sin(2 * np.pi * 80 * t) * np.exp(-((t % 0.5) * 30))
-    with wave.open("song.wav", "wb") as file:
+    with wave.open(str(folder / "song.wav"), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes((beats * 30000).astype("<i2").tobytes())
-    shutil.copy("song.wav", "song.mp3")  # what a file is, not what it is called, counts
-    for name in ("drums.wav", "vox.wav"):
-        shutil.copy("song.wav", name)
-    score(Path("score.mid"), [on(0, 36), off(480, 36)])
-    Path("glow.csv").write_text("time,value\n0,0\n2,1\n")
+    for name in ("song.mp3", "drums.wav", "vox.wav"):  # what a file is, not what it is called, counts
+        shutil.copy(folder / "song.wav", folder / name)
+    score(folder / "score.mid", [on(0, 36), off(480, 36)])
+    (folder / "glow.csv").write_text("time,value\n0,0\n2,1\n")
     picture = cv2.resize(cv2.imread(str(ROOT / "samples" / "portrait.jpg")), (64, 64))
     for name in ("photo.jpg", "leopard.jpg"):
-        cv2.imwrite(name, picture)
-    cv2.imwrite("sky.png", np.full((36, 64), 255, np.uint8))
-    Path("frames").mkdir()
-    sound = SoundTrack(Path("song.wav"))
-    with open_writer("clip.mp4", width=64, height=36, rate=Fraction(2), sound=sound) as writer:
+        cv2.imwrite(str(folder / name), picture)
+    cv2.imwrite(str(folder / "sky.png"), np.full((36, 64), 255, np.uint8))
+    (folder / "frames").mkdir()
+    clip, sound = folder / "clip.mp4", SoundTrack(folder / "song.wav")
+    with open_writer(clip, width=64, height=36, rate=Fraction(2), sound=sound) as writer:
         for index in range(42):
             frame = cv2.resize(picture[..., ::-1] / np.float32(255), (64, 36)) * np.float32(1 - index / 200)
             writer.write(frame)
             if index < 2:
-                cv2.imwrite(f"frames/{index + 1:05}.png", (frame[..., ::-1] * 255).astype(np.uint8))
-    shutil.copy("clip.mp4", "other.mp4")
-    cv2.imwrite("photo-depth.png", np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (64, 1)))
-    shutil.copy("clip.mp4", "clip-depth.mp4")
-    Path("shot.chan").write_text("1 0 0 0 0 0 0\n2 0 0 -0.1 0 1 0\n")
-    Path("look.yaml").write_text("octaves: 2\n")
-    Path("job.yaml").write_text(
+                cv2.imwrite(str(folder / f"frames/{index + 1:05}.png"), (frame[..., ::-1] * 255).astype(np.uint8))
+    for name in ("other.mp4", "clip-depth.mp4"):
+        shutil.copy(clip, folder / name)
+    cv2.imwrite(str(folder / "photo-depth.png"), np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (64, 1)))
+    (folder / "shot.chan").write_text("1 0 0 0 0 0 0\n2 0 0 -0.1 0 1 0\n")
+    (folder / "look.yaml").write_text("octaves: 2\n")
+    (folder / "job.yaml").write_text(
         "shared: {model: dreamnet, octaves: 1, iterations: 1, frames: 2, audio: none}\nclips: [other.mp4]\n"
     )
+    return folder
+
+
+@pytest.fixture
+def desk(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of those files, where the command is given."""
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 

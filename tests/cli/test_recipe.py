@@ -27,7 +27,7 @@ def frames(path: Path) -> np.ndarray:
         return np.stack(list(reader))
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("suffix", ["mp4", pytest.param("mkv", marks=pytest.mark.slow)])
 def test_like_repeats_a_look(tmp_path: Path, suffix: str) -> None:
     first, again, plain = (tmp_path / f"{name}.{suffix}" for name in ("first", "again", "plain"))
     clip = str(SAMPLES / "journey.mp4")

@@ -112,7 +112,7 @@ def test_pieces_of_two_encoders_are_not_joined(tmp_path: Path, monkeypatch: pyte
 PICTURES = Path("frames") / "%04d.png"
 
 
-@pytest.mark.parametrize("stops", [[7], [5, 9, 18]])
+@pytest.mark.parametrize("stops", [pytest.param([7], marks=SLOW), [5, 9, 18]])
 def test_numbered_pictures_go_on_where_they_stopped(stops: list[int], tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole" / "%04d.png", tmp_path / PICTURES
     list(render_job(job(whole)))
@@ -204,12 +204,12 @@ def test_a_folder_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["journal.json", "state"])
 def test_a_damaged_journal_is_one_clear_line(tmp_path: Path, name: str) -> None:
     target = tmp_path / "out.mp4"
-    stop_after(job(target), 5)
+    stop_after(job(target, frames=8), 5)
     (path,) = [path for path in (tmp_path / "out.mp4.journal").iterdir() if path.name.startswith(name)]
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(MediaError, match=r"out.mp4.journal: is damaged .*start over with --fresh"):
-        list(render_job(job(target)))
-    list(render_job(job(target, fresh=True)))
+        list(render_job(job(target, frames=8)))
+    list(render_job(job(target, frames=8, fresh=True)))
     assert target.exists()
 
 

@@ -134,11 +134,20 @@ def test_each_dream_moves_with_its_picture() -> None:
         assert np.abs(moving[index] - expected).max() < 1e-4, index
 
 
-@pytest.mark.parametrize("done", [LEFT + 1, LEFT + 2, ARRIVED - 1, ARRIVED, ARRIVED + 1])
-def test_it_is_resumed_as_it_was_left(done: int, tmp_path: Path) -> None:
-    frames = mixed(picture(1), picture(2))
+@pytest.fixture(scope="module")
+def unbroken() -> tuple[dict[int, np.ndarray], dict[int, Snapshot]]:
+    """The dreamed frames by their numbers, and the state after each."""
     kept: dict[int, Snapshot] = {}
-    whole, _ = dream(frames, dissolve(), kept=kept)
+    whole, _ = dream(mixed(picture(1), picture(2)), dissolve(), kept=kept)
+    return whole, kept
+
+
+@pytest.mark.parametrize("done", [LEFT + 1, LEFT + 2, ARRIVED - 1, ARRIVED, ARRIVED + 1])
+def test_it_is_resumed_as_it_was_left(
+    done: int, unbroken: tuple[dict[int, np.ndarray], dict[int, Snapshot]], tmp_path: Path
+) -> None:
+    frames = mixed(picture(1), picture(2))
+    whole, kept = unbroken
     path = tmp_path / "state"
     write_snapshot(path, kept[done])
     rest, _ = dream(frames, dissolve(), snapshot=read_snapshot(path))

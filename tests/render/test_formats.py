@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from dreamvid.config.settings import DreamSettings, make_settings
+from dreamvid.config.settings import make_settings
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import FloatImage, open_reader, open_writer, probe, read_image, write_image
 from dreamvid.media.ffmpeg import run_ffmpeg
 from dreamvid.output import recorder
-from dreamvid.render import Finished, Job, Notice, Started, preparation, render_job
-from dreamvid.render.targets import TapTarget
+from dreamvid.render import Finished, Job, Notice, Started, render_job
 from dreamvid.runtime.registers import CODECS
 from tests.output.stopping import stop_after
 
@@ -27,21 +25,6 @@ VALUES: dict[str, Any] = {
 }  # fmt: skip
 FRAMES = 8
 RATE = Fraction(24)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _load_the_network_once() -> Iterator[None]:
-    load, loaded = preparation.resolve_targets, []
-
-    def load_once(settings: DreamSettings, _networks: object) -> list[TapTarget]:
-        loaded[:] = loaded or load(settings)
-        return loaded
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(preparation, "resolve_targets", load_once)
-        patch.setattr(preparation, "fetch_networks", lambda *_: iter(()))
-        patch.setattr(preparation, "load_networks", lambda *_: None)
-        yield
 
 
 def scene(index: int, width: int = 96, height: int = 64) -> FloatImage:
