@@ -124,8 +124,10 @@ def describe(analysis: SoundAnalysis) -> str:
 
 
 def describe_sections(analysis: SoundAnalysis) -> list[str]:
-    """Return a line for each section: its key, when it begins, and the number of its kind."""
+    """Return a line for each section, if there are several: its key, when it begins, and the number of its kind."""
     grid = analysis.grid
+    if len(grid.kinds) < 2:
+        return []
     return [
         f"section{number}: at {_clock(max(time, 0.0), 0.1)}, section {kind}"
         for number, (time, kind) in enumerate(zip(grid.sections.tolist(), grid.kinds, strict=True))
