@@ -290,7 +290,7 @@ def _mark_sections(pen: ImageDraw.ImageDraw, analysis: SoundAnalysis, layout: _P
     start, per_second = row * layout.seconds, layout.columns / layout.seconds
     bottom = _TOP + row * layout.height + layout.wave
     times = analysis.grid.sections.tolist()
-    for begin, end, kind in zip(times, [*times[1:], math.inf], analysis.grid.kinds, strict=True):
+    for begin, end, kind in zip(times, [*times, math.inf][1:], analysis.grid.kinds, strict=True):
         left, right = ((min(max(time - start, 0), layout.seconds)) * per_second + layout.left for time in (begin, end))
         if right - left < 1:
             continue

@@ -113,6 +113,11 @@ def test_a_grid_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
     assert (read.kinds, read.signature) == (GRID.kinds, GRID.signature)
 
 
+def test_a_grid_without_sections_makes_labels(tmp_path: Path) -> None:
+    write_grid(tmp_path / "grid.txt", Grid(GRID.beats, GRID.bars, "3/4"))
+    assert read_grid(tmp_path / "grid.txt").bars == pytest.approx(GRID.bars)
+
+
 @pytest.mark.parametrize(
     ("text", "bars", "kinds"),
     [
