@@ -74,7 +74,7 @@ def compare_loops(trackers: dict[str, Callable[[Path], Grid]], loops: Path, fold
     print("| loop | beats | " + " | ".join(trackers) + " |\n|" + "---|" * (len(trackers) + 2))
     right = dict.fromkeys(trackers, 0)
     for row in re.findall(r"^\|([^|]+)\|\s*([0-9.]+)\s*\|([^|]+)\|", (loops / "README.md").read_text(), re.MULTILINE):
-        length, counts = float(row[1]), [int(count) for count in re.findall(r"\b[0-9]+\b", row[2].split("bpm")[0])]
+        length, counts = float(row[1]), [int(count) for count in re.findall(r"\b[0-9]+\b", row[2].split(":")[0])]
         for name in map(str.strip, row[0].split(",")):
             file = next(loops.glob(f"{name}.*"))
             path = folder / "loop.wav"

@@ -151,6 +151,7 @@ def test_a_setting_from_outside_is_known_everywhere(tmp_path: Path) -> None:
 
 SETTINGS_MODULES = ("config/*.py", "*/settings.py")
 NO_TABLES = {
+    "dreamvid/audio/curves.py": "units of a curve's times",
     "dreamvid/cli/models.py": "headings of a printed table",
     "dreamvid/cli/shots.py": "headings of a printed table",
     "dreamvid/dream/graphs.py": "fields of `Look`, which a replayed step takes no notice of",

@@ -124,8 +124,10 @@ def describe(analysis: SoundAnalysis) -> str:
 
 
 def describe_sections(analysis: SoundAnalysis) -> list[str]:
-    """Return a line for each section: its key, when it begins, and the number of its kind."""
+    """Return a line for each section, if there are several: its key, when it begins, and the number of its kind."""
     grid = analysis.grid
+    if len(grid.kinds) < 2:
+        return []
     return [
         f"section{number}: at {_clock(max(time, 0.0), 0.1)}, section {kind}"
         for number, (time, kind) in enumerate(zip(grid.sections.tolist(), grid.kinds, strict=True))
@@ -288,7 +290,7 @@ def _mark_sections(pen: ImageDraw.ImageDraw, analysis: SoundAnalysis, layout: _P
     start, per_second = row * layout.seconds, layout.columns / layout.seconds
     bottom = _TOP + row * layout.height + layout.wave
     times = analysis.grid.sections.tolist()
-    for begin, end, kind in zip(times, [*times[1:], math.inf], analysis.grid.kinds, strict=True):
+    for begin, end, kind in zip(times, [*times, math.inf][1:], analysis.grid.kinds, strict=True):
         left, right = ((min(max(time - start, 0), layout.seconds)) * per_second + layout.left for time in (begin, end))
         if right - left < 1:
             continue

@@ -116,7 +116,9 @@ class Phase(_Counter):
     def at(self, seconds: float, frame_seconds: float = 0.0) -> float:
         """The phase when the frame is first shown; 0 where the next one begins while it is shown."""
         start, end = self._around(seconds, frame_seconds)
-        return 0.0 if np.floor(end) > np.floor(start) else float(start % 1.0)
+        if np.floor(end) > np.floor(start):
+            return 0.0
+        return max(0.0, _place(self._times, self._first, seconds) - float(np.floor(start)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,8 @@ def write_grid(path: Path, grid: Grid) -> None:
     """Write a grid: labels of Audacity where the name ends in .txt, else a table. Raises `OSError`."""
     if path.suffix.lower() == LABELS:
         lines = [f"{time:.6f}\t{time:.6f}\t{number}" for time, number in _numbered(grid)]
-        ends = [*grid.sections[1:].tolist(), max([0.0, *grid.beats[-1:].tolist(), *grid.sections[-1:].tolist()])]
+        last = max([0.0, *grid.beats[-1:].tolist(), *grid.sections[-1:].tolist()])
+        ends = [*grid.sections.tolist(), last][1:]
         for start, end, kind in zip(grid.sections.tolist(), ends, grid.kinds, strict=True):
             lines.append(f"{start:.6f}\t{end:.6f}\tsection {kind}")
     else:

@@ -33,7 +33,7 @@ _FLOOR = 60.0  # dB below the loudest band: silence
 _CHROMA_WEIGHT = 0.5  # beside timbre: chords change within sections, too
 _UNIT = 2.0  # seconds that are compared where no bars are known
 _MOST = 2000  # units; of longer music several are joined
-_FEWEST = 8  # units
+_FEWEST = 16  # units among which sections are looked for; or bars that are worth comparing
 _REACH = 8  # units before and after that are compared
 _LEAST_SPREAD = 5.0, 0.05  # dB, shares: features that differ less are taken to be steady
 _LEAST_NOVELTY = 0.15
@@ -108,7 +108,10 @@ def find_sections(features: Features, bars: Times, duration: float) -> Sections:
 
 def _units(bars: Times, duration: float) -> Times:
     """The edges of what is compared: bars, or stretches of two seconds."""
-    edges = bars[bars < duration] if len(bars) >= _FEWEST else np.arange(0, duration, _UNIT)
+    step = float(np.median(np.diff(bars))) if len(bars) >= _FEWEST else _UNIT
+    known = bars[bars < duration] if len(bars) >= _FEWEST else np.zeros(1)
+    # Where the beats stop, what is compared goes on.
+    edges = np.concatenate([np.arange(known[0], 0, -step)[:0:-1], known, np.arange(known[-1], duration, step)[1:]])
     return np.asarray(np.append(edges[:: max(1, len(edges) // _MOST)], duration), np.float64)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from dreamvid.audio import analyze_sound
+from dreamvid.audio import ENVELOPES, analyze_sound
+from dreamvid.audio.grid import COUNTED
 from dreamvid.cli import main as cli
 
 JOURNEY = Path(__file__).parents[2] / "samples" / "journey.mp4"
@@ -38,7 +39,7 @@ def test_picture_and_table_lie_beside_the_sound(clip: Path, capsys: pytest.Captu
     assert drawn.shape[1] == 1600
     rows = rows_of(table)
     assert len(rows) == 96  # a line for each of the clip's frames
-    assert list(rows[0]) == ["frame", "seconds", "rms", "bass", "mid", "high", "onset", "beat"]
+    assert list(rows[0]) == ["frame", "seconds", *ENVELOPES, *COUNTED]
     assert [row["frame"] for row in rows[:3]] == ["0", "1", "2"]
     assert float(rows[24]["seconds"]) == pytest.approx(1.001)
     heard = analyze_sound(JOURNEY)
