@@ -16,7 +16,8 @@ from dreamvid.runtime.frames import to_frame
 from dreamvid.space.depth import DepthScale, DepthSource, fit_depth
 from dreamvid.space.depth_model import DepthModel
 from dreamvid.space.lens import Lens, pixel_grid
-from dreamvid.space.relief import Shape, Sight, fill_holes, look_back, see_shape, sharpen_edges, smooth_outlines, soften
+from dreamvid.space.relief import Shape, Sight, fill_holes, look_back, see_shape, sharpen_edges, smooth_outlines
+from dreamvid.space.stand_ins import shift_strips, soften
 from dreamvid.space.tunnel import tunnel_nearness, tunnel_places
 from dreamvid.space.twist import Leg, plane_velocity, rigid_velocity
 from dreamvid.zoom.camera import camera_motion, fetch, move
@@ -128,13 +129,14 @@ class SpaceFlight(Flight):
         return torch.ones(self._course.size, dtype=torch.float64)
 
     def _stand_ins(self, new: Tensor, settled: Tensor) -> Tensor:
-        """What stands in for new pixels, see `Shape.source`: what is settled beside them, as in a mirror.
+        """What stands in for new pixels, (H, W) int64, counted row by row: what is settled beside them, as in a mirror
+        where they lie side by side, else as far away as in `shift_strips`.
 
         A strip that is copied from the strip that came just before, and that from the one before it, would be a streak.
         """
-        source = fill_holes(self._nearness(), settled & ~new).source
-        own = torch.arange(source.numel()).view_as(source)
-        return torch.where(new, source, own)
+        shape = fill_holes(self._nearness(), settled & ~new)
+        own = torch.arange(new.numel()).view_as(shape.source)
+        return torch.where(new, shift_strips(shape, self._nearness(), new), own)
 
     def _gain(self, fresh: Tensor, sight: Sight | None = None) -> Tensor:  # noqa: ARG002
         """How long the steps are where it is so fresh; `sight` is how the picture came here, None: it stood still."""
