@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,8 +21,20 @@ _SHIFT_STEP = 4  # px: it stays the same from frame to frame
 _LEAST_STRIP = 4  # px
 
 
-def shift_strips(shape: Shape, nearness: Tensor, new: Tensor) -> Tensor:
-    """Sources of `new` pixels, (H, W) bool, each as far away as for all of their strip: (H, W) int64.
+class StandIns(NamedTuple):
+    """What stands in for new pixels.
+
+    Attributes:
+        source: (H, W) int64, the pixel, counted row by row, whose content each one gets.
+        scattered: (H, W) bool, whether that comes from another direction than for its neighbors.
+    """
+
+    source: Tensor
+    scattered: Tensor
+
+
+def shift_strips(shape: Shape, nearness: Tensor, new: Tensor) -> StandIns:
+    """Stand in for `new` pixels, (H, W) bool, by what is as far away as for all of their strip.
 
     `shape` says where the settled picture is, of which `source` is the mirrored one. That is right for a strip that
     lies directly beside it. When the next one comes in, the strips before it are not settled yet; a mirror far away
@@ -50,7 +63,9 @@ def shift_strips(shape: Shape, nearness: Tensor, new: Tensor) -> Tensor:
     fits = inside & goes[numbers] & shape.known.flatten()[place]
     fits &= nearness.flatten()[place] <= EDGE * nearness[new]
     source[new] = torch.where(fits, place, source[new])
-    return source
+    scattered = new.clone()
+    scattered[new] = ~fits
+    return StandIns(source, scattered)
 
 
 def soften(picture: Tensor, nearness: Tensor, new: Tensor) -> Tensor:
