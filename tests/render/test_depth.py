@@ -15,8 +15,8 @@ from dreamvid.config.settings import Settings, make_settings
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.media import open_reader, open_writer, probe, read_image
 from dreamvid.render import Job, render_job
-from dreamvid.render.by_depth import DepthCurve
 from dreamvid.schedule import Moment
+from dreamvid.space.by_depth import DepthCurve
 from dreamvid.visualize.job import check_steady
 
 SAMPLES = Path(__file__).parents[2] / "samples"
