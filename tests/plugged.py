@@ -1,4 +1,4 @@
-"""A package as a stranger would write it, with one of each: a network, a codec, a flow method and an objective."""
+"""A package as a stranger would write it, with one of each kind: from a network to a depth model."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from dreamvid.models import ModelSpec
 from dreamvid.models.spec import PackageFile
 from dreamvid.motion import FlowMethod
 from dreamvid.motion.flow import to_gray
+from dreamvid.space.depth_model import DepthModel
 
 
 class Stripes(nn.Module):
@@ -76,6 +77,14 @@ class Peaks(Objective):
         return features * features.abs() ** (self.power - 2)
 
 
+class RampDepth(DepthModel):
+    """A floor: what is further down is nearer."""
+
+    def nearness(self, picture):
+        height, width = picture.shape[:2]
+        return np.repeat(np.linspace(0, 1, height, dtype=np.float32)[:, None], width, axis=1)
+
+
 STUMP = "no codec at all"
 '''
 
@@ -91,6 +100,9 @@ shift = plugged:ShiftFlow
 
 [dreamvid.objectives]
 peaks = plugged:Peaks
+
+[dreamvid.depths]
+ramp = plugged:RampDepth
 """
 
 _BROKEN = """
@@ -105,6 +117,9 @@ h264 = plugged:LOSSLESS
 torn = plugged:GONE
 
 [dreamvid.objectives]
+torn = plugged:ShiftFlow
+
+[dreamvid.depths]
 torn = plugged:ShiftFlow
 """
 

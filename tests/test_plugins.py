@@ -22,7 +22,7 @@ from dreamvid.media import open_reader, open_writer, probe
 from dreamvid.models import describe_layers
 from dreamvid.render import Job, render_job
 from dreamvid.runtime import registers
-from dreamvid.runtime.registers import CODECS, FLOWS, MODELS, OBJECTIVES
+from dreamvid.runtime.registers import CODECS, DEPTHS, FLOWS, MODELS, OBJECTIVES
 from dreamvid.studio.controls import list_controls
 from tests.output.stopping import stop_after
 from tests.plugged import install, install_broken
@@ -38,7 +38,7 @@ QUICK = {"model": "dreamnet", "octaves": 1, "iterations": 1, "warm-iterations": 
 
 def _forget() -> None:
     registers._all_entry_points.cache_clear()
-    for _, register in BROUGHT.values():
+    for register in (MODELS, CODECS, FLOWS, OBJECTIVES, DEPTHS):
         register._brought.clear()
     for name in [name for name in sys.modules if name.split(".")[0] == "plugged"]:
         del sys.modules[name]
@@ -115,6 +115,25 @@ def test_what_a_package_brings_is_found_everywhere(option: str, clip: Path, tmp_
 
 
 @pytest.mark.usefixtures("plugged")
+def test_a_depth_model_of_a_package_estimates_the_depth_of_films_and_zooms(clip: Path, tmp_path: Path) -> None:
+    """What is above is far, and stays as it is; a zoom flies over the same floor."""
+    assert "ramp" in DEPTHS.names()
+    chosen = {"depth": "model:ramp", "strength": "1 if depth < 0.5 else 0", "codec": "ffv1"}
+    output = tmp_path / "dream.mkv"
+    assert run([str(clip), "-o", str(output), "--progress", "none", *words(QUICK | chosen)]) == 0
+    with open_reader(output) as reader, open_reader(clip) as raw:
+        change = np.abs(np.stack(list(reader)) - np.stack(list(raw)))
+    assert float(change[:, :23].max()) < 1e-3 < float(change[:, 25:].mean())
+    flights = []
+    for name in ("ramp", "brightness"):
+        flights.append(tmp_path / f"{name}.mkv")
+        depth = {"depth": f"model:{name}", "duration": 0.1, "zoom": 2, "codec": "ffv1"}
+        options = words({key: value for key, value in (QUICK | depth).items() if key != "save-every"})
+        assert run(["zoom", str(clip), "-o", str(flights[-1]), "--progress", "none", *options]) == 0
+    assert frames(flights[0]) != frames(flights[1])
+
+
+@pytest.mark.usefixtures("plugged")
 def test_a_network_of_a_package_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["models"]) == 0
     out = capsys.readouterr().out
@@ -160,6 +179,7 @@ def test_what_is_broken_is_named_and_in_nobodys_way(
         (CODECS, SettingsError, "subclass of dreamvid.media.codecs:AnyCodec, not no codec at all"),
         (FLOWS, SettingsError, "AttributeError: module 'plugged' has no attribute 'GONE'"),
         (OBJECTIVES, SettingsError, "subclass of dreamvid.dream.objective:Objective, not <class 'plugged.ShiftFlow'>"),
+        (DEPTHS, SettingsError, "subclass of dreamvid.space.depth_model:DepthModel, not <class 'plugged.ShiftFlow'>"),
     ]:
         assert "torn" in register.names()
         assert "torn" not in list(register)

@@ -83,9 +83,9 @@ class NetworkSettings(Group):
     )
     layer: LayersOverTime = setting(
         None,
-        "Layer to dream on; `dreamvid layers MODEL` lists them. Repeat for several, each with its own weight and "
-        "channels; prefix another network's name to use its layer: vgg16/relu4_3. With --model auto, GoogLeNet's "
-        "names always work",
+        "Layer to dream on; `dreamvid layers MODEL` lists them. Repeat for several, each with its own weight, which "
+        "may depend on depth (inception4d:1-depth), and channels; prefix another network's name to use its layer: "
+        "vgg16/relu4_3. With --model auto, GoogLeNet's names always work",
         "NAME[:WEIGHT][@CHANNELS]",
         repeatable=True,
         brings_look=True,
@@ -283,8 +283,8 @@ class DepthSettings(Group):
     depth: WordOrPath | None = setting(
         None,
         "How far away things are: a picture or film, white near and black far, or an EXR of distances. Expressions of "
-        "what varies from pixel to pixel, such as --strength, then know depth, from 0 near to 1 far. For a zoom also "
-        "plane, tunnel, or model:NAME, a depth model",
+        "what varies from pixel to pixel, --strength and the weights of --layer, then know depth, from 0 near to 1 "
+        "far. For a zoom also plane, tunnel, or model:NAME, a depth model",
         "plane|tunnel|model:NAME|FILE",
         is_input_file=True,
     )

@@ -199,7 +199,10 @@ def _is_plain(text: str) -> bool:
 
 def _not_by_pixel(name: str, kind: type[BaseModel]) -> str:
     able = ", ".join(f"--{key_of(other)}" for other, _, facts in fields_of(kind) if facts.varies_by_pixel)
-    return f"--{key_of(name)}: depth varies from pixel to pixel, which only {able} can follow; leave it out here"
+    return (
+        f"--{key_of(name)}: depth varies from pixel to pixel, which only {able} and weights of layers can follow; "
+        "leave it out here"
+    )
 
 
 def _read_schedule(value: Any, name: str, bounds: tuple[float | None, float | None], names: Names) -> Schedule:

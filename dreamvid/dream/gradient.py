@@ -51,7 +51,7 @@ def image_gradient(
 
     Taps that one map stands before, as a layer does before the deeper ones of its network, are normalized on that map:
     what arrives there from each is brought to a mean |g| of its weight, and the sum takes the rest of the way as one.
-    Other taps are normalized on the picture.
+    Other taps are normalized on the picture, and those whose weight varies by pixel.
 
     Args:
         extractor: the network.
@@ -71,7 +71,7 @@ def image_gradient(
         target.weight if place is None else target.weight * place.abs().mean()
         for target, place in zip(targets, places, strict=True)
     ]
-    groups = _groups(extractor, targets)
+    groups = _groups(extractor, targets, places)
     if tiling is None or len(tiling) == 1:
         gradients = _whole(extractor, image, targets, spread, groups, places, weights)
     else:
@@ -90,12 +90,14 @@ Places = Sequence[Tensor | None]
 Weights = Sequence[float | Tensor]
 
 
-def _groups(extractor: Extractor, targets: Sequence[Target]) -> list[Group]:
-    """The climbed taps; those that lie behind another climbed one, with the first such."""
+def _groups(extractor: Extractor, targets: Sequence[Target], places: Places) -> list[Group]:
+    """The climbed taps; those that lie behind another climbed one, with the first such. A tap that does not count alike
+    everywhere goes alone: what is normalized on the picture is as strong where it counts as it is by itself."""
     climbed = [tap for tap, target in enumerate(targets) if target.weight != 0]
     groups: dict[int, list[int]] = {}
     for tap in sorted(climbed, key=lambda tap: len(extractor.gates[tap])):
-        root = next((gate for gate in groups if gate in extractor.gates[tap]), tap)
+        gates = extractor.gates[tap] if places[tap] is None else ()
+        root = next((gate for gate in groups if gate in gates and places[gate] is None), tap)
         groups.setdefault(root, []).append(tap)
     return [tuple(group) for group in groups.values()]
 

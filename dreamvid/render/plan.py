@@ -22,11 +22,11 @@ from dreamvid.config.settings import (
 )
 from dreamvid.dream import DreamCore, Extractor, Look, Target
 from dreamvid.dream.color import luma
-from dreamvid.render.by_depth import DepthCurve, LayersByDepth
 from dreamvid.render.side_input import AnySideInput
 from dreamvid.render.targets import make_look
 from dreamvid.runtime.frames import to_tensor
 from dreamvid.schedule import Moment, Schedule
+from dreamvid.space.by_depth import DepthCurve, LayersByDepth
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis

@@ -13,7 +13,6 @@ from dreamvid.dream import DreamCore
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import SoundTrack
-from dreamvid.render.by_depth import LayersByDepth
 from dreamvid.render.plan import Clock, FilmDepths, Planner, S
 from dreamvid.render.side_input import AnySideInput, depth_model
 from dreamvid.render.targets import (
@@ -29,6 +28,7 @@ from dreamvid.render.targets import (
 from dreamvid.runtime.device import Machine
 from dreamvid.runtime.events import Progress, Tell, ignore, run_to_end
 from dreamvid.runtime.registers import FLOWS
+from dreamvid.space.by_depth import LayersByDepth
 
 if TYPE_CHECKING:
     from dreamvid.audio import SoundAnalysis

@@ -6,9 +6,7 @@ linearly across a picture, and what depth networks estimate.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from itertools import product
 from typing import NamedTuple
 
 import cv2
@@ -21,12 +19,10 @@ from dreamvid.space.lens import Lens, Size, pixel_grid
 _CLOSEST = 0.02  # units from the camera: what comes closer is behind it
 _LARGEST_ERROR = 0.75  # px between a pixel and where the point that it shows is projected to
 _LEAST_PARALLAX = 0.05  # px; less uncovers nothing
-_EDGE = 1.1  # what is so many times as near as its neighbor is something else
+EDGE = 1.1  # what is so many times as near as its neighbor is something else
 _LEAST_STEP = 1e-3  # of nearness, over the nearest of the picture: less is no edge
 _FURTHEST_FILL = 255  # px around a hole, in which its background is looked for
 _OUTLINE = 5  # px, the side of the median that smooths outlines
-_SOFTNESS = 1.0  # px, the deviation of the blur of what stands in for hidden pixels
-_SOFT_REACH = 2  # px
 _SNAP = 2  # px around an edge, in which depths between its two sides are brought to one of them
 
 
@@ -62,7 +58,7 @@ def sharpen_edges(nearness: Tensor) -> Tensor:
     """Bring depths between the two sides of an edge, as blurred or resampled depth pictures have them, to the closer
     of both: a surface that joins near and far things would be stretched. (H, W) to (H, W)."""
     low, high = _lowest(nearness, _SNAP), _highest(nearness, _SNAP)
-    is_edge = high > _EDGE * low + 16 * _LEAST_STEP * nearness.max()
+    is_edge = high > EDGE * low + 16 * _LEAST_STEP * nearness.max()
     # On a slope the sides go on falling and rising.
     further = (low - _lowest(low, _SNAP)) + (_highest(high, _SNAP) - high)
     side = torch.where(nearness - low < high - nearness, low, high)
@@ -125,7 +121,7 @@ def look_back(now: Tensor, then: Tensor, motion: Tensor, before: Lens, after: Le
     front = _sample(_highest(then, 1), there_x, there_y)  # of all pixels that a resampling mixes in
     ahead_x, ahead_y, _ = project(front, there_x, there_y, motion, before, after)
     parallax = torch.hypot(ahead_x - x, ahead_y - y)
-    covered = (front > _EDGE * expected + _LEAST_STEP * then.max()) & (parallax > _LEAST_PARALLAX)
+    covered = (front > EDGE * expected + _LEAST_STEP * then.max()) & (parallax > _LEAST_PARALLAX)
     behind = ~expected.isfinite()
     return Sight(
         torch.where(behind, x, there_x),
@@ -147,7 +143,7 @@ def fill_holes(nearness: Tensor, known: Tensor, beyond: float = 1.0) -> Shape:
     # So far that from everywhere in a hole its background is closer than what is not told from that any more.
     reach = min(_FURTHEST_FILL, 4 * round(deepest) + 4)
     floor = _lowest(torch.where(known, nearness, torch.inf), reach)
-    background = known & (nearness <= _EDGE * floor + 8 * _LEAST_STEP * nearness.max())
+    background = known & (nearness <= EDGE * floor + 8 * _LEAST_STEP * nearness.max())
     _, labels = cv2.distanceTransformWithLabels(
         (~background).numpy().astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -161,29 +157,6 @@ def fill_holes(nearness: Tensor, known: Tensor, beyond: float = 1.0) -> Shape:
     mirrored = torch.where(background.flatten()[mirrored], mirrored, beside)
     filled = torch.where(known, nearness, nearness.flatten()[beside])
     return Shape(filled, known, torch.where(known, own, mirrored))
-
-
-def soften(picture: Tensor, nearness: Tensor, new: Tensor) -> Tensor:
-    """Blur the `new` pixels, (H, W) bool, of `picture`, (1, 3, H, W), with what is not nearer than they are.
-
-    What stands in for them comes from here and there, a pixel at a time; unless it is blurred, outlines that move leave
-    dots behind. Nothing of what stands before them gets in.
-    """
-    height, width = new.shape
-    row, column = new.nonzero(as_tuple=True)
-    near = _EDGE * nearness[row, column]
-    total = torch.zeros(picture.shape[1], len(row), dtype=picture.dtype, device=picture.device)
-    weights = torch.zeros(len(row), dtype=picture.dtype, device=picture.device)
-    for down, across in product(range(-_SOFT_REACH, _SOFT_REACH + 1), repeat=2):
-        y, x = (row + down).clamp(0, height - 1), (column + across).clamp(0, width - 1)
-        share = math.exp(-(down**2 + across**2) / (2 * _SOFTNESS**2))
-        weight = (share * (nearness[y, x] <= near)).to(weights)
-        y, x = y.to(picture.device), x.to(picture.device)
-        total += weight * picture[0, :, y, x]
-        weights += weight
-    softened = picture.clone()
-    softened[0, :, row.to(picture.device), column.to(picture.device)] = total / weights
-    return softened
 
 
 def _throw(key: Tensor, motion: Tensor, before: Lens, after: Lens) -> Tensor:

@@ -16,7 +16,8 @@ from dreamvid.runtime.frames import to_frame
 from dreamvid.space.depth import DepthScale, DepthSource, fit_depth
 from dreamvid.space.depth_model import DepthModel
 from dreamvid.space.lens import Lens, pixel_grid
-from dreamvid.space.relief import Shape, Sight, fill_holes, look_back, see_shape, sharpen_edges, smooth_outlines, soften
+from dreamvid.space.relief import Shape, Sight, fill_holes, look_back, see_shape, sharpen_edges, smooth_outlines
+from dreamvid.space.stand_ins import StandIns, shift_strips, soften
 from dreamvid.space.tunnel import tunnel_nearness, tunnel_places
 from dreamvid.space.twist import Leg, plane_velocity, rigid_velocity
 from dreamvid.zoom.camera import camera_motion, fetch, move
@@ -105,9 +106,9 @@ class SpaceFlight(Flight):
         fresh = torch.where(is_new, 1.0, fresh.clamp(0, 1))
         self._next_fresh = fresh
         if bool(is_new.any()):
-            source = self._stand_ins(is_new, fresh[0, 0] < _SETTLED).flatten().to(picture.device)
-            moved = moved.flatten(2)[..., source].view_as(moved)
-            moved = soften(moved, self._nearness(), is_new)
+            source, scattered = self._stand_ins(is_new, fresh[0, 0] < _SETTLED)
+            moved = moved.flatten(2)[..., source.flatten().to(picture.device)].view_as(moved)
+            moved = soften(moved, self._nearness(), scattered)
         return Moved(moved, self._gain(fresh, sight).to(picture.device))
 
     def arrive(self, picture: Tensor, end: Fraction) -> None:  # noqa: ARG002
@@ -127,14 +128,15 @@ class SpaceFlight(Flight):
         """What tells the background from what is before it, (H, W); see `fill_holes`."""
         return torch.ones(self._course.size, dtype=torch.float64)
 
-    def _stand_ins(self, new: Tensor, settled: Tensor) -> Tensor:
-        """What stands in for new pixels, see `Shape.source`: what is settled beside them, as in a mirror.
+    def _stand_ins(self, new: Tensor, settled: Tensor) -> StandIns:
+        """What stands in for new pixels: what is settled beside them, see `shift_strips`.
 
         A strip that is copied from the strip that came just before, and that from the one before it, would be a streak.
         """
-        source = fill_holes(self._nearness(), settled & ~new).source
-        own = torch.arange(source.numel()).view_as(source)
-        return torch.where(new, source, own)
+        shape = fill_holes(self._nearness(), settled & ~new)
+        source, scattered = shift_strips(shape, self._nearness(), new)
+        own = torch.arange(new.numel()).view_as(source)
+        return StandIns(torch.where(new, source, own), scattered)
 
     def _gain(self, fresh: Tensor, sight: Sight | None = None) -> Tensor:  # noqa: ARG002
         """How long the steps are where it is so fresh; `sight` is how the picture came here, None: it stood still."""

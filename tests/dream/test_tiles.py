@@ -98,11 +98,10 @@ def test_weights_that_vary_by_pixel_count_in_tiles_as_in_the_whole(name: str) ->
     whole = image_gradient(extractor, picture, targets, spread, places=places)
     parts = image_gradient(extractor, picture, targets, spread, tiled(extractor, picture), places)
     assert torch.allclose(parts, whole, rtol=1e-4, atol=1e-5 * float(whole.abs().max()))
-    ones = [None if place is None else torch.ones_like(place) for place in places]
-    plain = image_gradient(extractor, picture, targets, spread)
-    assert torch.allclose(image_gradient(extractor, picture, targets, spread, places=ones), plain)
-    assert not torch.allclose(whole, plain, rtol=0.1)
-    if "scores" not in taps:
+    assert not torch.allclose(whole, image_gradient(extractor, picture, targets, spread), rtol=0.1)
+    if len(taps) == 1:
+        one = image_gradient(extractor, picture, targets, spread, places=[torch.ones_like(place)])
+        assert torch.allclose(one, image_gradient(extractor, picture, targets, spread))
         assert float(whole[..., :140].abs().max()) == 0
         assert float(whole.abs().mean()) == pytest.approx(float(place.mean()), rel=1e-4)
 

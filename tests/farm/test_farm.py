@@ -106,8 +106,9 @@ def test_two_passes_by_two_workers_are_those_of_one_process(job: Job, pool: Work
 
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", ["FILM", "model:brightness"])
-def test_strength_by_depth_is_that_of_one_process(job: Job, pool: WorkerPool, tmp_path: Path, depth: str) -> None:
+def test_what_depends_on_depth_is_that_of_one_process(job: Job, pool: WorkerPool, tmp_path: Path, depth: str) -> None:
     """A film of depths is read by each worker at its own frames."""
+    layers = ["inception3a:1 - depth", "inception4a:depth"]
     if depth == "FILM":
         depth = str(tmp_path / "depth.mkv")
         with open_writer(Path(depth), width=96, height=64, rate=24, codec="ffv1") as writer:
@@ -115,7 +116,7 @@ def test_strength_by_depth_is_that_of_one_process(job: Job, pool: WorkerPool, tm
                 frame = np.zeros((64, 96, 3), np.float32)
                 frame[:, : 3 + index] = 1
                 writer.write(frame)
-    values = {"depth": depth, "strength": "1.5*(1 - depth) + 0.2*sin(t)", "codec": "ffv1"}
+    values = {"depth": depth, "strength": "1.5*(1 - depth) + 0.2*sin(t)", "layer": layers, "codec": "ffv1"}
     deep = replace(job, settings=make_settings(VALUES, values))
     farm(replace(deep, target=tmp_path / "farm.mkv"), pool)
     list(render_job(replace(deep, target=tmp_path / "alone.mkv")))

@@ -15,8 +15,9 @@ from dreamvid.config.settings import Settings, make_settings
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.media import open_reader, open_writer, probe, read_image
 from dreamvid.render import Job, render_job
-from dreamvid.render.by_depth import DepthCurve
 from dreamvid.schedule import Moment
+from dreamvid.space.by_depth import DepthCurve
+from dreamvid.visualize.job import check_steady
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 QUICK: dict[str, Any] = {
@@ -163,14 +164,14 @@ def test_without_depth_the_settings_are_those_of_before() -> None:
     assert not {"depth", "near", "far", "depth-white"} & write_recipe(Settings()).keys()
 
 
-def test_near_dreams_of_one_layer_and_far_of_another(tmp_path: Path) -> None:
+def test_near_dreams_of_one_layer_and_far_of_another(tmp_path: Path, plain: tuple[Film, Film]) -> None:
     """The halves of a film whose left is near are those of films of one layer each, but for what the network sees
     across the middle and how long a step is on average."""
     layers = ["inception3a:1 - depth", "inception4a:depth"]
     depth = halves(tmp_path / "d.png")
-    mixed = film(tmp_path / "a.mkv", depth=depth, layer=layers)
-    near, far = (film(tmp_path / f"{name}.mkv", layer=name) for name in ("inception3a", "inception4a"))
-    raw = film(tmp_path / "raw.mkv", strength=0)
+    mixed = film(tmp_path / "a.mkv", depth=depth, layer=layers, frames=2)
+    near, far = (film(tmp_path / f"{name}.mkv", layer=name, frames=2) for name in ("inception3a", "inception4a"))
+    raw = plain[0][:2]
 
     def likeness(made: Film, other: Film, columns: slice) -> float:
         parts = [(one - raw)[:, :, columns].ravel() for one in (made, other)]
@@ -206,3 +207,8 @@ def test_a_layer_by_depth_is_text_that_is_read_back() -> None:
     assert plain["layer"] == [["inception3b", 2.0, [4]]]
     over_time = make_settings({"layer": "0s:(inception4d:1-depth), 4s:(inception3b)", "depth": "d.png"})
     assert over_time.follows_depth == "layer"
+
+
+def test_a_picture_from_noise_has_no_depth() -> None:
+    with pytest.raises(SettingsError, match="--layer: a picture from noise has no depth"):
+        check_steady(make_settings({"layer": "inception4d:depth"}))

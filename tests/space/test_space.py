@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dreamvid.space.lens import Lens, pixel_grid
 from dreamvid.space.relief import fill_holes, look_back, see_shape, sharpen_edges
+from dreamvid.space.stand_ins import shift_strips, soften
 from dreamvid.space.tunnel import tunnel_nearness, tunnel_places
 from dreamvid.space.twist import Leg, Twist, plane_velocity, rigid_velocity, twist_between
 from dreamvid.zoom.camera import fetch
@@ -217,3 +218,47 @@ def test_behind_the_camera_there_is_nothing_and_nothing_breaks() -> None:
         assert shape.nearness.isfinite().all()
         assert sight.x.isfinite().all()
         assert sight.y.isfinite().all()
+
+
+def strip(first: int, settled: int, nearness: Tensor) -> Tensor:
+    """From how far away, (H, columns) in pixels to the left, columns from `first` on come in a picture that is settled
+    up to column `settled`."""
+    new, known = torch.zeros(2, *nearness.shape, dtype=torch.bool)
+    new[:, first:], known[:, :settled] = True, True
+    source, scattered = shift_strips(fill_holes(nearness, known), nearness, new)
+    assert not scattered[~new].any()
+    columns = torch.arange(nearness.shape[1])
+    assert torch.equal(source[known], torch.arange(nearness.numel()).view_as(source)[known])
+    return (columns - source % nearness.shape[1])[:, first:]
+
+
+def test_a_strip_goes_on_where_the_one_before_it_ended_and_the_first_one_is_a_mirror() -> None:
+    flat = torch.ones(40, 80, dtype=torch.float64)
+    later = strip(74, 60, flat)
+    assert len(later.unique()) == 1  # as far for all its pixels: nothing is turned round
+    assert later[0, 0] >= 20
+    assert torch.equal(strip(74, 60, flat), strip(74, 59, flat))  # and so for the next one
+    first = strip(60, 60, flat)
+    assert torch.equal(first - first[:, :1], 2 * torch.arange(20).expand(40, -1))
+
+
+def test_a_strip_of_background_is_not_filled_with_what_is_near() -> None:
+    nearness = torch.ones(40, 80, dtype=torch.float64)
+    nearness[10:20, :58] = 3.0
+    away = strip(74, 60, nearness)
+    columns = torch.arange(74, 80)
+    assert (columns - away[10:20] >= 58).all()
+    assert len(away[25:].unique()) == 1
+
+
+def test_what_stands_in_is_blurred_and_nothing_near_gets_in() -> None:
+    generator = torch.Generator().manual_seed(1)
+    picture = torch.rand(1, 3, 40, 60, generator=generator)
+    nearness, new = torch.ones(40, 60, dtype=torch.float64), torch.zeros(40, 60, dtype=torch.bool)
+    nearness[:, :20], picture[:, 0], picture[:, 0, :, :20] = 3.0, 0.0, 1.0
+    new[:, 20:30] = True
+    soft = soften(picture, nearness, new)
+    assert torch.equal(soft[..., ~new], picture[..., ~new])
+    assert float(soft[:, 0][:, new].max()) == 0
+    assert float(soft[:, 1][:, new].std()) < 0.5 * float(picture[:, 1][:, new].std())
+    assert torch.allclose(soften(torch.full_like(picture, 0.3), nearness, new), torch.tensor(0.3))

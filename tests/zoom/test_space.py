@@ -79,12 +79,13 @@ def psnr(a: Any, b: Any) -> float:
 
 
 def test_a_plane_without_a_turn_is_the_flat_zoom() -> None:
-    camera: dict[str, Any] = {"zoom": 1.4, "rotate": 10, "pan_x": 0.05}
+    camera: dict[str, Any] = {"zoom": 1.4, "rotate": 10, "pan_x": 0.05, "duration": "0.4"}
     flat = zoom(**camera)
     assert np.array_equal(zoom(depth="plane", dolly=0, yaw=0, **camera), flat)
-    assert psnr(zoom(dolly=math.log(1.4), rotate=10, pan_x=0.05), flat) > 80
-    assert psnr(zoom(move_z=math.log(1.4), roll=-10, pan_x=0.05), flat) > 80
-    assert psnr(zoom(dolly=1, warm_iterations=0), zoom(dolly=0.5, warm_iterations=0)) < 40
+    assert psnr(zoom(dolly=math.log(1.4), rotate=10, pan_x=0.05, duration="0.4"), flat) > 80
+    assert psnr(zoom(move_z=math.log(1.4), roll=-10, pan_x=0.05, duration="0.4"), flat) > 80
+    quick: dict[str, Any] = {"warm_iterations": 0, "duration": "0.4"}
+    assert psnr(zoom(dolly=1, **quick), zoom(dolly=0.5, **quick)) < 40
 
 
 def test_all_of_todays_moves_go_along_in_space() -> None:
@@ -98,9 +99,9 @@ def test_all_of_todays_moves_go_along_in_space() -> None:
     assert psnr(flat.picture[..., seen], tilted.picture[..., seen]) > 80
 
 
-CAMERAS: list[dict[str, Any]] = [
-    {"yaw": 20, "pitch": "5*sin(t)", "dolly": 0.2},
-    {"depth": "tunnel", "dolly": "0.5 + 0.3*t", "yaw": 10},
+CAMERAS: list[Any] = [
+    pytest.param({"yaw": 20, "pitch": "5*sin(t)", "dolly": 0.2}, marks=pytest.mark.slow),
+    pytest.param({"depth": "tunnel", "dolly": "0.5 + 0.3*t", "yaw": 10}, marks=pytest.mark.slow),
     {"depth": "FILE", "dolly": 0.2, "move_x": "0.1*cos(t)"},
     {"fov": "0s:(60), 1s:(40)ease", "dolly": -0.2},
 ]
@@ -262,11 +263,11 @@ def render(target: Path, **values: Any) -> Film:
 @pytest.mark.parametrize(
     "camera",
     [
-        {"yaw": 10, "dolly": "0.2 + t"},
+        pytest.param({"yaw": 10, "dolly": "0.2 + t"}, marks=pytest.mark.slow),
         {"depth": "tunnel"},
         {"depth": "PICTURE", "move_x": 0.3, "strength": "2 - depth"},
-        {"depth": "FILM", "dolly": 0.5},
-        {"depth": "model:brightness", "dolly": 0.5, "every": 2},
+        pytest.param({"depth": "FILM", "dolly": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"depth": "model:brightness", "dolly": 0.5, "every": 2}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
