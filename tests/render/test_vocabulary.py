@@ -47,7 +47,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Film, Film]:
 @pytest.mark.parametrize(
     "options",
     [
-        ["--channels", "3,10-20"],
+        pytest.param(["--channels", "3,10-20"], marks=pytest.mark.slow),
         ["--layer", "inception4c:0.7@5,6", "--layer", "dreamnet/inception3b:0.3"],
         ["--reverse", "--layer", "inception4d/pre"],
         ["--class", "school bus", "--class", "12:0.5"],
