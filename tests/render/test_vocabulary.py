@@ -58,7 +58,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Film, Film]:
         pytest.param(["--tv", "0.3"], marks=pytest.mark.slow),
         pytest.param(["--l2", "0.05"], marks=pytest.mark.slow),
         ["--keep-color"],
-        ["--step-decay", "0.3"],
+        pytest.param(["--step-decay", "0.3"], marks=pytest.mark.slow),
         pytest.param(["--octave-sizes", "40,full"], marks=pytest.mark.slow),
         ["--octave-sizes", "40"],
     ],
