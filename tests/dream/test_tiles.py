@@ -71,7 +71,13 @@ def test_the_gradient_in_tiles_is_the_wholes(name: str, size: tuple[int, int]) -
 
 
 @pytest.mark.parametrize(
-    "taps", [("inception4d",), ("inception4d", "inception4a"), ("logits", "inception3a"), ("mean",)]
+    "taps",
+    [
+        pytest.param(("inception4d",), marks=pytest.mark.slow),
+        ("inception4d", "inception4a"),
+        ("logits", "inception3a"),
+        ("mean",),
+    ],
 )
 def test_dreamnets_gradient_in_tiles_is_the_wholes(taps: tuple[str, ...]) -> None:
     extractor = load_network("dreamnet").extractor(taps)

@@ -47,7 +47,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Film, Film]:
 @pytest.mark.parametrize(
     "options",
     [
-        ["--channels", "3,10-20"],
+        pytest.param(["--channels", "3,10-20"], marks=pytest.mark.slow),
         ["--layer", "inception4c:0.7@5,6", "--layer", "dreamnet/inception3b:0.3"],
         ["--reverse", "--layer", "inception4d/pre"],
         ["--class", "school bus", "--class", "12:0.5"],
@@ -58,7 +58,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Film, Film]:
         pytest.param(["--tv", "0.3"], marks=pytest.mark.slow),
         pytest.param(["--l2", "0.05"], marks=pytest.mark.slow),
         ["--keep-color"],
-        ["--step-decay", "0.3"],
+        pytest.param(["--step-decay", "0.3"], marks=pytest.mark.slow),
         pytest.param(["--octave-sizes", "40,full"], marks=pytest.mark.slow),
         ["--octave-sizes", "40"],
     ],

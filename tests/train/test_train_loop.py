@@ -56,7 +56,7 @@ def test_events_tell_the_whole_run(tiny: TrainSettings) -> None:
     assert [event.epoch for event in events if isinstance(event, EpochDone)] == [1, 2]
 
 
-@pytest.mark.parametrize("killed_after", [2, 4])
+@pytest.mark.parametrize("killed_after", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
     killed_after: int, tiny: TrainSettings, tmp_path: Path
 ) -> None:
@@ -386,8 +386,8 @@ def test_a_device_that_is_not_there_is_an_error(device: str, tiny: TrainSettings
         train(changed(tiny, device=device))
 
 
-NETWORKS = ["resnet50", "googlenet", "efficientnet_lite0"]
-LARGE_NETWORKS = ["vgg11", "vgg16", "vgg19", "resnet101", "resnet152"]
+NETWORKS = ["googlenet", "efficientnet_lite0"]
+LARGE_NETWORKS = ["resnet50", "vgg11", "vgg16", "vgg19", "resnet101", "resnet152"]
 
 
 @pytest.mark.parametrize("model", NETWORKS)
