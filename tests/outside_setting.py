@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from typer.testing import CliRunner
 
-from dreamvid.config import groups
+from dreamvid.config import groups, job
 from dreamvid.config.fields import setting
 from dreamvid.config.scheduled import Varies
 
@@ -27,12 +27,12 @@ class LookSettings(groups.LookSettings):
     grain: Path | None = setting(None, "Take the grain of this picture", "FILE", is_input_file=True)
 
 
-class RunSettings(groups.RunSettings):
+class RunSettings(job.RunSettings):
     nice: int = setting(0, "Priority of the process", "N", ge=0, le=19)
 
 
 def main(folder: Path) -> dict[str, Any]:
-    groups.LookSettings, groups.RunSettings = LookSettings, RunSettings  # type: ignore[misc]
+    groups.LookSettings, job.RunSettings = LookSettings, RunSettings  # type: ignore[misc]
     import typer.main
 
     from dreamvid.cli.main import app

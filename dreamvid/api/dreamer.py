@@ -26,10 +26,10 @@ from dreamvid.config.groups import (
     MotionSettings,
     NetworkSettings,
     ObjectiveSettings,
-    RunSettings,
-    SoundSettings,
 )
+from dreamvid.config.job import RunSettings
 from dreamvid.config.settings import AnySettings, DreamSettings, Settings, ZoomSettings, build_settings, merge_values
+from dreamvid.config.sound import SoundSettings
 from dreamvid.config.space import SpaceSettings
 from dreamvid.dream import DreamCore, Shared
 from dreamvid.dream.pyramid import Size

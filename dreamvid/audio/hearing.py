@@ -28,7 +28,7 @@ from dreamvid.audio.grid import COUNTED, Grid
 from dreamvid.audio.gridfile import read_grid
 from dreamvid.audio.score import BEND, Part, Score, read_scores
 from dreamvid.audio.signals import Signal, Steps, Struck
-from dreamvid.config.groups import SoundSettings
+from dreamvid.config.sound import SoundSettings
 from dreamvid.schedule.names import HIGHEST, PLAYED, PLAYED_VARIABLES
 
 _SECTIONAL = {"section", "since_section", SECTIONS}

@@ -1,4 +1,4 @@
-"""The groups of settings: every setting once, with its name, default, bounds, help text and facts.
+"""The groups of settings that make the dream: every setting once, with its name, default, bounds, help text and facts.
 
 `settings.py` puts them together. A setting called `octave_scale` is `--octave-scale` on the command line and
 `octave-scale` in a file.
@@ -10,26 +10,18 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from dreamvid.config.fields import Group, setting
-from dreamvid.config.registered import CodecName, FlowName, ObjectiveChoice
+from dreamvid.config.registered import FlowName, ObjectiveChoice
 from dreamvid.config.scheduled import LayersOverTime, Varies
-from dreamvid.config.signals import Bands, CurveFiles, Files, NamedFiles, names_of
 from dreamvid.config.types import (
     AUTO_OCTAVES,
-    BitDepth,
     Channels,
     Classes,
-    FramesPerSecond,
     Iterations,
     Octaves,
     OctaveSizes,
     Shots,
-    Side,
-    Size,
-    Tile,
-    Time,
     WordOrPath,
 )
-from dreamvid.schedule import Names
 
 LARGEST_SEED = 2**63 - 1
 """What torch's generators take."""
@@ -348,187 +340,4 @@ class MotionSettings(Group):
         selects_frames=True,
         joined_by="-",
         not_for=("library",),
-    )
-
-
-class SoundSettings(Group):
-    """How sound drives settings that change over time."""
-
-    react: Path | None = setting(
-        None,
-        "Song or film whose sound drives rms, bass, mid, high, onset and beat; it becomes the soundtrack",
-        "FILE",
-        is_input_file=True,
-        measured_ahead=True,
-        not_for=("audio", "library"),
-    )
-    stem: NamedFiles | None = setting(
-        None,
-        "One track of the song by itself: drums=d.wav gives drums.rms, drums.onset, drums.pitch and so on. It is not "
-        "heard in the film. Repeat for several",
-        "NAME=FILE",
-        is_input_file=True,
-        repeatable=True,
-        measured_ahead=True,
-        not_for=("library",),
-    )
-    band: Bands | None = setting(
-        None,
-        "A band of frequencies in Hz: kick=40-90 gives its level, kick, and what begins in it, kick.onset; "
-        "drums.hat=6000-12000 is a band of the stem drums. Repeat for several",
-        "NAME=LOW-HIGH",
-        repeatable=True,
-        part_of_look=True,
-    )
-    midi: Files | None = setting(
-        None,
-        "Score: note(36), velocity, cc(1) and pitchbend; ch10.note(36) of a channel or track. Repeat for several",
-        "FILE",
-        is_input_file=True,
-        repeatable=True,
-        measured_ahead=True,
-        not_for=("library",),
-    )
-    midi_offset: float | None = setting(
-        None,
-        "Time in the sound at which the score begins; may be negative [default: 0]",
-        "S",
-        ge=-3600,
-        le=3600,
-        not_for=("library",),
-    )
-    curve: CurveFiles | None = setting(
-        None,
-        "Curve drawn elsewhere: glow=x.csv gives its value over time, glow. Reads tables (CSV) in seconds, frames or "
-        "beats, keyframes copied from After Effects, and what Parseq and Deforum export. Repeat for several",
-        "NAME=FILE",
-        is_input_file=True,
-        repeatable=True,
-        measured_ahead=True,
-        not_for=("library",),
-    )
-    beats: Path | None = setting(
-        None,
-        "Beats, bars and sections instead of those found in the sound: a file that `dreamvid audio --beats-out` wrote, "
-        "a table with a time and a number in the bar on each line, or labels of Audacity",
-        "FILE",
-        is_input_file=True,
-        measured_ahead=True,
-        not_for=("library",),
-    )
-    attack: float = setting(0.01, "Attack time of the envelopes", "S", ge=0, le=60)
-    release: float = setting(0.2, "Release time of the envelopes", "S", ge=0, le=60)
-    offset: float = setting(0.0, "Delay the reaction by this many seconds", "S", ge=-3600, le=3600)
-    bpm: float | None = setting(None, "Tempo in beats per minute, if it is detected wrongly", "N", ge=20, le=400)
-
-    @property
-    def declared(self) -> Names:
-        """What expressions may name. Raises `SettingsError` where a name would stand for two things."""
-        return names_of(self.stem or (), self.band or (), self.curve or (), has_notes=self.midi is not None)
-
-
-class PartSettings(Group):
-    """Which part of the clip to render, and at what size."""
-
-    start: Time | None = setting(
-        None,
-        "Start at this time: 2.5, 2.5s, 1:02.5, or a timecode as printed by `dreamvid shots`",
-        "TIME",
-        selects_frames=True,
-        not_for=("explore",),
-    )
-    end: Time | None = setting(None, "Stop before this time", "TIME", selects_frames=True, not_for=("explore",))
-    frames: int | None = setting(
-        None, "Maximum number of frames", "N", ge=1, le=10**9, selects_frames=True, not_for=("explore",)
-    )
-    size: Size | None = size_setting("Scale to exactly this size", not_for=("explore",))
-    max_size: Side | None = max_size_setting()
-    rate: FramesPerSecond | None = setting(
-        None, "Frame rate [default: that of the clip; 24 for image sequences]", "FPS", not_for=("explore",)
-    )
-
-
-class SourceSettings(Group):
-    """How the clip is read."""
-
-    tonemap: Literal["hable", "mobius", "reinhard", "clip"] | None = setting(
-        None, "Tone-map an HDR clip (PQ, HLG) or an EXR to standard dynamic range with this curve", "CURVE"
-    )
-    deinterlace: bool = setting(False, "Deinterlace", "")
-
-
-class OutputSettings(Group):
-    """What to write."""
-
-    codec: CodecName = setting(
-        "h264", "{names}. Those in -nvenc encode on an NVIDIA GPU; png and exr are numbered pictures", "NAME"
-    )
-    bit_depth: BitDepth | None = setting(
-        None,
-        "Bits per color channel: 8 or 10 in h264, h265 (also 12), av1 and dnxhr; 8 or 16 in ffv1, PNG and TIFF; 16 or "
-        "32 in EXR. Default: the format's own, or 16 for a deep source where the format is lossless",
-        "BITS",
-    )
-    jpeg_quality: int | None = setting(None, "Quality of JPEG and WebP pictures [default: 95]", "1..100", ge=1, le=100)
-    crf: int | None = setting(
-        None,
-        "Constant rate factor (CRF) of h264, h265 and av1: lower values give better quality and larger files",
-        "N",
-        ge=0,
-        le=63,
-    )
-    first_frame: int | None = setting(
-        None,
-        "Number of the first picture of a sequence [default: that of the source's, or 1]",
-        "N",
-        ge=0,
-        le=10**9,
-    )
-    audio: WordOrPath = setting(
-        "copy",
-        "Sound: copy the clip's own, none, or take it from FILE",
-        "copy|none|FILE",
-        is_input_file=True,
-        affects_frames=False,
-    )
-    sidecar: bool = setting(
-        True, "Write OUTPUT.json next to the output: settings, versions, weights, timings", "", affects_frames=False
-    )
-    report: bool = setting(
-        False,
-        "Measure every frame: objective, energy, warped error, occluded share, seconds. Write OUTPUT.report.jsonl and "
-        "a chart, OUTPUT.report.png, next to the output",
-        "",
-        affects_frames=False,
-    )
-
-
-class RunSettings(Group):
-    """The hardware and resources to use."""
-
-    affects_frames: ClassVar[bool] = False  # what became of the device and the precision is recorded by itself
-
-    device: str = setting("auto", "Device to run on: auto, cpu, cuda, cuda:1 or mps", "NAME")
-    precision: Literal["auto", "fp32", "bf16"] = setting(
-        "auto", "Arithmetic precision of the network; auto uses bf16 where the hardware supports it", "auto|fp32|bf16"
-    )
-    save_every: float = setting(
-        2.0,
-        "Interval at which the state is saved; a power failure loses at most this much work",
-        "SECONDS",
-        ge=0,
-        le=86400,
-        not_for=("library",),
-    )
-    threads: int | None = setting(
-        None, "Number of CPU threads for the network", "N", ge=1, le=1024, not_for=("library",)
-    )
-    memory: float | None = setting(
-        None, "Memory budget on the device [default: all free memory]", "GB", gt=0, le=100_000
-    )
-    tile: Tile = setting(
-        "auto",
-        "Dream large frames in tiles of this many pixels a side, without visible seams; auto: only frames that do not "
-        "fit in memory; none: never",
-        "auto|none|PX",
     )

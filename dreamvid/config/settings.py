@@ -1,8 +1,8 @@
 """All settings of a render: the groups put together, read from files, and checked.
 
 The command line's flags, the keys of presets and configuration files, and the recipe of a render are all made from the
-models in `groups.py`, `camera.py` and `space.py`. Precedence, weakest first: defaults, the model's own look,
-preset, configuration file, flags.
+models in `groups.py`, `sound.py`, `job.py`, `camera.py` and `space.py`. Precedence, weakest first: defaults, the
+model's own look, preset, configuration file, flags.
 """
 
 from __future__ import annotations
@@ -21,13 +21,10 @@ from dreamvid.config.groups import (
     MotionSettings,
     NetworkSettings,
     ObjectiveSettings,
-    OutputSettings,
-    PartSettings,
-    RunSettings,
-    SoundSettings,
-    SourceSettings,
 )
+from dreamvid.config.job import OutputSettings, PartSettings, RunSettings, SourceSettings
 from dreamvid.config.scheduled import LayerSchedule, SettingsOfMoment, SettingsOverTime
+from dreamvid.config.sound import SoundSettings
 from dreamvid.config.space import SpaceSettings
 from dreamvid.config.types import LayerTarget
 from dreamvid.errors import SettingsError, did_you_mean, shown

@@ -14,8 +14,8 @@ from dreamvid.audio import analyze_sound
 from dreamvid.audio.grid import Grid
 from dreamvid.audio.gridfile import read_grid, write_grid
 from dreamvid.audio.hearing import hear
-from dreamvid.config.groups import SoundSettings
 from dreamvid.config.settings import Settings
+from dreamvid.config.sound import SoundSettings
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import listen
