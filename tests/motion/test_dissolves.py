@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from dreamvid.config.settings import make_settings
+from dreamvid.images.write import write_image
+from dreamvid.media import open_reader
 from dreamvid.motion import mark_cuts
 from dreamvid.motion.cuts import reduce_to_gray
 from dreamvid.motion.dissolves import Dissolve, DissolveDetector, mark_transitions
 from dreamvid.motion.drift import STILL, DriftEstimator
+from dreamvid.render import Job, render_job
 from tests.motion.test_cuts import CLIPS, Frames, as_8_bits, dissolve, each, gain, shot
 
 STILLS = ("ground", "astronaut", "coffee", "cat", "rocket", "retina", "immunohistochemistry", "hills", "other sky")
@@ -156,3 +162,28 @@ def test_drift_is_the_way_back_of_the_picture_as_a_whole() -> None:
     there = drift.matrix(3, width, height) @ place
     assert np.allclose(drift.matrix(-3, width, height) @ there, place)
     assert DriftEstimator().measure(np.zeros((72, 128), np.float32), second) is STILL
+
+
+def test_a_film_that_is_read_from_a_file_finds_its_own(tmp_path: Path) -> None:
+    """The new shot's frames are those of a render that begins with it; without the dissolve they would not be."""
+    frames, _, _ = random_dissolve(1)
+    (found,) = found_in(frames)
+    (tmp_path / "clip").mkdir()
+    for number, frame in enumerate(frames):
+        write_image(tmp_path / "clip" / f"{number:04}.png", frame, bit_depth=8)
+    options = {
+        "model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 2, "warm_iterations": 1,
+        "precision": "fp32", "threads": 1, "codec": "ffv1", "max_size": 96, "sidecar": False,
+        "start": Fraction(found.left - 1, 24),
+    }  # fmt: skip
+
+    def rendered(name: str, **values: object) -> np.ndarray:
+        settings = make_settings(options, {"frames": found.arrived + 3 - found.left, **values})
+        list(render_job(Job(tmp_path / "clip" / "%04d.png", tmp_path / name, settings)))
+        with open_reader(tmp_path / name) as reader:
+            return np.stack(list(reader))
+
+    whole = rendered("whole.mkv")
+    alone = rendered("alone.mkv", start=Fraction(found.arrived, 24), frames=2)
+    assert np.array_equal(whole[-2:], alone)
+    assert not np.array_equal(rendered("uncut.mkv", cuts="none")[-2:], alone)
