@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -104,3 +105,24 @@ class Framer:
         begin = self._hop * HOP - self._before - self._first
         self._first += begin
         self._kept = [joined[begin:].copy()]
+
+
+class WindowMeter(ABC):
+    """A `Meter` that measures the windows of the hops."""
+
+    def __init__(self, framer: Framer) -> None:
+        self._framer = framer
+
+    def take(self, samples: Samples) -> None:
+        """See the next samples."""
+        for windows in self._framer.take(samples):
+            self._measure(windows)
+
+    def end(self) -> None:
+        """There are no more."""
+        for windows in self._framer.end():
+            self._measure(windows)
+
+    @abstractmethod
+    def _measure(self, windows: Samples) -> None:
+        """Measure the next windows, (hops, window)."""

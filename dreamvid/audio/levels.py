@@ -12,7 +12,7 @@ from scipy.fft import rfft
 from scipy.signal import ShortTimeFFT, get_window
 
 from dreamvid.audio.decode import SAMPLE_RATE, Samples
-from dreamvid.audio.framing import HOP, Framer, count_hops
+from dreamvid.audio.framing import HOP, Framer, WindowMeter, count_hops
 from dreamvid.audio.framing import RATE as RATE
 
 Curve = NDArray[np.float32]  # (hops,)
@@ -58,7 +58,7 @@ def band_between(low: float, high: float) -> Band:
     return Band(low, high, next(fine, _WINDOWS[-1]))
 
 
-class LevelMeter:
+class LevelMeter(WindowMeter):
     """Measures the root mean square of a sound in some bands, all with the same window.
 
     A spectrum's sum is the mean square of the sound under a Blackman-Harris window, whose side lobes lie 92 dB down
@@ -73,18 +73,8 @@ class LevelMeter:
         self._shape, self._unit = transform.win, np.float32(transform.delta_f)
         self._rows = {name: slice(*np.searchsorted(frequencies, (one.low, one.high))) for name, one in bands.items()}
         self._sums: dict[str, list[NDArray[np.float64]]] = {name: [] for name in bands}
-        self._framer = Framer(window, window // 2 + round(_HALF_WIDTH * window), _CHUNK, mirrored=True)
+        super().__init__(Framer(window, window // 2 + round(_HALF_WIDTH * window), _CHUNK, mirrored=True))
         self._window = window
-
-    def take(self, samples: Samples) -> None:
-        """See the next samples."""
-        for windows in self._framer.take(samples):
-            self._measure(windows)
-
-    def end(self) -> None:
-        """There are no more."""
-        for windows in self._framer.end():
-            self._measure(windows)
 
     def _measure(self, windows: Samples) -> None:
         spectra = rfft(windows * self._shape, axis=1)

@@ -12,7 +12,7 @@ from scipy.ndimage import median_filter
 from scipy.signal import ShortTimeFFT, get_window
 
 from dreamvid.audio.decode import SAMPLE_RATE, Samples
-from dreamvid.audio.framing import HOP, RATE, Framer
+from dreamvid.audio.framing import HOP, RATE, Framer, WindowMeter
 from dreamvid.audio.levels import Curve, loudest
 
 Flux = NDArray[np.float32]
@@ -42,7 +42,7 @@ _CUT_HOPS = 1  # whose window reaches beyond the end, where a tone would break o
 _NEIGHBOURHOOD = RATE // 2 + 1  # hops over which the unrest of a steady noise is taken off
 
 
-class FluxMeter:
+class FluxMeter(WindowMeter):
     """Measures the rise of each mel band at each hop.
 
     Before its start the sound is taken to be as it is most of the time in its first second: so a drum at 0 counts, and
@@ -53,17 +53,12 @@ class FluxMeter:
         shape = get_window("hann", _WINDOW).astype(np.float32)
         self._shape = ShortTimeFFT(shape, HOP, SAMPLE_RATE, scale_to="magnitude", phase_shift=None).win
         self._mel = _mel_bands()
-        self._framer = Framer(_WINDOW, _WINDOW // 2 + _DELAY, _CHUNK)
+        super().__init__(Framer(_WINDOW, _WINDOW // 2 + _DELAY, _CHUNK))
         # What counts as faint is known at the end, and ten hours of this are a gigabyte.
         self._powers = tempfile.SpooledTemporaryFile(max_size=_KEPT)  # noqa: SIM115 - `close` does
         self._hops: list[int] = []
         self._loudest = 0.0
         self._rises: list[Flux] = []
-
-    def take(self, samples: Samples) -> None:
-        """See the next samples."""
-        for windows in self._framer.take(samples):
-            self._measure(windows)
 
     def _measure(self, windows: Samples) -> None:
         spectra = np.ascontiguousarray(rfft(windows * self._shape, axis=1).T)
@@ -76,8 +71,7 @@ class FluxMeter:
 
     def end(self) -> None:
         """There are no more."""
-        for windows in self._framer.end():
-            self._measure(windows)
+        super().end()
         self._powers.seek(0)
         floor, last = max(self._loudest * _FLOOR, 1e-20), None
         for hops in self._hops:

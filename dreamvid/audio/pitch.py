@@ -8,7 +8,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import median_filter
 
 from dreamvid.audio.decode import SAMPLE_RATE, Samples
-from dreamvid.audio.framing import Framer
+from dreamvid.audio.framing import Framer, WindowMeter
 
 LOWEST, HIGHEST = 49.0, 1760.0
 """Hz: G1 to A6, from a low voice to a high flute."""
@@ -28,23 +28,13 @@ _STEADY = 5  # hops: what lasts less than half of it is a slip
 _A4, _A4_NOTE = 440.0, 69
 
 
-class PitchMeter:
+class PitchMeter(WindowMeter):
     """Measures the pitch of a sound that has one tone at a time."""
 
     def __init__(self) -> None:
-        self._framer = Framer(_WINDOW, _WINDOW // 2, _CHUNK)
+        super().__init__(Framer(_WINDOW, _WINDOW // 2, _CHUNK))
         self._notes: list[NDArray[np.float32]] = []
         self._powers: list[NDArray[np.float32]] = []
-
-    def take(self, samples: Samples) -> None:
-        """See the next samples."""
-        for windows in self._framer.take(samples):
-            self._measure(windows)
-
-    def end(self) -> None:
-        """There are no more."""
-        for windows in self._framer.end():
-            self._measure(windows)
 
     def _measure(self, windows: Samples) -> None:
         # The mean of two neighbors is a low-pass good enough for tones up to 2 kHz.

@@ -15,7 +15,7 @@ from scipy.fft import rfft
 from scipy.signal import get_window
 
 from dreamvid.audio.decode import SAMPLE_RATE, Samples
-from dreamvid.audio.framing import RATE, Framer
+from dreamvid.audio.framing import RATE, Framer, WindowMeter
 from dreamvid.audio.grid import Times
 
 Features = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Sections(NamedTuple):
     kinds: tuple[int, ...]
 
 
-class SectionMeter:
+class SectionMeter(WindowMeter):
     """Measures timbre and harmony ten times a second."""
 
     def __init__(self) -> None:
@@ -57,18 +57,8 @@ class SectionMeter:
         notes = np.round(69 + 12 * np.log2(np.maximum(frequencies, 1e-9) / 440)).astype(int)
         heard = (notes >= _LOWEST_NOTE) & (notes < _HIGHEST_NOTE)
         self._classes = np.array([heard & (notes % 12 == pitch) for pitch in range(12)], np.float32).T
-        self._framer = Framer(_WINDOW, _WINDOW // 2, _CHUNK)
+        super().__init__(Framer(_WINDOW, _WINDOW // 2, _CHUNK))
         self._rows: list[NDArray[np.float32]] = []
-
-    def take(self, samples: Samples) -> None:
-        """See the next samples."""
-        for windows in self._framer.take(samples):
-            self._measure(windows)
-
-    def end(self) -> None:
-        """There are no more."""
-        for windows in self._framer.end():
-            self._measure(windows)
 
     def _measure(self, windows: Samples) -> None:
         power = np.square(np.abs(rfft(windows[::_STRIDE] * self._shape, axis=1)))
