@@ -1,4 +1,4 @@
-"""Where one picture turns into another by and by: dissolves, fades to black or white and from them.
+"""Where one picture gradually turns into another: dissolves, and fades to black or white and from them.
 
 In a dissolve each frame is a mixture, (1 - share) A + share B, of two pictures that move on their own. A stretch of
 frames from s to e is one if
