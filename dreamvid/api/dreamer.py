@@ -31,6 +31,7 @@ from dreamvid.config.job import RunSettings
 from dreamvid.config.settings import AnySettings, DreamSettings, Settings, ZoomSettings, build_settings, merge_values
 from dreamvid.config.sound import SoundSettings
 from dreamvid.config.space import SpaceSettings
+from dreamvid.config.vectors import FlowFile, method_of
 from dreamvid.dream import DreamCore, Shared
 from dreamvid.dream.pyramid import Size
 from dreamvid.errors import SettingsError
@@ -38,6 +39,7 @@ from dreamvid.models import AUTO
 from dreamvid.models.own_module import ModuleNetwork
 from dreamvid.models.spec import IMAGENET_MEAN, IMAGENET_STD
 from dreamvid.motion import mark_cuts
+from dreamvid.motion.vectors import open_vectors
 from dreamvid.render.film import Film
 from dreamvid.render.plan import STILL, Clock, Planner, S
 from dreamvid.render.preparation import fetch_missing, listen, make_planner
@@ -234,7 +236,7 @@ class Dreamer:
         if length is None and isinstance(self._settings.strength, Schedule):
             raise SettingsError("strength changes over time, so the film's length must be known; give length=FRAMES")
         settings = _hearing(self._settings, sound)
-        run_to_end(fetch_missing(settings, self._networks, flow=settings.flow), self._on_event)
+        run_to_end(fetch_missing(settings, self._networks, flow=method_of(settings.flow)), self._on_event)
         sides = Sides(guide, mask, depth)
         return self._film(iter(frames), settings, Clock(rate, length, listen(settings, None, rate)), cuts, sides)
 
@@ -302,7 +304,10 @@ class Dreamer:
             return
         film = ArrayFilm.of(first, frames, clock.rate)
         with self._planner(settings, clock, (film.height, film.width), True, sides) as planner:
-            dreams = Film(planner, self._machine.device).dream(*_marked(film, cuts, float(clock.rate)))
+            vectors = None
+            if isinstance(settings.flow, FlowFile):
+                vectors = open_vectors(settings.flow, None, range(clock.frames or 0), (film.width, film.height))
+            dreams = Film(planner, self._machine.device, vectors=vectors).dream(*_marked(film, cuts, float(clock.rate)))
             with contextlib.closing(self._watch(dreams)) as dreamed:
                 yield from map(film.kind.write, dreamed)
 

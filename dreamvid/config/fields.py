@@ -18,6 +18,8 @@ OVER_TIME = "changes over time"
 
 _NAMED = ":NAME"  # ends a word of a metavar that a name follows
 
+_FILE, _METHOD = "FILE", "METHOD"  # begin what stands for a file's name, and for one in a register
+
 _BOUNDS = {"ge": (0, 0.0), "gt": (0, 1e-6), "le": (1, 0.0), "lt": (1, -1e-6)}
 
 
@@ -33,6 +35,7 @@ class Facts:
         is_input_file: whether it names a file that is read, unless its value is one of the words of `metavar`, or a
             name after a word that takes one, such as `model:NAME`; where `metavar` is `NAME=FILE`, a name stands before
             the file.
+        file_is_of_clip: whether the file that it names belongs to the clip, so that `--like` leaves it out.
         repeatable: whether the option may be given several times; the value is a list.
         measured_ahead: whether all that it says is known before the first frame, so that a worker does not need it.
         brings_look: whether other defaults come with another value of it.
@@ -54,6 +57,7 @@ class Facts:
     affects_frames: bool = True
     part_of_look: bool = False
     is_input_file: bool = False
+    file_is_of_clip: bool = False
     repeatable: bool = False
     measured_ahead: bool = False
     brings_look: bool = False
@@ -72,10 +76,13 @@ class Facts:
     @property
     def words(self) -> tuple[str, ...]:
         """The words that the setting takes."""
-        return tuple(word for word in self.metavar.split("|") if word != "FILE" and not word.endswith(_NAMED))
+        words = self.metavar.split("|")
+        return tuple(word for word in words if not word.startswith((_FILE, _METHOD)) and not word.endswith(_NAMED))
 
     def is_word(self, value: object) -> bool:
-        """Whether a value of the setting is a word, or a name after one."""
+        """Whether a value of the setting is a word, a name after one, or that of a method."""
+        if self.metavar.startswith(_METHOD):
+            return isinstance(value, str)
         starts = tuple(word.removesuffix("NAME") for word in self.metavar.split("|") if word.endswith(_NAMED))
         return value in self.words or (isinstance(value, str) and value.startswith(starts))
 
@@ -166,7 +173,7 @@ def files_in(facts: Facts, value: object) -> dict[str, Path]:
     if not facts.is_input_file or value is None or facts.is_word(value):
         return {}
     if not facts.repeatable:
-        return {"": Path(str(value))}
+        return {"": Path(getattr(value, "path", str(value)))}
     items = value if isinstance(value, (list, tuple)) else (value,)
     files = {}
     for number, item in enumerate(items, start=1):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from dreamvid.config.fields import Group, setting
-from dreamvid.config.registered import FlowName, ObjectiveChoice
+from dreamvid.config.registered import ObjectiveChoice
 from dreamvid.config.scheduled import LayersOverTime, Varies
 from dreamvid.config.types import (
     AUTO_OCTAVES,
@@ -22,6 +22,7 @@ from dreamvid.config.types import (
     Shots,
     WordOrPath,
 )
+from dreamvid.config.vectors import FlowChoice
 
 LARGEST_SEED = 2**63 - 1
 """What torch's generators take."""
@@ -320,7 +321,15 @@ class MotionSettings(Group):
         not_for=("explore", "visualize", "library"),
     )
     loop: bool = loop_setting(omit_default=True, not_for=("explore", "visualize", "library"))
-    flow: FlowName = setting("dis", "Optical flow: {names}; raft downloads weights", "METHOD")
+    flow: FlowChoice = setting(
+        "dis",
+        "Optical flow: {names}; raft downloads weights. Or a renderer's motion vectors, a numbered sequence of EXR, "
+        ".flo or KITTI PNG: vectors.%04d.exr. layer=, to=previous|next, y=up|down, units=pixels|uv, scale= and first= "
+        "say how to read them",
+        "METHOD|FILE[:K=V,…]",
+        is_input_file=True,
+        file_is_of_clip=True,
+    )
     cuts: WordOrPath = setting(
         "auto",
         "auto: detect cuts and dissolves, and dream each shot by itself; none: treat the clip as one shot; or a list "

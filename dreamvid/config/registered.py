@@ -9,7 +9,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
-from dreamvid.runtime.registers import CODECS, FLOWS, OBJECTIVES, Register, split_options
+from dreamvid.runtime.registers import CODECS, OBJECTIVES, Register, split_options
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class Registered:
     register: Register[Any]
     options: bool = False
 
-    def check(self, text: str | None) -> str | None:
+    def check(self, text: Any) -> Any:
         """The text as it is kept. Raises `ValueError` for a name that is not there, without loading any."""
         if text is None:
             return None
@@ -49,5 +49,4 @@ def help_of(info: FieldInfo) -> str:
 
 
 CodecName = Annotated[str, Registered(CODECS)]
-FlowName = Annotated[str, Registered(FLOWS)]
 ObjectiveChoice = Annotated[str | None, Registered(OBJECTIVES, options=True)]

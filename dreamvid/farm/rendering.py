@@ -23,6 +23,7 @@ from itertools import repeat
 from pathlib import Path
 
 from dreamvid.config.settings import Settings
+from dreamvid.config.vectors import method_of
 from dreamvid.farm.messages import PIECE_BYTES, Message, Piece, Stretch, Task
 from dreamvid.farm.plan import Unit
 from dreamvid.media import Reader, Writer
@@ -35,7 +36,7 @@ from dreamvid.output.recorder import FRAMES_BEHIND, segment_length
 from dreamvid.render.film import Film
 from dreamvid.render.job import Job, film_dissolves, film_source, open_source, open_target
 from dreamvid.render.preparation import fetch_missing, prepare
-from dreamvid.render.side_input import open_film_depth, open_guide, open_mask
+from dreamvid.render.side_input import open_film_depth, open_film_vectors, open_guide, open_mask
 from dreamvid.render.targets import Networks, dreaming_networks
 from dreamvid.render.two_pass import TwoPassFilm
 from dreamvid.runtime.device import choose_machine
@@ -67,7 +68,7 @@ class Renderer:
             guide = open_guide(settings, opening)
             machine = choose_machine(settings.device, settings.precision, settings.threads)
             depths = open_film_depth(settings, (width, height), shown, opening, str(machine.device))
-            run_to_end(fetch_missing(settings, networks, flow=settings.flow), self._outbox.tell)
+            run_to_end(fetch_missing(settings, networks, flow=method_of(settings.flow)), self._outbox.tell)
             self._prepared = prepare(
                 settings,
                 task.clock,
@@ -136,11 +137,12 @@ class Renderer:
     def _begin(self, reader: Reader, folder: Path) -> tuple[Film, Dreams]:
         """The film of a unit, which is one shot, or is taken for one."""
         planner, device = self._prepared.planner, self._prepared.machine.device
+        vectors = open_film_vectors(self._job.settings, reader)
         if self._job.settings.two_pass:
             source = film_source(self._job, reader, self._transitions, self._outbox.tell)
-            film = TwoPassFilm(planner, device, source, folder)
+            film = TwoPassFilm(planner, device, source, folder, vectors=vectors)
             return film, film.dream_twice()
-        plain = Film(planner, device)
+        plain = Film(planner, device, vectors=vectors)
         cuts = self._transitions(reader)
         return plain, plain.dream(reader, cuts, film_dissolves(self._job, self._reader, cuts))
 

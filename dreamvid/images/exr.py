@@ -32,9 +32,9 @@ _OVER = 1.001  # beyond white by more than rounding
 
 def read_exr_header(path: Path) -> tuple[int, int, bool]:
     """Width and height of the display window, and whether there is alpha. Raises MediaError."""
-    with _opened(path, header_only=True) as file:
+    with opened(path, header_only=True) as file:
         part, names = _find_part(path, file)
-        width, height = _size(part.header["displayWindow"])
+        width, height = window_size(part.header["displayWindow"])
         return width, height, "A" in names
 
 
@@ -43,16 +43,16 @@ def read_exr(path: Path, curve: str | None) -> tuple[FloatImage, str | None]:
 
     Light brighter than display white is cut off, or brought into range by the tone `curve`. Raises MediaError.
     """
-    with _opened(path, header_only=True) as file:
+    with opened(path, header_only=True) as file:
         parts = len(file.parts)
-    with _opened(path) as file:
+    with opened(path) as file:
         if len(file.parts) != parts:  # those that cannot be decoded are left out without an error
             raise not_an_image(path)
         part, names = _find_part(path, file)
         planes = [np.asarray(part.channels[name].pixels, np.float32) for name in names.values()]
         if len({plane.shape for plane in planes}) > 1:
             raise MediaError(f"{path}: its channels have different sizes; convert it to plain RGB first")
-        pixels = _framed(np.stack(planes, axis=-1), part.header["dataWindow"], part.header["displayWindow"])
+        pixels = framed(np.stack(planes, axis=-1), part.header["dataWindow"], part.header["displayWindow"])
     pixels = np.nan_to_num(pixels, nan=0.0, posinf=_BRIGHTEST, neginf=0.0)
     light, alpha = np.maximum(pixels[..., :3], 0), np.clip(pixels[..., 3:], 0, 1)
     if alpha.shape[-1]:
@@ -74,14 +74,14 @@ def read_exr_distances(path: Path) -> npt.NDArray[np.float32]:
 
     The channel is `Z`, `Depth` or `V` of any layer, else a gray picture's, or red.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         for wanted in ("Z", "DEPTH", "V", "Y", "R"):
             for part in file.parts:
                 name = next((name for name in part.channels if name.rpartition(".")[2].upper() == wanted), None)
                 if name is not None:
                     pixels = np.asarray(part.channels[name].pixels, np.float32)
-                    framed = _framed(pixels[..., None], part.header["dataWindow"], part.header["displayWindow"])
-                    return np.ascontiguousarray(np.nan_to_num(framed[..., 0], nan=0.0, posinf=np.inf, neginf=0.0))
+                    shown = framed(pixels[..., None], part.header["dataWindow"], part.header["displayWindow"])
+                    return np.ascontiguousarray(np.nan_to_num(shown[..., 0], nan=0.0, posinf=np.inf, neginf=0.0))
     raise MediaError(f"{path}: has no channel Z, Depth, V, Y or R; render a depth pass")
 
 
@@ -100,13 +100,14 @@ def write_exr(path: Path, image: FloatImage, *, bit_depth: int, metadata: Mappin
 
 def read_exr_metadata(path: Path) -> dict[str, str]:
     """The text attributes of the header. Raises MediaError."""
-    with _opened(path, header_only=True) as file:
+    with opened(path, header_only=True) as file:
         header = _find_part(path, file)[0].header
         return {str(key): value for key, value in header.items() if isinstance(value, str) and key != "name"}
 
 
 @contextmanager
-def _opened(path: Path, *, header_only: bool = False) -> Iterator[Any]:
+def opened(path: Path, *, header_only: bool = False) -> Iterator[Any]:
+    """The file, as the library has it. Raises MediaError for what cannot be read, there and while it is used."""
     try:
         with _quietly():
             file = OpenEXR.File(str(path), separate_channels=True, header_only=header_only)
@@ -170,15 +171,16 @@ def _find_part(path: Path, file: Any) -> tuple[Any, dict[str, str]]:
     raise MediaError(f"{path}: has no channels R, G and B; convert it to plain RGB first")
 
 
-def _size(window: Any) -> tuple[int, int]:
+def window_size(window: Any) -> tuple[int, int]:
+    """Width and height of a window."""
     low, high = np.asarray(window[0], np.int64), np.asarray(window[1], np.int64)
     width, height = (high - low + 1).tolist()
     return width, height
 
 
-def _framed(pixels: npt.NDArray[np.float32], data: Any, display: Any) -> npt.NDArray[np.float32]:
+def framed(pixels: npt.NDArray[np.float32], data: Any, display: Any) -> npt.NDArray[np.float32]:
     """The display window: black where there are no data, without the data beyond its edges."""
-    width, height = _size(display)
+    width, height = window_size(display)
     left, top = (np.asarray(data[0], np.int64) - np.asarray(display[0], np.int64)).tolist()
     if (left, top) == (0, 0) and pixels.shape[:2] == (height, width):
         return pixels

@@ -11,6 +11,7 @@ from dreamvid.images.header import READABLE_SUFFIXES
 from dreamvid.media.names import OneFile, what_is
 
 _NUMBER = re.compile(r"(?<!%)((?:%%)*)%(0?)(\d{0,2})d", re.ASCII)
+_HASHES = re.compile(r"#{2,18}")  # one alone is in too many names: `Song #1.mp4`
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,21 @@ class NumberedFiles:
 def parse_pattern(source: Path | str) -> NumberedFiles | None:
     """Return the numbered files that `source` is a pattern of; None if its name holds no `%d`, or it is a `OneFile`.
 
-    `%05d` is a number filled with zeros to five digits, `%d` one that is not filled, `%%` a percent sign.
-    Raises MediaError if there is more than one number.
+    `%05d` is a number filled with zeros to five digits, as is `#####`; `%d` is one that is not filled, `%%` a percent
+    sign. Raises MediaError if there is more than one number.
     """
     if isinstance(source, OneFile):
         return None
     path = Path(source)
     numbers = list(_NUMBER.finditer(path.name))
-    if not numbers:
+    hashes = list(_HASHES.finditer(path.name))
+    if not numbers and not hashes:
         return None
-    if len(numbers) > 1:
+    if len(numbers) + len(hashes) > 1:
         raise MediaError(f"{path}: a pattern must contain exactly one number; write it as in frames/%05d.png")
+    if hashes:
+        start, end = hashes[0].span()
+        return NumberedFiles(path.parent, path.name[:start], path.name[end:], end - start, filled=True)
     found = numbers[0]
     prefix = (path.name[: found.start()] + found[1]).replace("%%", "%")
     suffix = path.name[found.end() :].replace("%%", "%")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from typing import Protocol, Self
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dreamvid.motion import Motion, MotionEstimator
 from dreamvid.motion.dissolves import Dissolve
+from dreamvid.motion.given_motion import measure_given
 from dreamvid.motion.long_range import (
     EarlierFrame,
     EarlierMotion,
@@ -22,6 +23,7 @@ from dreamvid.motion.long_range import (
     numbers_looked_back_to,
     reduce,
 )
+from dreamvid.motion.vectors import VectorFiles
 from dreamvid.motion.views import NO_VIEWS, KnownViews, ViewEstimator, ViewUpdate
 from dreamvid.runtime.frames import Frame, send, split_alpha
 from dreamvid.runtime.registers import FLOWS
@@ -71,7 +73,8 @@ class FramePair:
     """A raw frame, (H, W, 3) float32 in [0, 1], and the one before it; None where a shot begins.
 
     Its alpha, (H, W, 1), if it has one, goes along, and the earlier frames that it looks back to; of a film in two
-    passes also the views that it may find again, and what becomes of them.
+    passes also the views that it may find again, and what becomes of them. `indices` are the numbers of the frame
+    before and of this one in the source.
     """
 
     before: Frame | None
@@ -81,6 +84,7 @@ class FramePair:
     views: KnownViews = NO_VIEWS
     update: ViewUpdate | None = None
     dissolve: DissolveFrame | None = None
+    indices: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +127,7 @@ class Pairing:
         """`number` is that of the first frame in its shot."""
         self._number = number
         self._before: Frame | None = None
+        self._index = 0  # of the frame before, in the source
         self._kept: list[EarlierFrame] = []
 
     def pair(
@@ -132,10 +137,13 @@ class Pairing:
         skip: int = 0,
         dissolves: DissolveSource | None = None,
         first: int = 0,
+        indices: Iterable[int] | None = None,
     ) -> Iterator[FramePair]:
-        """Pair the next piece; see `pair_up`."""
+        """Pair the next piece; see `pair_up`. `indices` are the numbers of its frames in the source, where they do not
+        follow one another from `first` on."""
         # Of a damaged clip fewer verdicts than frames may have come.
-        for index, (frame, is_cut) in enumerate(zip(frames, chain(cuts, repeat(False)), strict=False)):
+        numbered = zip(frames, chain(cuts, repeat(False)), indices or count(first), strict=False)
+        for index, (frame, is_cut, of_source) in enumerate(numbered):
             raw, alpha = split_alpha(frame)
             if index >= skip:
                 if is_cut:
@@ -147,20 +155,23 @@ class Pairing:
                     earlier = []
                     if dissolve.has_arrived:
                         self._kept, self._number = [], 0
-                yield FramePair(self._before, raw, alpha, tuple(earlier), dissolve=dissolve)
+                pair = self._index, of_source
+                yield FramePair(self._before, raw, alpha, tuple(earlier), dissolve=dissolve, indices=pair)
             number = self._number
             self._kept = [one for one in self._kept if is_needed_after(one.number, number)]
             if is_needed_after(number, number):
                 self._kept.append(EarlierFrame(number, reduce(raw)))
-            self._before = raw
+            self._before, self._index = raw, of_source
             self._number += 1
 
 
 class MotionStage:
     """Measures the motion of pairs, and sends them to the device; for any number of threads at a time."""
 
-    def __init__(self, method: str, device: torch.device) -> None:
+    def __init__(self, method: str, device: torch.device, vectors: VectorFiles | None = None) -> None:
+        """Motion comes from `vectors` where they have it, else it is measured by the `method`."""
         self._method, self._device = method, device
+        self._vectors = vectors
         self._local = threading.local()
 
     def __call__(self, pair: FramePair) -> MotionFrame:
@@ -173,12 +184,17 @@ class MotionStage:
             self._local.estimator = MotionEstimator(self._method, device=device)
             self._local.long_range = LongRangeEstimator(self._method, device=device)
             self._local.views = ViewEstimator(self._method, device=device)
-        motion = self._local.estimator.measure(pair.before, pair.raw)
+        motion = self._given(pair.before, pair) or self._local.estimator.measure(pair.before, pair.raw)
         ways: Iterator[EarlierMotion] = self._local.long_range.measure(pair.raw, motion.reliability, pair.earlier)
         earlier = self._sent(ways)
         recalled = self._sent(self._local.views.measure(pair.raw, motion.reliability, pair.views))
         way = FrameMotion.of(motion, self._device)
         return MotionFrame(raw, way, pair.alpha, earlier, recalled, pair.update, pair.dissolve)
+
+    def _given(self, before: Frame, pair: FramePair) -> Motion | None:
+        if self._vectors is None or pair.indices is None:
+            return None
+        return measure_given(self._vectors, before, pair.raw, pair.indices)
 
     def _sent(self, ways: Iterable[EarlierMotion]) -> dict[int, FrameMotion]:
         return {way.number: FrameMotion.of(way.motion, self._device) for way in ways}

@@ -14,6 +14,7 @@ from dreamvid.config.scheduled import LayerSchedule
 from dreamvid.config.settings import DreamSettings, key_of
 from dreamvid.errors import SettingsError
 from dreamvid.runtime.documents import DocumentError, parse_json, read_text
+from dreamvid.runtime.registers import FLOWS
 from dreamvid.schedule import Schedule
 
 _TAG = "dreamvid"
@@ -46,8 +47,12 @@ def read_look(path: Path, kind: type[DreamSettings]) -> dict[str, Any]:
     recipe = stored.get("recipe") if isinstance(stored, dict) else None
     if not isinstance(recipe, dict):
         raise SettingsError(f"--like: {path} contains no recipe; give a file that dreamvid rendered")
-    wanted = {key_of(name) for name, _, facts in fields_of(kind) if facts.part_of_look}
-    return {key: value for key, value in recipe.items() if key in wanted}
+    wanted = {key_of(name): facts for name, _, facts in fields_of(kind) if facts.part_of_look}
+    return {
+        key: value
+        for key, value in recipe.items()
+        if key in wanted and not (wanted[key].file_is_of_clip and value not in FLOWS)
+    }
 
 
 def _stored(path: Path) -> Any:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dreamvid.config.settings import FrameSettings, Settings
+from dreamvid.config.vectors import method_of
 from dreamvid.motion.motion_stage import (
     DissolveFrame,
     DissolveSource,
@@ -19,6 +20,7 @@ from dreamvid.motion.motion_stage import (
     motion_threads,
     pair_up,
 )
+from dreamvid.motion.vectors import VectorFiles
 from dreamvid.output.snapshot import Snapshot
 from dreamvid.render.carry import Carry, Goal, Recalled
 from dreamvid.render.dissolve import Crossing
@@ -53,11 +55,19 @@ class FilmFrames(Protocol):
 class Film:
     """A film while it is dreamed: the carried residual, and how far it has come."""
 
-    def __init__(self, planner: Planner[Settings], device: torch.device, snapshot: Snapshot | None = None) -> None:
-        """`snapshot` is a state to go on from; without one the film begins."""
+    def __init__(
+        self,
+        planner: Planner[Settings],
+        device: torch.device,
+        snapshot: Snapshot | None = None,
+        vectors: VectorFiles | None = None,
+    ) -> None:
+        """`snapshot` is a state to go on from; without one the film begins. `vectors` are the clip's motion, where it
+        is known from files."""
         self._planner = planner
         self._settings = planner.settings
         self._device = device
+        self._vectors = vectors
         self._carry = Carry()
         self._metrics = FrameMetrics() if planner.settings.report else None
         self.done = 0
@@ -101,11 +111,11 @@ class Film:
         clock = time.perf_counter()
         frame_bytes = reader.width * reader.height * 3 * 4
         with ReadAhead(reader, depth_within(frame_bytes, FRAMES_AHEAD)) as frames:
-            method = self._settings.flow
+            method = method_of(self._settings.flow)
             threads = motion_threads(method, self._device, torch.get_num_threads())
             depth = depth_within(2 * frame_bytes, MOTIONS_AHEAD + threads - 1)  # a frame and its motion
             pairs = pair_up(frames, cuts, skip, self._carry.frames - skip, dissolves, reader.first_index)
-            with map_ahead(MotionStage(method, self._device), pairs, depth, threads) as moving:
+            with map_ahead(MotionStage(method, self._device, self._vectors), pairs, depth, threads) as moving:
                 yield from self._dream_moving(moving, first, clock)
 
     def _dream_moving(self, moving: Iterable[MotionFrame], first: int, clock: float) -> Dreams:

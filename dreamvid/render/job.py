@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from dreamvid.config.settings import Settings
+from dreamvid.config.vectors import method_of
 from dreamvid.errors import MediaError
 from dreamvid.media import (
     ClipInfo,
@@ -22,6 +23,9 @@ from dreamvid.media import (
     open_reader,
     open_writer,
 )
+from dreamvid.motion.long_range import reduce
+from dreamvid.motion.vector_check import better_reading, frames_to_check
+from dreamvid.motion.vectors import VectorFiles
 from dreamvid.output.fingerprint import files_of, fingerprint_job, job_tag, picture_fingerprints
 from dreamvid.output.journal import Journal, path_of_journal
 from dreamvid.output.recipe import recipe_tags
@@ -35,13 +39,13 @@ from dreamvid.render.pieces import scratch_bytes
 from dreamvid.render.plan import STILL, Clock, FilmDepths
 from dreamvid.render.preparation import Prepared, choose_sound, fetch_missing, listen, prepare
 from dreamvid.render.runner import Destination, JobLoop, OpenedJob, RecordedLoop, claim_target, machine_facts, run_job
-from dreamvid.render.side_input import SideInput, open_film_depth, open_guide, open_mask
+from dreamvid.render.side_input import SideInput, open_film_depth, open_film_vectors, open_guide, open_mask
 from dreamvid.render.still import dream_pictures
 from dreamvid.render.targets import Networks
 from dreamvid.render.two_pass import FilmSource, TwoPassFilm
 from dreamvid.runtime.device import Machine, choose_machine
-from dreamvid.runtime.events import Event, Outbox, Tell, ignore
-from dreamvid.runtime.frames import Dreams, Frame
+from dreamvid.runtime.events import Event, Notice, Outbox, Tell, ignore
+from dreamvid.runtime.frames import Dreams, Frame, split_alpha
 from dreamvid.shots.selection import ShotSelection, Transitions
 
 
@@ -114,6 +118,7 @@ class OpenedClip:
     guide: SideInput | None
     mask: SideInput | None
     depths: FilmDepths | None
+    vectors: VectorFiles | None
 
 
 def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> OpenedClip:
@@ -152,8 +157,31 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     guide = open_guide(settings, closing)
     machine = choose_machine(settings.device, settings.precision, settings.threads)
     depths = open_film_depth(settings, size, shape, closing, str(machine.device))
-    flow = settings.flow if is_film else None
-    return OpenedClip(selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths)
+    flow = method_of(settings.flow) if is_film else None
+    vectors = open_film_vectors(settings, reader)
+    if vectors is not None and not place.is_resumed:
+        _check_vectors(job, reader, vectors, tell)
+    return OpenedClip(selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths, vectors)
+
+
+def _check_vectors(job: Job, reader: Reader, vectors: VectorFiles, tell: Tell) -> None:
+    """Say so where the motion vectors would fit the pictures better read another way."""
+
+    rate = reader.rate
+    if rate is None:
+        return
+
+    def pair(index: int) -> tuple[Frame, Frame] | None:
+        with contextlib.suppress(MediaError), open_source(job, (index - 1) / rate, 2, info=reader.info) as some:
+            frames = [reduce(split_alpha(frame)[0]) for frame in some]
+            return (frames[0], frames[1]) if len(frames) == 2 else None
+        return None
+
+    wanted = frames_to_check(range(reader.first_index, reader.first_index + reader.frame_count))
+    size = next((pair[0].shape[1::-1] for pair in map(pair, wanted[:1]) if pair is not None), None)
+    spec = None if size is None else better_reading(vectors.at_size(size), wanted, pair)
+    if spec is not None:
+        tell(Notice(f"--flow: the motion vectors do not fit the pictures; they would fit if read as {spec}"))
 
 
 def prepare_clip(
@@ -219,9 +247,9 @@ def _begin_film(
     device = prepared.machine.device
     if job.settings.two_pass or job.settings.loop:
         source = film_source(job, clip.reader, clip.selection.marks, tell)
-        film = TwoPassFilm(prepared.planner, device, source, folder, snapshot, tell)
+        film = TwoPassFilm(prepared.planner, device, source, folder, snapshot, tell, clip.vectors)
         return film, film.dream_twice()
-    plain = Film(prepared.planner, device, snapshot)
+    plain = Film(prepared.planner, device, snapshot, clip.vectors)
     return plain, _film_frames(job, clip, plain, tell)
 
 

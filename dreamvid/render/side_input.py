@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 from dreamvid.config.settings import DreamSettings, Settings, key_of
+from dreamvid.config.vectors import FlowFile
 from dreamvid.errors import SettingsError
 from dreamvid.images.content import image_format
 from dreamvid.images.read import fit_size, resize_image
 from dreamvid.media import AS_CODED, ClipInfo, Reader, list_sequence, open_reader, read_image
+from dreamvid.motion.vectors import VectorFiles, open_vectors
 from dreamvid.runtime.events import Tell, ignore
 from dreamvid.runtime.frames import Frame
 from dreamvid.space.depth import DepthScale, DepthSource, ExrDepth, ModeledDepth, PictureDepth
@@ -214,6 +216,26 @@ def open_film_depth(
     if settings.depth in SHAPES:
         raise SettingsError(f"--depth: {settings.depth} is for zooms; a film takes pictures of depths, or a model")
     return open_depth(settings, size, shape, closing)
+
+
+def open_film_vectors(settings: Settings, reader: Reader) -> VectorFiles | None:
+    """The motion vectors of what `reader` reads, checked, where the settings name files of them.
+
+    Raises `SettingsError` or `MediaError`.
+    """
+    if not isinstance(settings.flow, FlowFile):
+        return None
+    is_sequence = reader.info.kind == "sequence"
+    if reader.rate is None:
+        raise SettingsError("--flow: a still picture does not move; leave out the motion vectors")
+    if settings.rate is not None and not is_sequence:
+        raise SettingsError("--flow: motion vectors belong to the clip's own frames; leave out --rate")
+    frames = range(reader.first_index, reader.first_index + reader.frame_count)
+    size = reader.width, reader.height
+    vectors = open_vectors(settings.flow, reader.info.first_number if is_sequence else None, frames, size)
+    shape = reader.info.width, reader.info.height
+    _check_shape(vectors.path, vectors.shape, _closer(vectors.shape, size, shape), "flow", "motion vectors")
+    return vectors
 
 
 def check_depth(settings: DreamSettings, known: DepthSource | None = None) -> None:

@@ -32,6 +32,7 @@ import torch
 from torch import Tensor
 
 from dreamvid.config.settings import FrameSettings, Settings
+from dreamvid.config.vectors import method_of
 from dreamvid.errors import MediaError
 from dreamvid.motion.motion_stage import (
     DissolveFrame,
@@ -43,6 +44,7 @@ from dreamvid.motion.motion_stage import (
     Pairing,
     motion_threads,
 )
+from dreamvid.motion.vectors import VectorFiles
 from dreamvid.motion.views import VIEW_EVERY, KnownViews, View, ViewBook, ViewUpdate
 from dreamvid.output.keyframes import FrameSpool, KeyframeStore
 from dreamvid.output.snapshot import Snapshot
@@ -111,9 +113,10 @@ class TwoPassFilm(Film):
         folder: Path,
         snapshot: Snapshot | None = None,
         tell: Tell = ignore,
+        vectors: VectorFiles | None = None,
     ) -> None:
-        """`folder` takes the files between the passes; those of `snapshot` are there."""
-        super().__init__(planner, device, None if snapshot is None or not snapshot.done else snapshot)
+        """`folder` takes the files between the passes; those of `snapshot` are there. The others as in `Film`."""
+        super().__init__(planner, device, None if snapshot is None or not snapshot.done else snapshot, vectors)
         self._source, self._folder, self._tell = source, folder, tell
         film = source.frames, source.rate, source.width, source.height
         self._twice = self._settings.two_pass
@@ -140,7 +143,7 @@ class TwoPassFilm(Film):
         self._forth = Pairing(self._carry.frames - self.lead)
         self._skip = self.lead  # frames that are read once more, to look back to
         self._dissolves: DissolveSource | None = None
-        self._sees = not FLOWS.find(self._settings.flow).stands_still
+        self._sees = not FLOWS.find(method_of(self._settings.flow)).stands_still
 
     def snapshot(self) -> Snapshot:
         """The state after the frames so far, in both directions; taken between two frames."""
@@ -270,7 +273,10 @@ class TwoPassFilm(Film):
         skip = self._back.lead if self._back_done else 0
         start = self._back_done - skip
         pairs = Pairing(self._back.frames - skip if self._back_done else 0).pair(
-            map(spool.read, places[start:]), repeat(False), skip
+            map(spool.read, places[start:]),
+            repeat(False),
+            skip,
+            indices=[self._source.first_index + t for t in order[start:]],
         )
         pairs = self._with_views(pairs, order[self._back_done :], section)
         clock = time.perf_counter()
@@ -396,11 +402,11 @@ class TwoPassFilm(Film):
     @contextlib.contextmanager
     def _moving(self, pairs: Iterable[FramePair]) -> Iterator[Iterator[MotionFrame]]:
         """Pairs with their motion, measured ahead."""
-        method = self._settings.flow
+        method = method_of(self._settings.flow)
         threads = motion_threads(method, self._device, torch.get_num_threads())
         frame_bytes = self._source.width * self._source.height * 3 * 4
         depth = depth_within(2 * frame_bytes, MOTIONS_AHEAD + threads - 1)
-        with map_ahead(MotionStage(method, self._device), pairs, depth, threads) as moving:
+        with map_ahead(MotionStage(method, self._device, self._vectors), pairs, depth, threads) as moving:
             yield moving
 
 

@@ -160,7 +160,7 @@ class Session:
         """What the film is to be called."""
         source = self._need_source()
         # The name goes to the command line, where a percent sign is a pattern's.
-        target = default_output(Path(source.name).name.replace("%", "_"), self.settings.codec)
+        target = default_output(Path(source.name).name.replace("%", "_").replace("##", "__"), self.settings.codec)
         return str(target) if "%" in target.name else target.name
 
     # What is given.

@@ -10,12 +10,15 @@ from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
+import OpenEXR
 import pytest
 import torch
 
 from dreamvid.config.settings import make_settings
+from dreamvid.config.vectors import parse_flow_file
 from dreamvid.media import open_reader
 from dreamvid.motion import warp_backward
+from dreamvid.motion.vectors import open_vectors
 from dreamvid.render.film import Film
 from dreamvid.render.plan import Clock, Planner
 from dreamvid.render.targets import make_dream_core, resolve_targets
@@ -56,13 +59,13 @@ def dream(reader, cuts=(), **options) -> Frames:
     return np.stack([frame for frame, _ in dream_events(reader, cuts, **options) if frame is not None])
 
 
-def dream_events(reader, cuts=(), **options):
+def dream_events(reader, cuts=(), vectors=None, **options):
     settings = make_settings({"model": "efficientnet_lite0", **options})
     goals = resolve_targets(settings)
     settings = settings.for_model(goals[0].network.spec.look)
     machine = choose_machine()
     planner = Planner(make_dream_core(goals, settings, machine), settings, Clock(Fraction(reader.rate)))
-    return Film(planner, machine.device).dream(reader, cuts)
+    return Film(planner, machine.device, vectors=vectors).dream(reader, cuts)
 
 
 def read(name: str, frames: int | None = None) -> Frames:
@@ -97,6 +100,27 @@ def test_the_dream_stays_on_what_moves(moving: Frames, truth: ModuleType) -> Non
     print(f"\nwarped error over dream: dis {errors['dis']:.3f}, none {errors['none']:.3f}")
     assert errors["dis"] <= 0.15
     assert errors["dis"] <= 0.3 * errors["none"]
+
+
+@pytest.mark.slow
+def test_true_motion_vectors_hold_the_dream_better_than_measured_ones(
+    moving: Frames, truth: ModuleType, tmp_path: Path
+) -> None:
+    for number in range(1, len(moving)):
+        field = truth.true_flow("known_flow", number)
+        channels = {f"backward.{name}": np.ascontiguousarray(field[..., place]) for place, name in enumerate("uv")}
+        channels["backward.v"] *= -1  # up, as in Nuke
+        OpenEXR.File({"type": OpenEXR.scanlineimage}, channels).write(str(tmp_path / f"v.{number:04d}.exr"))
+    spec = parse_flow_file(f"{tmp_path}/v.%04d.exr:first=0")
+    errors = {}
+    for name in ("measured", "given"):
+        with open_reader(SAMPLES / "known_flow.mp4") as reader:
+            vectors = None
+            if name == "given":
+                vectors = open_vectors(spec, None, range(len(moving)), (reader.width, reader.height))
+            errors[name] = warped_error(moving, dream(reader, vectors=vectors), truth, first=11)
+    print(f"\nwarped error over dream: measured {errors['measured']:.4f}, given {errors['given']:.4f}")
+    assert errors["given"] < errors["measured"]
 
 
 @pytest.mark.slow
