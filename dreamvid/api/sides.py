@@ -11,6 +11,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from dreamvid.api.arrays import read_picture
+from dreamvid.config.mattes import MaskFile
 from dreamvid.config.settings import DreamSettings, Settings
 from dreamvid.dream.pyramid import Size
 from dreamvid.render.plan import FilmDepths
@@ -51,7 +52,7 @@ class Sides:
         """The mask for pictures of `size`."""
         (height, width), mask = size, self.mask
         if mask is None or isinstance(mask, (str, Path)):
-            return open_mask(None if mask is None else Path(mask), (width, height), (width, height), closing)
+            return open_mask(None if mask is None else MaskFile(Path(mask)), (width, height), (width, height), closing)
         return mask_in_memory(read_picture(mask, "the mask"), width, height)
 
     def open_depth(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from dreamvid.config.fields import Group, setting
+from dreamvid.config.mattes import MaskChoice
 from dreamvid.config.registered import ObjectiveChoice
 from dreamvid.config.scheduled import LayersOverTime, Varies
 from dreamvid.config.types import (
@@ -259,10 +260,11 @@ class ConditioningSettings(Group):
         slider=(0, 1),
     )
     keep_color: bool = setting(False, "Dream in luminance only and keep the source's colors", "")
-    mask: Path | None = setting(
+    mask: MaskChoice | None = setting(
         None,
-        "Picture or video with the source's aspect ratio: white dreams, black is left alone, gray is in between",
-        "FILE",
+        "Picture or video with the source's aspect ratio: white dreams, black is left alone, gray is in between. "
+        "channel= takes a channel of an EXR instead, or A, the alpha of any file",
+        "FILE[:channel=NAME]",
         is_input_file=True,
         not_for=("library",),
     )

@@ -46,6 +46,12 @@ class SourceSettings(Group):
         None, "Tone-map an HDR clip (PQ, HLG) or an EXR to standard dynamic range with this curve", "CURVE"
     )
     deinterlace: bool = setting(False, "Deinterlace", "")
+    exr_layer: str | None = setting(
+        None,
+        "Layer of a multilayer EXR to dream on, or one channel [default: the main layer]",
+        "NAME",
+        omit_default=True,
+    )
 
 
 class OutputSettings(Group):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import InstanceOf, PlainSerializer
 
+from dreamvid.config.file_options import read_file_options, read_name, write_file_options
 from dreamvid.config.registered import Registered
-from dreamvid.config.types import parse_path
 from dreamvid.errors import shown
 from dreamvid.runtime.registers import FLOWS
 
@@ -18,7 +19,6 @@ Neighbor = Literal["previous", "next"]
 UpAxis = Literal["up", "down"]
 Units = Literal["pixels", "uv"]
 
-_OPTIONS = re.compile(r"(?P<path>.+?):(?P<options>[a-z]+=[^:]*)", re.DOTALL)
 _LIKE_A_FILE = re.compile(r"[/\\.%#]")
 _MOST_SCALE = 1e6
 
@@ -46,63 +46,47 @@ class FlowFile:
     first: int | None = None
 
     def __str__(self) -> str:
-        said = {field.name: getattr(self, field.name) for field in fields(self)[1:]}
-        plain = {field.name: field.default for field in fields(self)[1:]}
-        options = ",".join(
-            f"{name}={f'{value:g}' if name == 'scale' else value}"
-            for name, value in said.items()
-            if value != plain[name]
-        )
-        return f"{self.path}:{options}" if options else str(self.path)
+        said = {
+            field.name: f"{value:g}" if isinstance(value := getattr(self, field.name), float) else str(value)
+            for field in fields(self)[1:]
+            if getattr(self, field.name) != field.default
+        }
+        return write_file_options(self.path, said)
 
 
 def parse_flow_file(text: str) -> FlowFile:
     """Read `FILE[:K=V,…]`. Raises `ValueError`."""
-    found = _OPTIONS.fullmatch(text)
-    if found is None:
-        return FlowFile(parse_path(text))
-    said = {}
-    for item in found["options"].split(","):
-        key, equals, value = (part.strip() for part in item.partition("="))
-        if key not in _READERS or not equals:
-            raise ValueError(f"'{shown(item)}' is not one of {', '.join(f'{name}=' for name in _READERS)}")
-        said[key] = _READERS[key](key, value)
-    return FlowFile(parse_path(found["path"]), **said)
+    path, said = read_file_options(text, _READERS)
+    return FlowFile(path, **said)
 
 
-def _one_of(kind: Any) -> Any:
-    def read(key: str, value: str) -> str:
+def _one_of(kind: Any) -> Callable[[str], str]:
+    def read(value: str) -> str:
         if value not in get_args(kind):
-            raise ValueError(f"{key}={shown(value)}: must be {' or '.join(get_args(kind))}")
+            raise ValueError(f"must be {' or '.join(get_args(kind))}")
         return value
 
     return read
 
 
-def _read_layer(key: str, value: str) -> str:
-    if not value:
-        raise ValueError(f"{key}=: give the name of a layer")
-    return value
-
-
-def _read_scale(key: str, value: str) -> float:
+def _read_scale(value: str) -> float:
     try:
         number = float(value)
     except ValueError:
         number = 0.0
     if not 0 < abs(number) <= _MOST_SCALE:
-        raise ValueError(f"{key}={shown(value)}: must be a number other than 0")
+        raise ValueError("must be a number other than 0")
     return number
 
 
-def _read_first(key: str, value: str) -> int:
+def _read_first(value: str) -> int:
     if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
-        raise ValueError(f"{key}={shown(value)}: must be the number of a file")
+        raise ValueError("must be the number of a file")
     return int(value)
 
 
-_READERS: dict[str, Any] = {
-    "layer": _read_layer,
+_READERS = {
+    "layer": read_name,
     "to": _one_of(Neighbor),
     "y": _one_of(UpAxis),
     "units": _one_of(Units),

@@ -60,6 +60,7 @@ def find_still(
         rate=settings.rate,
         tonemap=settings.tonemap,
         deinterlace=settings.deinterlace,
+        exr_layer=settings.exr_layer,
         tell=tell,
     )
     index = find_frame(source, reader, settings, tell)
@@ -106,7 +107,7 @@ def _read(
     """One frame of the source of `reader`, at (width, height) `size`."""
     if reader.rate is None or reader.info.kind != "video":
         path = (list_sequence(source) or [source])[index]
-        return read_image(path, size=size, tonemap=settings.tonemap, tell=tell)
+        return read_image(path, size=size, tonemap=settings.tonemap, exr_layer=settings.exr_layer, tell=tell)
     with open_reader(
         source,
         start=index / reader.rate,

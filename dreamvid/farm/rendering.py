@@ -95,7 +95,7 @@ class Renderer:
 
     def find_cuts(self, stretch: Stretch) -> Iterator[Message]:
         """Whether each frame of a stretch begins a shot, in one message."""
-        marks = watch_cuts(self._job.source, self._task.clock.rate, stretch.first, stretch.end)
+        marks = watch_cuts(self._job.source, self._task.clock.rate, stretch.first, stretch.end, info=self._reader.info)
         yield Message(marks=tuple(marks), done=True)
 
     def render(self, unit: Unit) -> Iterator[Message]:

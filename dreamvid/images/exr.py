@@ -11,8 +11,9 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +31,36 @@ _ONE_AT_A_TIME = threading.Lock()
 _OVER = 1.001  # beyond white by more than rounding
 
 
-def read_exr_header(path: Path) -> tuple[int, int, bool]:
-    """Width and height of the display window, and whether there is alpha. Raises MediaError."""
+def read_exr_header(path: Path, layer: str | None = None) -> tuple[int, int, bool]:
+    """Width and height of the display window, and whether there is alpha; `layer` as in `read_exr`. Raises MediaError.
+    """
     with opened(path, header_only=True) as file:
-        part, names = _find_part(path, file)
-        width, height = window_size(part.header["displayWindow"])
-        return width, height, "A" in names
+        picture = _find_picture(path, file, layer)
+        width, height = window_size(picture.part.header["displayWindow"])
+        return width, height, "A" in picture.channels
 
 
-def read_exr(path: Path, curve: str | None) -> tuple[FloatImage, str | None]:
+def read_exr(path: Path, curve: str | None, layer: str | None = None) -> tuple[FloatImage, str | None]:
     """Display values in [0, 1], (height, width, 3), or 4 with alpha; and a line on what was lost, if anything was.
 
-    Light brighter than display white is cut off, or brought into range by the tone `curve`. Raises MediaError.
+    Light brighter than display white is cut off, or brought into range by the tone `curve`. `layer` is the layer to
+    read, or a single channel, whose values are taken as they are, and give a gray picture; None: the main layer.
+    Raises MediaError.
     """
     with opened(path, header_only=True) as file:
         parts = len(file.parts)
     with opened(path) as file:
         if len(file.parts) != parts:  # those that cannot be decoded are left out without an error
             raise not_an_image(path)
-        part, names = _find_part(path, file)
-        planes = [np.asarray(part.channels[name].pixels, np.float32) for name in names.values()]
+        picture = _find_picture(path, file, layer)
+        part = picture.part
+        planes = [np.asarray(part.channels[name].pixels, np.float32) for name in picture.channels.values()]
         if len({plane.shape for plane in planes}) > 1:
             raise MediaError(f"{path}: its channels have different sizes; convert it to plain RGB first")
         pixels = framed(np.stack(planes, axis=-1), part.header["dataWindow"], part.header["displayWindow"])
     pixels = np.nan_to_num(pixels, nan=0.0, posinf=_BRIGHTEST, neginf=0.0)
+    if picture.is_data:
+        return np.ascontiguousarray(np.clip(pixels, 0, 1)), None
     light, alpha = np.maximum(pixels[..., :3], 0), np.clip(pixels[..., 3:], 0, 1)
     if alpha.shape[-1]:
         light = np.divide(light, alpha, out=light.copy(), where=alpha > 0)
@@ -101,7 +108,7 @@ def write_exr(path: Path, image: FloatImage, *, bit_depth: int, metadata: Mappin
 def read_exr_metadata(path: Path) -> dict[str, str]:
     """The text attributes of the header. Raises MediaError."""
     with opened(path, header_only=True) as file:
-        header = _find_part(path, file)[0].header
+        header = file.parts[0].header
         return {str(key): value for key, value in header.items() if isinstance(value, str) and key != "name"}
 
 
@@ -158,17 +165,58 @@ def _without_complaints(text: str) -> str:
     return "".join(line for line in lines if not any(mark in line for mark in _COMPLAINTS))
 
 
-def _find_part(path: Path, file: Any) -> tuple[Any, dict[str, str]]:
-    """The part of the file with a picture in it, and what its channels R, G, B and perhaps A are called there."""
+@dataclass(frozen=True)
+class ExrPicture:
+    """The picture in a file: the part that it is in, and what its channels R, G, B and perhaps A are called there.
+
+    `is_data`: it is one channel, whose values are not light.
+    """
+
+    part: Any
+    channels: dict[str, str]
+    is_data: bool = False
+
+
+def _find_picture(path: Path, file: Any, layer: str | None) -> ExrPicture:
+    """The main picture of a file, or that of a layer; or a channel by itself. Raises MediaError."""
+    known: list[str] = []
     for part in file.parts:
-        there = {channel.name for channel in part.header["channels"]}
-        for layer in sorted({name.rpartition(".")[0] for name in there}):
-            own = {name.rpartition(".")[2]: name for name in there if name.rpartition(".")[0] == layer}
-            if "Y" in own and not {"RY", "BY"} & own.keys():  # gray
-                own |= dict.fromkeys("RGB", own["Y"])
-            if {"R", "G", "B"} <= own.keys():
-                return part, {channel: own[channel] for channel in "RGBA" if channel in own}
-    raise MediaError(f"{path}: has no channels R, G and B; convert it to plain RGB first")
+        own = {full_name(part, channel.name, len(file.parts)): channel.name for channel in part.header["channels"]}
+        known += own
+        for name, channels in sorted(layers_of(own).items()):
+            if layer in (None, name, name.rpartition(".")[2]):
+                found = {last: own[full] for last, full in channels.items()}
+                if "Y" in found and not {"RY", "BY"} & found.keys():  # gray
+                    found |= dict.fromkeys("RGB", found["Y"])
+                if {"R", "G", "B"} <= found.keys():
+                    return ExrPicture(part, {channel: found[channel] for channel in "RGBA" if channel in found})
+        if layer in own:
+            return ExrPicture(part, dict.fromkeys("RGB", own[layer]), is_data=True)
+    if layer is None:
+        raise MediaError(f"{path}: has no channels R, G and B; name another layer with --exr-layer; {told(known)}")
+    raise MediaError(f"{path}: has no layer or channel {layer}; {told(known)}")
+
+
+def full_name(part: Any, name: str, parts: int) -> str:
+    """What a channel is called in the whole file: in one of several `parts`, the part's name stands before the names of
+    channels that have no layer of their own."""
+    of_part = str(part.header.get("name", "")) if parts > 1 else ""
+    return f"{of_part}.{name}" if of_part and "." not in name else name
+
+
+def layers_of(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The layers of a file: of each, the full names of its channels by their last parts. The main one is ""."""
+    layers: dict[str, dict[str, str]] = {}
+    for name in names:
+        layer, _, last = name.rpartition(".")
+        layers.setdefault(layer, {})[last] = name
+    return layers
+
+
+def told(names: Iterable[str]) -> str:
+    """What to say of the names that there are."""
+    known = sorted(names)
+    return f"it has {', '.join(known)}" if known else "it has none"
 
 
 def window_size(window: Any) -> tuple[int, int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from dreamvid.errors import MediaError
-from dreamvid.images.exr import framed, opened, window_size
+from dreamvid.images.exr import framed, full_name, opened, told, window_size
 
 Plane = npt.NDArray[np.float32]
 
@@ -17,7 +17,6 @@ Plane = npt.NDArray[np.float32]
 def list_channels(path: Path) -> dict[str, tuple[int, int]]:
     """The full names of a file's channels, `layer.name`, with (width, height) of the display window of each.
 
-    In a file of several parts, the part's name stands before the names of channels that have no layer of their own.
     Raises MediaError.
     """
     with opened(path, header_only=True) as file:
@@ -47,25 +46,3 @@ def read_channels(path: Path, names: Sequence[str]) -> Plane:
     if len({plane.shape for plane in planes.values()}) > 1:
         raise MediaError(f"{path}: its channels {', '.join(names)} have different sizes; render them at one size")
     return np.stack([planes[name] for name in names], axis=-1)
-
-
-def full_name(part: object, name: str, parts: int) -> str:
-    """What a channel is called in the whole file."""
-    header = getattr(part, "header", {})
-    of_part = str(header.get("name", "")) if parts > 1 else ""
-    return f"{of_part}.{name}" if of_part and "." not in name else name
-
-
-def layers_of(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The layers of a file: of each, the full names of its channels by their last parts. The main one is ""."""
-    layers: dict[str, dict[str, str]] = {}
-    for name in names:
-        layer, _, last = name.rpartition(".")
-        layers.setdefault(layer, {})[last] = name
-    return layers
-
-
-def told(names: Iterable[str]) -> str:
-    """What to say of the names that there are."""
-    known = sorted(names)
-    return f"it has {', '.join(known)}" if known else "it has none"

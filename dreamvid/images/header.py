@@ -96,10 +96,10 @@ def check_file(path: Path) -> None:
         raise MediaError(f"{path}: the file is empty; copy or export it again")
 
 
-def read_header(path: Path) -> ImageHeader:
-    """Return the size and depth of an image without decoding it. Raises MediaError."""
+def read_header(path: Path, exr_layer: str | None = None) -> ImageHeader:
+    """Return the size and depth of an image, of an EXR those of a layer, without decoding it. Raises MediaError."""
     check_file(path)
-    header = _read_header(path)
+    header = _read_header(path, exr_layer)
     if not 0 < header.width * header.height <= LARGEST_IMAGE or header.width < 1:
         raise MediaError(
             f"{path}: is {header.width}x{header.height} pixels, which is too large; give one of at most 16384x16384"
@@ -107,12 +107,12 @@ def read_header(path: Path) -> ImageHeader:
     return header
 
 
-def _read_header(path: Path) -> ImageHeader:
+def _read_header(path: Path, exr_layer: str | None) -> ImageHeader:
     kind = image_format(path)
     if kind == "exr":
         from dreamvid.images.exr import read_exr_header
 
-        width, height, has_alpha = read_exr_header(path)
+        width, height, has_alpha = read_exr_header(path, exr_layer)
         return ImageHeader(width, height, 16, "EXR", has_alpha)
     if kind == "tiff":
         from dreamvid.images.tiff import read_tiff_header

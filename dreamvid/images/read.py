@@ -27,6 +27,7 @@ def read_image(
     max_size: int | None = None,
     alpha: bool = False,
     tonemap: str | None = None,
+    exr_layer: str | None = None,
     tell: Tell = ignore,
 ) -> FloatImage:
     """Read a still image as float32 RGB in [0, 1], shape (height, width, 3), C-contiguous.
@@ -34,17 +35,18 @@ def read_image(
     Its content says what it is, not its name. Gray, CMYK, Lab and palette images become RGB, by their color profile
     if it is of such a space; 16 bits are kept, EXIF orientation is applied. With `alpha` there is a fourth
     channel, 1 where the image has none; colors are not multiplied by it. Without it is dropped. The light of an EXR
-    becomes sRGB; what is brighter than display white is cut off, with a line to `tell`, or brought into range by
-    the tone curve `tonemap`. `size` is the exact (width, height) to resample to; `max_size` limits the longer side in
-    pixels and only shrinks. Raises MediaError if there is no such file or it cannot be decoded.
+    becomes sRGB; what is brighter than display white is cut off, with a line to `tell`, or brought into range by the
+    tone curve `tonemap`; `exr_layer` names one of its layers, or a channel, see `read_exr`. `size` is the exact
+    (width, height) to resample to; `max_size` limits the longer side in pixels and only shrinks. Raises MediaError if
+    there is no such file or it cannot be decoded.
     """
     path = Path(path)
-    header = read_header(path)
+    header = read_header(path, exr_layer)
     kind = image_format(path)
     if kind == "exr":
         from dreamvid.images.exr import read_exr
 
-        image, notice = read_exr(path, tonemap)
+        image, notice = read_exr(path, tonemap, exr_layer)
         if notice is not None:
             tell(Notice(notice))
     elif kind == "tiff":

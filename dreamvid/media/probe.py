@@ -64,6 +64,8 @@ class ClipInfo:
     """The number of a sequence's first file."""
     pictures: int = 1
     """How many an image file holds; the first is read."""
+    exr_layer: str | None = None
+    """The layer of an EXR that is read; None: the main one."""
     first_frame_time: Fraction = field(default=Fraction(0), repr=False)
     """When the first frame is due, on the clock that ffmpeg seeks the picture by."""
     seekable: bool = field(default=False, repr=False)
@@ -104,8 +106,8 @@ class SoundInfo:
     """All of them, in the order of `codecs`."""
 
 
-def probe(path: Path | str) -> ClipInfo:
-    """Return the facts about a video file or a still image.
+def probe(path: Path | str, exr_layer: str | None = None) -> ClipInfo:
+    """Return the facts about a video file or a still image, of an EXR those of a layer.
 
     Reads a video once without decoding it. Raises MediaError with a specific reason if the file is missing, a folder,
     empty, not a video, truncated before its index, or without a picture.
@@ -113,7 +115,7 @@ def probe(path: Path | str) -> ClipInfo:
     path = Path(path)
     check_file(path)
     if holds_image(path):
-        return probe_image(path)
+        return probe_image(path, exr_layer)
     # Capital V: a cover picture in a sound file is no video.
     arguments = [*input_arguments(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
     _, table, stderr = run_ffmpeg(arguments, loglevel="info")
@@ -130,12 +132,13 @@ def probe(path: Path | str) -> ClipInfo:
     return _clip_info(path, contents, contents.picture, timing, stderr)
 
 
-def probe_image(path: Path) -> ClipInfo:
+def probe_image(path: Path, exr_layer: str | None = None) -> ClipInfo:
     """Return the facts about a still image, even if it is one that moves. Raises MediaError."""
-    header = read_header(path)
+    header = read_header(path, exr_layer)
     return ClipInfo(
         path, "still", header.width, header.height, None, None, 1,
         bit_depth=header.bit_depth, pixel_format=header.mode, has_alpha=header.has_alpha, pictures=header.pictures,
+        exr_layer=exr_layer,
     )  # fmt: skip
 
 

@@ -129,7 +129,14 @@ class ImageReader(Reader):
     def _read(self) -> Iterator[FloatImage]:
         for path in self._paths[self.first_index : self._end_index]:
             size = self.width, self.height
-            yield read_image(path, size=size, alpha=self.alpha, tonemap=self._tonemap, tell=self._tell_once)
+            yield read_image(
+                path,
+                size=size,
+                alpha=self.alpha,
+                tonemap=self._tonemap,
+                exr_layer=self.info.exr_layer,
+                tell=self._tell_once,
+            )
 
     def _tell_once(self, event: Progress) -> None:
         if not self._warned:  # what the first of many frames lacks, most lack
@@ -290,6 +297,7 @@ def open_reader(
     alpha: bool = False,
     tonemap: str | None = None,
     deinterlace: bool = False,
+    exr_layer: str | None = None,
     info: ClipInfo | None = None,
     tell: Tell = ignore,
 ) -> Reader:
@@ -307,8 +315,8 @@ def open_reader(
 
     `alpha` asks for a fourth channel, where the source has one. `tonemap`, one of `TONE_CURVES`, brings HDR (PQ, HLG,
     the light of an EXR) into range; HDR video is refused without. `deinterlace` makes a frame's two fields one moment
-    (bwdif), its first; the rate stays. `info` is the result of an earlier reader of the same source, or of `probe`,
-    so that the source is not scanned again.
+    (bwdif), its first; the rate stays. `exr_layer` is the layer, or channel, of an EXR to read. `info` is the result of
+    an earlier reader of the same source, or of `probe`, so that the source is not scanned again.
 
     Nothing runs until the reader is entered. A damaged file is read as far as possible; `tell` hears of that after
     the last frame, and of what is left out at once. Raises MediaError if the source is missing or unreadable, if images
@@ -320,10 +328,10 @@ def open_reader(
         sequence_rate = rate or SEQUENCE_RATE
         first, last = (_seconds_of(time, sequence_rate, path) for time in (start, end))
         span = _frame_range(path, len(paths), sequence_rate, first, last, frames)
-        info = _sequence_info(path, paths, sequence_rate, info)
+        info = _sequence_info(path, paths, sequence_rate, info, exr_layer)
         work_size = fit_size(info.width, info.height, size, max_size)
         return ImageReader(info, work_size, sequence_rate, span, alpha=alpha, tonemap=tonemap, paths=paths, tell=tell)
-    info = info or probe(path)
+    info = info or probe(path, exr_layer)
     work_size = fit_size(info.width, info.height, size, max_size)
     if info.rate is None or info.duration is None:
         if start is not None or end is not None:
@@ -374,12 +382,14 @@ def _seconds(time: Fraction) -> str:
     return f"{float(time):.3f} s"
 
 
-def _sequence_info(source: Path, paths: list[Path], rate: Fraction, known: ClipInfo | None) -> ClipInfo:
+def _sequence_info(
+    source: Path, paths: list[Path], rate: Fraction, known: ClipInfo | None, exr_layer: str | None
+) -> ClipInfo:
     """Return the facts about a sequence: what any of its images has; all must have one size."""
     if known is None:
-        known = probe_image(paths[0])
+        known = probe_image(paths[0], exr_layer)
         for path in paths[1:]:
-            header = read_header(path)
+            header = read_header(path, exr_layer)
             if (header.width, header.height) != (known.width, known.height):
                 raise MediaError(
                     f"{path}: is {header.width}x{header.height}, but {paths[0].name} is {known.width}x{known.height}; "

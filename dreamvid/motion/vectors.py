@@ -21,7 +21,8 @@ import numpy.typing as npt
 
 from dreamvid.config.vectors import FlowFile, Neighbor, UpAxis
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.images.exr_channels import layers_of, list_channels, read_channels, told
+from dreamvid.images.exr import layers_of, told
+from dreamvid.images.exr_channels import list_channels, read_channels
 from dreamvid.media.sequence import first_number, list_sequence
 from dreamvid.motion.flow import FlowField
 

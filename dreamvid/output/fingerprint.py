@@ -38,7 +38,9 @@ def fingerprint_job(
     for key in keys:
         if facts_by_key[key].repeatable and facts_by_key[key].is_input_file:  # how several are read counts
             identity[key] = _without(identity[key], files.values())
-    identity |= {key_of(name): fingerprint(path) for name, path in files.items()}
+    for name, path in files.items():
+        how = _without(_plain(recipe.get(key_of(name), "")), [path])  # it is read
+        identity[key_of(name)] = fingerprint(path) + how
     if source is not None:
         pictures = list_sequence(source) if by_picture else None
         identity["source"] = fingerprint(source) if pictures is None else f"{len(pictures)} pictures"

@@ -346,6 +346,7 @@ def open_source(
         alpha=True,
         tonemap=settings.tonemap,
         deinterlace=settings.deinterlace,
+        exr_layer=settings.exr_layer,
         info=info,
         tell=tell,
     )

@@ -8,12 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
+from dreamvid.config.mattes import MaskFile
 from dreamvid.config.settings import DreamSettings, Settings, key_of
 from dreamvid.config.vectors import FlowFile
-from dreamvid.errors import SettingsError
+from dreamvid.errors import MediaError, SettingsError
 from dreamvid.images.content import image_format
 from dreamvid.images.read import fit_size, resize_image
-from dreamvid.media import AS_CODED, ClipInfo, Reader, list_sequence, open_reader, read_image
+from dreamvid.media import AS_CODED, ClipInfo, Reader, list_sequence, open_reader
 from dreamvid.motion.vectors import VectorFiles, open_vectors
 from dreamvid.runtime.events import Tell, ignore
 from dreamvid.runtime.frames import Frame
@@ -26,6 +29,7 @@ SHAPES = (FLAT, TUNNEL)
 
 _SHAPE_TOLERANCE = 0.02  # of the aspect ratio
 _NEARLY_BLACK = 3 / 255
+_ALPHA, _EXR = "A", "EXR"
 
 
 class AnySideInput(Protocol):
@@ -67,12 +71,14 @@ class SideInput:
         loop: bool = False,
         tonemap: str | None = None,
         deinterlace: bool = False,
+        channel: str = "",
         tell: Tell = ignore,
     ) -> None:
         """Open `path` as `open_reader` does, at an exact (width, height) or shrunk to a longer side of `max_size`.
 
-        After its last frame a film begins again, with `loop`, or stays there. Raises `MediaError` where it is
-        missing or unreadable.
+        Of an EXR, `channel` is the layer or channel to read; `A` is the alpha of any source, as a gray picture. After
+        its last frame a film begins again, with `loop`, or stays there. Raises `MediaError` where it is missing or
+        unreadable, or has no such channel.
         """
         self.path = path
         self._size = size
@@ -80,6 +86,7 @@ class SideInput:
         self._loop = loop
         self._tonemap = tonemap
         self._deinterlace = deinterlace
+        self._channel = channel
         self._info: ClipInfo | None = None
         self._tell = tell
         self._reader = self._open(None)
@@ -87,6 +94,9 @@ class SideInput:
         self.width, self.height = self._reader.width, self._reader.height
         self.rate = self._reader.rate
         self.info = self._info = self._reader.info
+        if channel and not self._reader.alpha and self.info.pixel_format != _EXR:
+            what = "no transparency" if channel == _ALPHA else f"no channel {channel}; only EXR files name theirs"
+            raise MediaError(f"{path}: has {what}")
         self._length = self._reader.frame_count
         self._entered = False
         self._index: int | None = None  # of the frame that was given last
@@ -107,7 +117,7 @@ class SideInput:
             self._reopen(wanted)
         frame: Frame | None = None
         while self._index is None or self._index < wanted:
-            following = next(self._reader, None)
+            following = self._next()
             if following is None:  # cut short: its last frame stays, or it begins again
                 self._length = (self._index or 0) + 1
                 return frame
@@ -115,14 +125,30 @@ class SideInput:
             self._index = wanted if self._index is None else self._index + 1
         return frame
 
-    def _open(self, start: Fraction | None) -> Reader:
+    def first_picture(self) -> Frame:
+        """The whole picture, or the first one, at its own size. Raises `MediaError`."""
+        with self._open(None, full_size=True) as reader:
+            return self._chosen(next(reader))
+
+    def _next(self) -> Frame | None:
+        frame = next(self._reader, None)
+        return None if frame is None else self._chosen(frame)
+
+    def _chosen(self, frame: Frame) -> Frame:
+        if not self._reader.alpha:
+            return frame
+        return np.ascontiguousarray(frame[..., 3:].repeat(3, axis=-1))
+
+    def _open(self, start: Fraction | None, *, full_size: bool = False) -> Reader:
         return open_reader(
             self.path,
-            size=self._size,
-            max_size=self._max_size,
+            size=None if full_size else self._size,
+            max_size=None if full_size else self._max_size,
             start=start,
             tonemap=self._tonemap,
             deinterlace=self._deinterlace,
+            alpha=self._channel == _ALPHA,
+            exr_layer=self._channel or None,
             info=self._info,
             tell=self._tell,
         )
@@ -145,16 +171,16 @@ def open_guide(settings: DreamSettings, closing: ExitStack) -> SideInput | None:
 
 
 def open_mask(
-    path: Path | None, size: tuple[int, int], shape: tuple[int, int], closing: ExitStack
+    chosen: MaskFile | None, size: tuple[int, int], shape: tuple[int, int], closing: ExitStack
 ) -> SideInput | None:
     """The mask, checked, where there is one; it is closed by `closing`.
 
     It is brought to (width, height) `size`; `shape` is that of what it masks. A mask says how much to dream where: no
     tone curve that brings light into range changes it. Raises `SettingsError` or `MediaError`.
     """
-    if path is None:
+    if chosen is None:
         return None
-    mask = closing.enter_context(SideInput(path, size=size, tonemap=AS_CODED))
+    mask = closing.enter_context(SideInput(chosen.path, size=size, tonemap=AS_CODED, channel=chosen.channel))
     check_mask(mask, *shape)
     return mask
 
@@ -163,7 +189,7 @@ def check_mask(mask: SideInput, width: int, height: int) -> None:
     """Raise `SettingsError` for a mask of another shape than the film's, or a picture that is black everywhere."""
     _check_shape(mask.path, (mask.info.width, mask.info.height), (width, height))
     if mask.rate is None:
-        _check_light(mask.path, read_image(mask.path))
+        _check_light(mask.path, mask.first_picture())
 
 
 def open_depth(

@@ -78,7 +78,8 @@ class ShotSelection:
         return Transitions(Mark(index in begins) for index in range(first, end))
 
     def _open(self, rate: Fraction | None) -> Reader:
-        reader = open_reader(self._source, rate=rate, tonemap=AS_CODED, info=self.info)
+        layer = self._settings.exr_layer
+        reader = open_reader(self._source, rate=rate, tonemap=AS_CODED, exr_layer=layer, info=self.info)
         self.info = reader.info
         return reader
 
