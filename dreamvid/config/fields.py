@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
@@ -180,6 +180,11 @@ def files_in(facts: Facts, value: object) -> dict[str, Path]:
         name, equals, path = str(item).partition("=") if facts.metavar.startswith("NAME=") else ("", "", str(item))
         files[name if equals else str(number)] = Path(getattr(item, "path", path))
     return files
+
+
+def moved(value: Any, path: Path) -> Any:
+    """A value of a setting that names one file, with the file at another path: options behind its name stay."""
+    return replace(value, path=path) if hasattr(value, "path") else path
 
 
 def input_files(settings: BaseModel, *, of_frames: bool = False) -> Mapping[str, Path]:

@@ -127,6 +127,7 @@ def _localise(task: Task, depot: Any) -> tuple[Any, Path]:
     """The task's settings and source with this machine's paths, once the files are here."""
     import ray
 
+    from dreamvid.config.fields import moved
     from dreamvid.farm.files import bring, bring_to
     from dreamvid.farm.messages import PIECE_BYTES
     from dreamvid.models.weights import cache_path
@@ -149,4 +150,5 @@ def _localise(task: Task, depot: Any) -> tuple[Any, Path]:
         else:
             paths[name] = bring(file, lambda path: ray.get(depot.files_of.remote(path)), fetch)
     source = paths.pop("source")
-    return task.settings.replace(**paths), source
+    settings = task.settings
+    return settings.replace(**{name: moved(getattr(settings, name), path) for name, path in paths.items()}), source

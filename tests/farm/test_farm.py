@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+import OpenEXR
 import pytest
 import ray
 
@@ -124,6 +125,26 @@ def test_what_depends_on_depth_is_that_of_one_process(job: Job, pool: WorkerPool
     assert np.array_equal(made, frames_of(tmp_path / "alone.mkv"))
     list(render_job(replace(job, target=tmp_path / "flat.mkv", settings=make_settings(VALUES, {"codec": "ffv1"}))))
     assert not np.array_equal(made, frames_of(tmp_path / "flat.mkv"))
+
+
+@pytest.mark.slow
+def test_vectors_and_a_matte_are_those_of_one_process(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
+    header = {"type": OpenEXR.scanlineimage}
+    ramp = np.tile(np.linspace(0, 1, 96, dtype=np.float32), (64, 1))
+    for index in range(sum(LENGTHS)):
+        channels = {"velocity.R": ramp * index / 4, "velocity.G": 1 - ramp, "matte.Y": ramp}
+        OpenEXR.File(dict(header), channels).write(str(tmp_path / f"aov.{index:04d}.exr"))
+    aov = f"{tmp_path}/aov.####.exr"
+    values = {"flow": f"{aov}:layer=velocity,to=previous,y=down", "mask": f"{aov}:channel=matte", "codec": "ffv1"}
+    given = replace(job, settings=make_settings(VALUES, values))
+    farm(replace(given, target=tmp_path / "farm.mkv"), pool)
+    list(render_job(replace(given, target=tmp_path / "alone.mkv")))
+    made = frames_of(tmp_path / "farm.mkv")
+    assert np.array_equal(made, frames_of(tmp_path / "alone.mkv"))
+    for left_out in ("flow", "mask"):
+        other = make_settings(VALUES, {key: value for key, value in values.items() if key != left_out})
+        list(render_job(replace(job, target=tmp_path / f"{left_out}.mkv", settings=other)))
+        assert not np.array_equal(made, frames_of(tmp_path / f"{left_out}.mkv"))
 
 
 def test_a_loop_is_refused(job: Job, pool: WorkerPool, tmp_path: Path) -> None:

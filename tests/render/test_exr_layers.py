@@ -38,7 +38,9 @@ def write(path: Path, *, parts: bool = False) -> Path:
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     if parts:
         written = [
-            OpenEXR.Part(dict(header), {name.rpartition(".")[2]: own for name, own in channels.items()}, layer or "main")
+            OpenEXR.Part(
+                dict(header), {name.rpartition(".")[2]: own for name, own in channels.items()}, layer or "main"
+            )
             for layer, channels in pictures.items()
         ]
         OpenEXR.File(written).write(str(path))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import dreamvid
+from dreamvid.config.mattes import MaskFile
 from dreamvid.errors import SettingsError
 from dreamvid.media import open_reader, open_writer, write_image
 from dreamvid.render.side_input import SideInput, check_mask, open_mask
@@ -80,14 +81,14 @@ def test_a_mask_of_light_is_what_it_is_whatever_becomes_of_the_films_light(tmp_p
     write_image(tmp_path / "mask.exr", np.full((HEIGHT, WIDTH, 3), 0.5, np.float32))
     size = WIDTH, HEIGHT
     with ExitStack() as closing:
-        mask = open_mask(tmp_path / "mask.exr", size, size, closing)
+        mask = open_mask(MaskFile(tmp_path / "mask.exr"), size, size, closing)
         assert mask is not None
         frame = mask.at(Fraction(0))
         assert frame is not None
         assert abs(float(frame.mean()) - 0.5) < 0.002
         assert open_mask(None, size, size, closing) is None
     with pytest.raises(SettingsError, match="the same aspect ratio"), ExitStack() as closing:
-        open_mask(tmp_path / "mask.exr", size, (WIDTH, WIDTH), closing)
+        open_mask(MaskFile(tmp_path / "mask.exr"), size, (WIDTH, WIDTH), closing)
 
 
 def test_there_is_one_way_to_open_a_mask() -> None:

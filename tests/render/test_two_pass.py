@@ -94,12 +94,13 @@ def tiny_film(
     snapshot: Snapshot | None = None,
     cuts: tuple[int, ...] = (),
     dissolve: Dissolve | None = None,
+    vectors: Any = None,
     **options: Any,
 ) -> TwoPassFilm:
     settings = make_settings({**STEPS, **options})
     planner = Planner(DreamCore(TinyExtractor(), LOOK), settings, Clock(RATE))
     folder.mkdir(exist_ok=True)
-    return TwoPassFilm(planner, CPU, source_of(frames, cuts, dissolve), folder, snapshot)
+    return TwoPassFilm(planner, CPU, source_of(frames, cuts, dissolve), folder, snapshot, vectors=vectors)
 
 
 def shown(film: TwoPassFilm) -> list[np.ndarray]:
@@ -117,6 +118,22 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "VIEW_EVERY", 4)
     monkeypatch.setattr("dreamvid.motion.views.MOST_VIEWS", 4)
     monkeypatch.setattr("dreamvid.output.keyframes._CACHED", 2)
+
+
+def test_motion_vectors_are_asked_for_in_both_directions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch)
+    asked: list[tuple[int, int]] = []
+
+    class Vectors:
+        def between(self, first: int, second: int) -> np.ndarray | None:
+            asked.append((first, second))
+            return None
+
+    frames = panned(scene(200), there_and_back(40, 13))
+    assert len(shown(tiny_film(frames, tmp_path / "film", vectors=Vectors(), two_pass=True))) == 13
+    steps = {(earlier, earlier + 1) for earlier in range(12)}
+    assert set(asked) == steps | {(later, earlier) for earlier, later in steps}
+    assert asked[0] == (8, 9)  # of ten frames, the first that is dreamed backward has one before it
 
 
 @pytest.mark.parametrize(
