@@ -30,8 +30,10 @@ from dreamvid.farm.settings import FarmSettings
 from dreamvid.farm.worker_pool import Joined, Lost, Reported, WorkerPool
 from dreamvid.images.write import publish, temporary_beside
 from dreamvid.media import default_output
+from dreamvid.media.codecs import pieces_suffix
 from dreamvid.media.segments import join_segments
 from dreamvid.media.target import output_pattern
+from dreamvid.media.write import codec_for
 from dreamvid.models.weights import cache_path
 from dreamvid.output.fingerprint import fingerprint_job, picture_fingerprints
 from dreamvid.output.frame_store import load_frame
@@ -169,6 +171,7 @@ class _FarmLoop(JobLoop):
             sound=self.clip.writer.sound,
             original=self.clip.original,
             metadata=self.tags,
+            animation=self.clip.writer.animation,
         )
         journal.publish(journal.done, overwrite=job.overwrite)
         run_to_end(map(Notice, left_out), self.tell)
@@ -212,14 +215,15 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
     pictures = output_pattern(target) is not None
     # The network that `auto` stands for here is to be the same everywhere.
     automatic = networks.get(("auto", settings.weights))
+    model = {} if automatic is None else {"model": automatic.spec.name}
     return Task(
-        settings=settled if automatic is None else settled.replace(model=automatic.spec.name),
+        settings=settled.replace(codec=codec_for(target, settled.codec, pieces=True), **model),
         files=files,
         clock=clip.clock,
         size=(reader.width, reader.height),
         first=reader.first_index,
         finds_dissolves=settings.cuts == "auto",
-        suffix=target.suffix,
+        suffix=target.suffix if pictures else pieces_suffix(target),
         first_number=first_number_of(reader, settings) if pictures else None,
         tags=render_tags(job, settings) if pictures else {},
         networks=networks_fingerprint(dreaming),

@@ -19,6 +19,7 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\0\0\0\x0cjP  \r\n\x87\n", "jpeg2000"),
     (b"\xff\x4f\xff\x51", "jpeg2000"),
 )
+_WEBP_MOVES = 0x02  # among the flags of its extended header
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _FILM_STARTS = (b"\x1a\x45\xdf\xa3", b"GIF8", b"RIFF", b"OggS", b"FLV\x01", b"\x30\x26\xb2\x75")
@@ -29,7 +30,7 @@ _FILMS_OF_JPEGS = frozenset({".mjpg", ".mjpeg"})
 def image_format(path: Path) -> str | None:
     """The format of the picture in a file: png, jpeg, webp, tiff, bmp, exr, heif, avif, pnm or jpeg2000; else None.
 
-    A PNG that moves is none of them: ffmpeg reads it as the film that it is.
+    A PNG or WebP that moves is none of them: it is read as the film that it is.
     """
     head = _first_bytes(path, _HEAD)
     found = next((name for start, name in _STARTS if head.startswith(start)), None)
@@ -40,7 +41,7 @@ def image_format(path: Path) -> str | None:
     if found is not None:
         return found
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
+        return None if is_moving_webp(path) else "webp"
     if head[:2] == b"BM" and head[6:10] == bytes(4):  # reserved
         return "bmp"
     if head[:1] == b"P" and head[1:2] in b"1234567" and head[2:3].isspace():
@@ -52,6 +53,12 @@ def image_format(path: Path) -> str | None:
         if head[8:12] in _HEIF_BRANDS:
             return "heif"
     return None
+
+
+def is_moving_webp(path: Path) -> bool:
+    """Whether a file is an animated WebP."""
+    head = _first_bytes(path, _HEAD)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:21] and head[20] & _WEBP_MOVES)
 
 
 def begins_as_film(path: Path) -> bool:

@@ -69,6 +69,18 @@ class Codec:
         return next((encoding for encoding in fitting if bit_depth in (None, encoding.bit_depth)), None)
 
 
+@dataclass(frozen=True)
+class AnimationCodec(Codec):
+    """A picture that moves, and has no sound; see `dreamvid.media.animation`."""
+
+    pieces: str = "ffv1"
+    """The lossless codec that the film is recorded with, until it is whole."""
+    most_rate: int | None = None
+    """Frames per second that players show, at most."""
+    quality: int | None = None
+    """Of 1 to 100, where it has such a thing."""
+
+
 NVENC = ("-preset", "p6", "-tune", "hq", "-rc", "vbr", "-b:v", "0")
 """What NVIDIA's encoders have in common."""
 
@@ -93,6 +105,27 @@ def video_codec(name: str) -> Codec | None:
     """The codec of that name, if it is one that films are encoded with."""
     codec = CODECS.get(name)
     return codec if isinstance(codec, Codec) else None
+
+
+def animation_codec(target: Path) -> AnimationCodec | None:
+    """The codec of a film of that name, where it is a picture that moves."""
+    suffix = target.suffix.lower()
+    found = (codec for codec in video_codecs() if isinstance(codec, AnimationCodec) and suffix in codec.suffixes)
+    return next(found, None)
+
+
+def pieces_codec(codec: AnimationCodec) -> Codec:
+    """The codec that the pieces of a picture that moves are recorded with."""
+    found = video_codec(codec.pieces)
+    if found is None:
+        raise ValueError(f"{codec.pieces}, in which the pieces of {codec.name} are kept, is no video codec")
+    return found
+
+
+def pieces_suffix(target: Path) -> str:
+    """How the names of a film's pieces end, which are joined into `target`."""
+    codec = animation_codec(target)
+    return target.suffix if codec is None else pieces_codec(codec).suffixes[0]
 
 
 def picture_suffix(name: str) -> str | None:

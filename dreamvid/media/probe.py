@@ -15,9 +15,19 @@ from typing import Literal
 
 from dreamvid.errors import MediaError
 from dreamvid.images.color import HDR_TRANSFERS, ColorTags, kept_tags
-from dreamvid.images.header import LARGEST_IMAGE, check_file, holds_image, read_header, read_image_metadata
+from dreamvid.images.content import is_moving_webp
+from dreamvid.images.header import (
+    DAMAGED,
+    LARGEST_IMAGE,
+    check_file,
+    holds_image,
+    open_quietly,
+    read_header,
+    read_image_metadata,
+)
 from dreamvid.media.ffmpeg import decodes_alpha_layers, failure_reason, file_url, input_arguments, run_ffmpeg
 from dreamvid.media.packets import Timing, read_timing
+from dreamvid.media.read_webp import likely_rates, webp_timing
 from dreamvid.media.streams import Contents, PictureStream, SoundStream, read_contents
 
 _LONGEST_GAP = 2 * 3600  # seconds between two frames
@@ -94,6 +104,10 @@ class ClipInfo:
         return None if tags == (None, None, None) else kept_tags(*tags)
 
 
+MOVING_WEBP = "webp"
+"""What the codec of an animated WebP is called."""
+
+
 @dataclass(frozen=True)
 class SoundInfo:
     """The sound tracks of a file, and when its picture starts on the clock that ffmpeg seeks the sound by."""
@@ -116,6 +130,8 @@ def probe(path: Path | str, exr_layer: str | None = None) -> ClipInfo:
     check_file(path)
     if holds_image(path):
         return probe_image(path, exr_layer)
+    if is_moving_webp(path):
+        return _probe_webp(path)
     # Capital V: a cover picture in a sound file is no video.
     arguments = [*input_arguments(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
     _, table, stderr = run_ffmpeg(arguments, loglevel="info")
@@ -130,6 +146,27 @@ def probe(path: Path | str, exr_layer: str | None = None) -> ClipInfo:
     if timing is None or not contents.picture.width * contents.picture.height:
         raise MediaError(f"{path}: the video stream contains no frames; copy or export it again")
     return _clip_info(path, contents, contents.picture, timing, stderr)
+
+
+def _probe_webp(path: Path) -> ClipInfo:
+    timing = webp_timing(path)
+    rate, variable = timing.choose_rate(likely_rates(timing))
+    count = len(timing.ticks)
+    try:
+        with open_quietly(path) as image:
+            width, height, has_alpha = *image.size, image.mode == "RGBA"
+    except DAMAGED as error:
+        raise MediaError(f"{path}: is damaged; copy or export it again") from error
+    if not 0 < width * height <= LARGEST_IMAGE:
+        raise MediaError(f"{path}: is {width}x{height} pixels, which is too large; give one of at most 16384x16384")
+    length = timing.duration if variable else count / rate
+    if variable:
+        count = max(1, int(length * rate + Fraction(1, 2)))
+    return ClipInfo(
+        path, "video", width, height, rate, length, count,
+        variable_rate=variable, bit_depth=8, pixel_format="rgba" if has_alpha else "rgb24", video_codec=MOVING_WEBP,
+        has_alpha=has_alpha,
+    )  # fmt: skip
 
 
 def probe_image(path: Path, exr_layer: str | None = None) -> ClipInfo:
@@ -169,6 +206,8 @@ def read_metadata(path: Path | str) -> dict[str, str]:
     check_file(path)
     if holds_image(path):
         return read_image_metadata(path)
+    if is_moving_webp(path):
+        return {}
     code, output, stderr = run_ffmpeg([*input_arguments(path), "-f", "ffmetadata", "pipe:1"])
     if code:
         raise _cannot_read(path, stderr)

@@ -19,7 +19,8 @@ from dreamvid.images.color import BT709, ColorTags, FloatImage, tone_map_filters
 from dreamvid.images.header import read_header
 from dreamvid.images.read import fit_size, read_image, resize_image
 from dreamvid.media.ffmpeg import FFmpeg, cropping_arguments, input_arguments
-from dreamvid.media.probe import ClipInfo, probe, probe_image
+from dreamvid.media.probe import MOVING_WEBP, ClipInfo, probe, probe_image
+from dreamvid.media.read_webp import read_webp, webp_timing
 from dreamvid.media.sequence import first_number, list_sequence
 from dreamvid.runtime.events import Notice, Progress, Tell, ignore
 
@@ -142,6 +143,24 @@ class ImageReader(Reader):
         if not self._warned:  # what the first of many frames lacks, most lack
             self._warned = True
             self._tell(event)
+
+
+class WebpReader(Reader):
+    """Reads an animated WebP."""
+
+    def _read(self) -> Iterator[FloatImage]:
+        numbers = (self._number(index) for index in range(self.first_index, self._end_index))
+        for frame in read_webp(self.info.path, numbers, alpha=self.alpha):
+            yield resize_image(frame, self.width, self.height)
+
+    def _number(self, index: int) -> int:
+        """Which of the file's frames is shown as one of the film's: the last that has begun, or will within half a
+        frame; so ffmpeg rounds, too."""
+        if self.rate is None or (not self.info.variable_rate and self.rate == self.info.rate):
+            return index
+        timing = webp_timing(self.info.path)
+        moment = (index + Fraction(1, 2)) / self.rate
+        return max(0, int(np.searchsorted(timing.ticks, math.floor(moment / timing.base), side="right")) - 1)
 
 
 class VideoReader(Reader):
@@ -343,6 +362,8 @@ def open_reader(
         total = max(1, int(info.duration * video_rate + Fraction(1, 2)))
     first, last = (_seconds_of(time, info.rate, path) for time in (start, end))
     span = _frame_range(path, total, video_rate, first, last, frames)
+    if info.video_codec == MOVING_WEBP:
+        return WebpReader(info, work_size, video_rate, span, alpha=alpha, tell=tell)
     return VideoReader(
         info, work_size, video_rate, span, alpha=alpha, tonemap=tonemap, deinterlace=deinterlace, tell=tell
     )

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.errors import MediaError
+from dreamvid.media.animation import Animation
 from dreamvid.media.ffmpeg import failure_reason, file_url, input_arguments, run_ffmpeg
 from dreamvid.media.mux import Original, mux
 from dreamvid.media.sound import SoundPlan
@@ -21,17 +22,23 @@ def join_segments(
     sound: SoundPlan | None,
     original: Original | None = None,
     metadata: Mapping[str, str],
+    animation: Animation | None = None,
 ) -> list[str]:
     """Join `segments`, films of one kind in one folder, and `sound` into `joined`, which lasts `seconds`.
 
     `metadata` comes back from `read_metadata`; of an `original` that is a video, tags, chapters and subtitles are kept.
-    Returns lines about what was left out. Raises MediaError.
+    An `animation` is encoded from the segments, and has only its picture. Returns lines about what was left out. Raises
+    MediaError.
     """
     listing = segments[0].with_name("segments.ffconcat")
     listing.write_bytes(b"ffconcat version 1.0\n" + b"".join(b"file " + _listed(path) + b"\n" for path in segments))
+    film = ["-protocol_whitelist", "file", "-f", "concat", "-safe", "0", "-i", file_url(listing)]
     try:
+        if animation is not None:
+            animation.encode(film, joined)
+            return []
         return mux(
-            ["-protocol_whitelist", "file", "-f", "concat", "-safe", "0", "-i", file_url(listing)],
+            film,
             joined,
             seconds=seconds,
             sound=sound,

@@ -10,7 +10,16 @@ from dreamvid.errors import MediaError
 from dreamvid.images.color import BT709, ColorTags
 from dreamvid.images.header import ImageTags, is_image, read_image_tags
 from dreamvid.images.write import ALPHA_SUFFIXES, IMAGE_DEPTHS, check_image_target, tags_that_fit
-from dreamvid.media.codecs import codec_at_hand, find_codec, picture_suffix, video_codec, video_codecs
+from dreamvid.media.animation import Animation, AnimationWriter
+from dreamvid.media.codecs import (
+    AnimationCodec,
+    animation_codec,
+    codec_at_hand,
+    find_codec,
+    picture_suffix,
+    video_codec,
+    video_codecs,
+)
 from dreamvid.media.mux import Original
 from dreamvid.media.probe import ClipInfo
 from dreamvid.media.sequence import NumberedFiles, list_sequence
@@ -69,7 +78,8 @@ def open_writer(
     guarded = [Path(item) for item in (*protected, *([sound.path] if sound else []))]
     files = output_pattern(path)
     writer: Writer
-    if files is not None or is_image(path):
+    moves = rate is not None and files is None and animation_codec(path) is not None
+    if (files is not None or is_image(path)) and not moves:
         check_image_target(path, bit_depth)
         _check_image_codec(path, codec)
         check_target(path, files, overwrite=overwrite or resume is not None, protected=guarded)
@@ -87,7 +97,7 @@ def open_writer(
             )  # fmt: skip
         run_to_end(map(Notice, lost), tell)
     else:
-        chosen = find_codec(codec, path, width, height, crf, bit_depth)
+        chosen = find_codec(codec_for(path, codec), path, width, height, crf, bit_depth)
         if rate is None:
             raise MediaError(f"{path}: a still picture has no frame rate; write an image, or give a rate")
         check_target(path, None, overwrite=overwrite, protected=guarded)
@@ -97,6 +107,11 @@ def open_writer(
             raise MediaError(
                 f"{path}: codec {codec} does not support transparency at {bit_depth} bits; leave out --bit-depth"
             )
+        if isinstance(chosen, AnimationCodec):
+            return _open_animation(
+                path, width, height, rate=rate, animation=Animation(chosen, encoding, quality), alpha=alpha,
+                sample_aspect=sample_aspect, overwrite=overwrite, has_sound=sound is not None, tell=tell,
+            )  # fmt: skip
         original = original if original is not None and original.info.kind == "video" else None
         plan = None if sound is None else plan_sound(sound, path)
         writer = VideoWriter(
@@ -119,6 +134,37 @@ def open_writer(
     return writer
 
 
+def _open_animation(
+    path: Path,
+    width: int,
+    height: int,
+    *,
+    rate: Fraction,
+    animation: Animation,
+    alpha: bool,
+    sample_aspect: Fraction,
+    overwrite: bool,
+    has_sound: bool,
+    tell: Tell,
+) -> Writer:
+    if has_sound:
+        tell(Notice(f"{path}: has no sound; use .mp4 to keep it"))
+    run_to_end(map(Notice, animation.lost_by(path, rate)), tell)
+    return AnimationWriter(
+        path, width, height, animation=animation, rate=rate, alpha=alpha, color=BT709, sound=None, original=None,
+        metadata={}, sample_aspect=sample_aspect, overwrite=overwrite, tell=tell,
+    )  # fmt: skip
+
+
+def codec_for(target: Path, codec: str, *, pieces: bool = False) -> str:
+    """The codec that a film of that name is written with, or its `pieces`: the one that is asked for, but that of a
+    picture that moves, whose name says it."""
+    moving = animation_codec(target)
+    if moving is None:
+        return codec
+    return moving.pieces if pieces else moving.name
+
+
 def depth_to_keep(target: Path | str, codec: str, info: ClipInfo) -> int | None:
     """The bit depth in which `target` keeps what a source of more than 8 bits has; None: the format's own will do.
 
@@ -136,7 +182,8 @@ def depth_to_keep(target: Path | str, codec: str, info: ClipInfo) -> int | None:
 def _alpha_remedy(writer: Writer) -> str:
     if isinstance(writer, ImageWriter):
         return f"use {', '.join(sorted(ALPHA_SUFFIXES))} to keep it"
-    able = [f"{codec.name} ({codec.suffixes[0]})" for codec in video_codecs() if codec.holds_alpha]
+    films = [codec for codec in video_codecs() if not isinstance(codec, AnimationCodec)]
+    able = [f"{codec.name} ({codec.suffixes[0]})" for codec in films if codec.holds_alpha]
     return f"to keep it, use codec {' or '.join(able)}, or pictures such as {writer.target.stem}/%05d.png"
 
 

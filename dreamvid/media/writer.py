@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from dreamvid.errors import MediaError
 from dreamvid.images.color import FloatImage
 from dreamvid.media.sound import SoundPlan
 from dreamvid.runtime.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    from dreamvid.media.animation import Animation
 
 
 class Writer(Lifecycle):
@@ -32,6 +36,8 @@ class Writer(Lifecycle):
         """Whether more than 8 bits of a color are stored."""
         self.encoder = ""
         """The codec that is used in the end; pictures have none."""
+        self.animation: Animation | None = None
+        """How a picture that moves is encoded once all its pieces are there."""
         self.sound: SoundPlan | None = None
         """How the sound is stored in the end, for a video that gets some."""
         self.keeps_alpha = keeps_alpha

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.media.codecs import video_codec
+from dreamvid.media.codecs import animation_codec, pieces_codec, video_codec
 from dreamvid.media.target import output_pattern
 from dreamvid.output.recorder import OPEN_SEGMENT_BYTES
 
@@ -34,7 +34,9 @@ def check_disk_space(
         open_segment = min(OPEN_SEGMENT_BYTES, 3 * width * height * frames)
         chosen = video_codec(codec)
         each = 1.0 if chosen is None else chosen.bytes_per_pixel
-        film = _COPIES * each * width * height * frames
+        moving = animation_codec(target)
+        copies = _COPIES * each if moving is None else moving.bytes_per_pixel + pieces_codec(moving).bytes_per_pixel
+        film = copies * width * height * frames
         needed, least = film + open_segment, film * _LEAST_SHARE
     needed, least = needed + scratch, least + scratch
     folder = next(path for path in target.absolute().parents if path.is_dir())

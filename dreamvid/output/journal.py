@@ -21,6 +21,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dreamvid.media.codecs import pieces_suffix
 from dreamvid.media.target import beside, output_pattern
 from dreamvid.output import journal_folder
 from dreamvid.output.journal_folder import REPORT, JournalFolder
@@ -87,7 +88,7 @@ class Journal(JournalFolder):
 
     def segment_path(self, number: int) -> Path:
         """Where a segment goes, counted from 0."""
-        return self.folder / f"segment-{number:04}{self.target.suffix}"
+        return self.folder / f"segment-{number:04}{pieces_suffix(self.target)}"
 
     def frame_path(self, index: int) -> Path:
         """Where a frame of the open segment goes, without its suffix."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dreamvid.media import FloatImage, Original, SoundPlan, Writer
+from dreamvid.media.animation import Animation
 from dreamvid.media.segments import join_segments
 from dreamvid.media.target import output_pattern
 from dreamvid.output.frame_store import load_frame, store_frame
@@ -86,6 +87,8 @@ class Ending:
     metadata: Mapping[str, str]
     overwrite: bool
     original: Original | None = None
+    animation: Animation | None = None
+    """Where the film becomes a picture that moves: how."""
     sources: Sources = field(default_factory=Sources)
     """What sound and tags are read from, as it was when the render began."""
 
@@ -228,6 +231,7 @@ class FilmRecorder(Recorder):
             sound=ending.sound,
             original=ending.original,
             metadata=ending.metadata,
+            animation=ending.animation,
         )
         self._journal.publish(self.frame_count, overwrite=ending.overwrite)
         run_to_end(map(Notice, left_out), self._tell)

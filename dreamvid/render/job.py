@@ -23,6 +23,7 @@ from dreamvid.media import (
     open_reader,
     open_writer,
 )
+from dreamvid.media.write import codec_for
 from dreamvid.motion.long_range import reduce
 from dreamvid.motion.vector_check import better_reading, frames_to_check
 from dreamvid.motion.vectors import VectorFiles
@@ -232,6 +233,7 @@ def _open_loop(
             render_tags(job, prepared.settings),
             job.overwrite,
             clip.original,
+            clip.writer.animation,
             clip.sources,
         ),
         job.settings.save_every,
@@ -372,15 +374,17 @@ def open_target(
     (None: as those of the source, or from 1). `overwrite` None: the job's.
     """
     settings = job.settings
+    film = target if not part else job.target or default_output(job.source, settings.codec)
+    codec = codec_for(film, settings.codec, pieces=part)
     protected = (job.source, sound and sound.path, *files_of(settings))
     return open_writer(
         target,
         width=reader.width,
         height=reader.height,
         rate=reader.rate,
-        codec=settings.codec,
+        codec=codec,
         crf=settings.crf,
-        bit_depth=settings.bit_depth or depth_to_keep(target, settings.codec, reader.info),
+        bit_depth=settings.bit_depth or depth_to_keep(target, codec, reader.info),
         quality=settings.jpeg_quality,
         alpha=reader.alpha,
         color=reader.color,

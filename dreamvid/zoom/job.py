@@ -12,6 +12,7 @@ from pathlib import Path
 from dreamvid.config.settings import ZoomSettings
 from dreamvid.media import SoundTrack, Writer, default_output, open_writer, video_codec
 from dreamvid.media.target import output_pattern
+from dreamvid.media.write import codec_for
 from dreamvid.output.fingerprint import files_of, fingerprint_job
 from dreamvid.output.journal import Journal, path_of_journal
 from dreamvid.output.recipe import recipe_tags
@@ -121,7 +122,12 @@ def _open_loop(
         partial(_begin, flight, prepared),
         partial(_open_target, job=job, size=size, source=source, overwrite=place.may_replace),
         Ending(
-            settings.fps, flight.writer.sound, recipe_tags(prepared.settings), job.overwrite, sources=flight.sources
+            settings.fps,
+            flight.writer.sound,
+            recipe_tags(prepared.settings),
+            job.overwrite,
+            animation=flight.writer.animation,
+            sources=flight.sources,
         ),
         settings.save_every,
         place.log,
@@ -143,9 +149,7 @@ def zoom_output(source: Path, codec: str = "h264") -> Path:
     return dream.with_name(f"{dream.name.rsplit('.dream', 1)[0]}.zoom{suffix}")
 
 
-def _open_source(
-    path: Path, settings: ZoomSettings, closing: contextlib.ExitStack, tell: Tell
-) -> SideInput | None:
+def _open_source(path: Path, settings: ZoomSettings, closing: contextlib.ExitStack, tell: Tell) -> SideInput | None:
     if path == NOISE:
         return None
     max_size = None if settings.size else settings.max_size
@@ -176,13 +180,14 @@ def _open_target(
 ) -> Writer:
     """The writer of the target, or of a part of it, or of a sequence of which so many frames are there already."""
     settings = job.settings
+    film = target if not part else job.target or zoom_output(job.source, settings.codec)
     protected = (source and source.path, sound and sound.path, *files_of(settings))
     return open_writer(
         target,
         width=size[0],
         height=size[1],
         rate=settings.fps,
-        codec=settings.codec,
+        codec=codec_for(film, settings.codec, pieces=part),
         crf=settings.crf,
         bit_depth=settings.bit_depth,
         quality=settings.jpeg_quality,
@@ -195,9 +200,7 @@ def _open_target(
     )
 
 
-def _begin(
-    flight: _OpenedFlight, prepared: Prepared[ZoomSettings], snapshot: Snapshot | None
-) -> tuple[Zoom, Dreams]:
+def _begin(flight: _OpenedFlight, prepared: Prepared[ZoomSettings], snapshot: Snapshot | None) -> tuple[Zoom, Dreams]:
     """The zoom at its first picture, the source's or noise that has been dreamed from nothing; or as it was left."""
     planner, device, source = prepared.planner, prepared.machine.device, flight.source
     if source is None:

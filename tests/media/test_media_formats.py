@@ -33,14 +33,19 @@ from dreamvid.media import (
     resize_image,
     write_image,
 )
-from dreamvid.media.codecs import video_codecs
+from dreamvid.media.codecs import AnimationCodec, video_codecs
 from dreamvid.media.ffmpeg import run_ffmpeg
 from dreamvid.media.segments import join_segments
 from dreamvid.runtime.registers import CODECS
 from tests.told import Told
 
 RATE = Fraction(24000, 1001)
-ENCODINGS = [(codec.name, encoding) for codec in video_codecs() if not codec.stand_in for encoding in codec.encodings]
+ENCODINGS = [
+    (codec.name, encoding)
+    for codec in video_codecs()
+    if not codec.stand_in and not isinstance(codec, AnimationCodec)
+    for encoding in codec.encodings
+]
 
 
 def ramp(channels: int = 3, height: int = 128, width: int = 1024) -> FloatImage:

@@ -25,7 +25,7 @@ from dreamvid.media import (
     write_image,
 )
 from dreamvid.media import codecs as codecs_module
-from dreamvid.media.codecs import codec_at_hand, video_codecs
+from dreamvid.media.codecs import AnimationCodec, codec_at_hand, video_codecs
 from dreamvid.runtime.registers import CODECS
 from tests.told import Told
 
@@ -46,7 +46,12 @@ def leftovers(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     ("codec", "suffix"),
-    [(codec.name, suffix) for codec in video_codecs() if not codec.stand_in for suffix in codec.suffixes],
+    [
+        (codec.name, suffix)
+        for codec in video_codecs()
+        if not codec.stand_in and not isinstance(codec, AnimationCodec)
+        for suffix in codec.suffixes
+    ],
 )
 def test_a_round_trip_keeps_what_it_was_given(tmp_path: Path, codec: str, suffix: str) -> None:
     target = tmp_path / f"film{suffix}"
@@ -299,7 +304,7 @@ def test_what_cannot_be_written_is_said_before_any_work(tmp_path: Path) -> None:
         ("missing/x.mp4", "does not exist", {}),
         ("missing/deep/%05d.png", "does not exist", {}),
         ("file/x.mp4", "not writable", {}),
-        ("x.gif", "extension", {}),
+        ("x.wmv", "extension", {}),
         ("x", "extension", {}),
         ("%05d.mp4.txt", "extension", {}),
         ("x.webm", "av1", {}),
