@@ -10,7 +10,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "dreamvid"
 FLOORS = (
     {"cli"},
-    {"studio", "farm", "api"},
+    {"studio", "farm", "api", "doctor"},
     {"zoom", "explore", "visualize", "train"},
     {"render"},
     {"output", "shots", "dream", "motion", "models", "audio", "graphics", "media", "space"},

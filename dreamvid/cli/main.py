@@ -15,7 +15,21 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from dreamvid.cli import audio, dream, explore, farm, layers, models, presets, shots, studio, train, visualize, zoom
+from dreamvid.cli import (
+    audio,
+    doctor,
+    dream,
+    explore,
+    farm,
+    layers,
+    models,
+    presets,
+    shots,
+    studio,
+    train,
+    visualize,
+    zoom,
+)
 from dreamvid.cli import run as run_command
 from dreamvid.cli.app import DEFAULT, USAGE_ERROR, Command, app
 from dreamvid.cli.terminal import settle_streams, take_signals, working_folder_is_there
@@ -61,6 +75,7 @@ app.command("models", cls=Command)(models.models)
 app.command("layers", cls=Command)(layers.layers)
 app.command("presets", cls=Command)(presets.presets)
 app.command("train", cls=Command)(train.train)
+app.command("doctor", cls=Command)(doctor.doctor)
 app.command("studio", cls=Command)(studio.studio)
 
 

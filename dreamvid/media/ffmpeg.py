@@ -90,6 +90,17 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "GCONV_PATH": os.devnull}
 
 
+def about_ffmpeg() -> tuple[str, str]:
+    """The path of ffmpeg, and its version as it says it itself.
+
+    Raises MediaError where it is missing, cannot be run or is older than what is needed.
+    """
+    executable = _find_executable()
+    _formats_version(executable)
+    _, told, _ = run_ffmpeg(["-version"])
+    return executable, told.split()[2].decode("utf-8", "replace")
+
+
 def decodes_alpha_layers() -> bool:
     """Whether this ffmpeg decodes transparency that is a layer of HEVC."""
     return _formats_version(_find_executable()) >= _LAYER_FORMATS
