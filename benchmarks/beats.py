@@ -73,7 +73,8 @@ def compare_songs(trackers: dict[str, Callable[[Path], Grid]], folder: Path) -> 
 def compare_loops(trackers: dict[str, Callable[[Path], Grid]], loops: Path, folder: Path) -> None:
     print("| loop | beats | " + " | ".join(trackers) + " |\n|" + "---|" * (len(trackers) + 2))
     right = dict.fromkeys(trackers, 0)
-    for row in re.findall(r"^\|([^|]+)\|\s*([0-9.]+)\s*\|([^|]+)\|", (loops / "README.md").read_text(), re.MULTILINE):
+    listed = (loops / "README.md").read_text(encoding="utf-8")
+    for row in re.findall(r"^\|([^|]+)\|\s*([0-9.]+)\s*\|([^|]+)\|", listed, re.MULTILINE):
         length, counts = float(row[1]), [int(count) for count in re.findall(r"\b[0-9]+\b", row[2].split(":")[0])]
         for name in map(str.strip, row[0].split(",")):
             file = next(loops.glob(f"{name}.*"))

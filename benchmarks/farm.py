@@ -62,13 +62,16 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
+    if not hasattr(os, "sched_setaffinity"):
+        raise SystemExit("this measures on chosen cores, which only Linux lets a program choose")
     settings = make_settings({"model": "dreamnet", "threads": 1, "precision": "fp32"})
     total = arguments.shots * arguments.frames
     times: dict[tuple[int, str], float] = {}
     with tempfile.TemporaryDirectory() as folder:
         clip, cuts = Path(folder, "clip.mkv"), Path(folder, "cuts.txt")
         write_clip(clip, arguments.shots, arguments.frames, arguments.size)
-        cuts.write_text("".join(f"{frame}\n" for frame in range(arguments.frames, total, arguments.frames)))
+        starts = range(arguments.frames, total, arguments.frames)
+        cuts.write_text("".join(f"{frame}\n" for frame in starts), encoding="ascii")
         cores = sorted(os.sched_getaffinity(0))[:2]
         for workers in (1, 2):
             os.sched_setaffinity(0, set(cores[:workers]))  # Ray's processes, workers and encoders are its children

@@ -67,7 +67,7 @@ class DefaultGroup(_Sections, TyperGroup):
         if word == "--help" or word.startswith("-"):
             return word == "--help"
         # A mistyped command gets "did you mean", unless there is a file of that name or it looks like a path.
-        looks_like_a_path = os.sep in word or "." in word or Path(word).exists()
+        looks_like_a_path = any(mark in word for mark in (os.sep, os.altsep, ".") if mark) or Path(word).exists()
         return not looks_like_a_path and bool(difflib.get_close_matches(word, self.commands, cutoff=0.7))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

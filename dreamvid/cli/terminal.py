@@ -59,13 +59,13 @@ class LastingStream:
 def settle_streams() -> None:
     """Let standard output and standard error last; one that was closed before the start goes nowhere."""
     for name in ("stdout", "stderr"):
-        stream = getattr(sys, name) or Path(os.devnull).open("w")  # noqa: SIM115 - to the end of the process
+        stream = getattr(sys, name) or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end of the process
         setattr(sys, name, LastingStream(stream))
 
 
 def take_signals() -> None:
-    """Take a polite kill, and the end of the terminal, like Ctrl-C; where nobody asked to outlive it (`nohup`)."""
-    for name in ("SIGTERM", "SIGHUP"):
+    """Take a polite kill, the end of the terminal, or Ctrl-Break, like Ctrl-C; but not what is ignored (`nohup`)."""
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the second is not on Windows, the third only there
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)

@@ -16,7 +16,8 @@ _GIGA = 1e9
 _SLOW_GFLOPS = 10.0  # for each thread; processors since 2013 reach 20 to 100
 _CHANNELS, _SIDE, _REPEATS = 64, 96, 5
 _PATIENCE_S = 120.0
-_REINSTALL = "reinstall it: pip install --force-reinstall torch torchvision"
+_BOTH = "pip install --force-reinstall torch torchvision"
+_REINSTALL = f"reinstall it: {_BOTH}"
 _INDEX = "https://download.pytorch.org/whl/cpu"
 
 
@@ -27,7 +28,7 @@ def torch_fault() -> str | None:
     It is loaded in a process of its own first: one that was built for another processor kills the process.
     """
     if "torch" not in sys.modules:
-        words = [sys.executable, "-c", "import torch, torchvision"]
+        words = [sys.executable, "-c", "import torch"]
         try:
             done = subprocess.run(words, capture_output=True, timeout=_PATIENCE_S, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -38,7 +39,6 @@ def torch_fault() -> str | None:
             return f"torch does not load ({reason}); {_REINSTALL}"
     try:
         import torch
-        import torchvision  # noqa: F401 - whether it fits this torch shows when it is loaded
     except Exception as error:  # a broken build raises anything
         return f"torch does not load ({type(error).__name__}: {error}); {_REINSTALL}"
     return None if hasattr(torch, "ones") else f"torch is not complete; {_REINSTALL}"
@@ -54,6 +54,13 @@ def examine_torch(findings: Findings) -> list[Fact]:
 
     from dreamvid.runtime.device import find_machine
 
+    try:
+        import torchvision  # noqa: F401 - whether it fits this torch shows when it is loaded
+    except Exception as error:
+        findings.broken.append(
+            f"torchvision does not fit this torch ({type(error).__name__}: {error}): only EfficientNet-Lite and "
+            f"dreamnet can dream; install both from one place, such as: {_BOTH} --index-url {_INDEX}"
+        )
     machine = find_machine()
     threads = torch.get_num_threads()
     facts = [
@@ -65,7 +72,7 @@ def examine_torch(findings: Findings) -> list[Fact]:
         Fact("vector units", torch.backends.cpu.get_cpu_capability()),
     ]
     if machine.device.type == "cpu" and torch.version.cuda:
-        advice = f"pip install --force-reinstall torch torchvision --index-url {_INDEX} saves gigabytes"
+        advice = f"{_BOTH} --index-url {_INDEX} saves gigabytes"
         facts.append(Fact("cuda", f"installed with torch, but not used here; {advice}", torch.version.cuda))
     step = _time_a_step()
     facts.append(Fact("a small step", f"{step:.0f} GFLOP/s on {machine.device}", round(step, 1)))

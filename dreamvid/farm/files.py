@@ -6,7 +6,6 @@ It is copied as it is: a cut piece of a clip would not always decode to the same
 
 from __future__ import annotations
 
-import getpass
 import os
 import stat
 import tempfile
@@ -22,6 +21,7 @@ from dreamvid.media import list_sequence
 from dreamvid.media.names import name_beside
 from dreamvid.media.sequence import parse_pattern
 from dreamvid.output.fingerprint import fingerprint
+from dreamvid.runtime.processes import user_name
 
 Fetch = Callable[[Path, int], bytes]
 """A piece of one of the driver's files from an offset on; nothing at its end."""
@@ -129,4 +129,4 @@ def private(folder: Path) -> Path:
 
 def cache_folder() -> Path:
     """Where brought files lie on this machine; may be deleted whenever no worker runs."""
-    return Path(tempfile.gettempdir()) / f"dreamvid-farm-{getpass.getuser()}"
+    return Path(tempfile.gettempdir()) / f"dreamvid-farm-{user_name()}"

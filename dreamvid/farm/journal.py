@@ -91,7 +91,7 @@ class FarmJournal(JournalFolder):
         """What there is to say about each frame that is done, in the film's order."""
         for unit in self.units:
             if self.is_done(unit):
-                for line in json.loads(self._events_path(unit).read_text()):
+                for line in json.loads(self._events_path(unit).read_text(encoding="utf-8")):
                     figures = line.pop("figures")
                     yield FrameDone(**line, figures=None if figures is None else Figures(**figures))
 

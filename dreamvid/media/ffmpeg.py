@@ -22,6 +22,7 @@ from typing import IO, Self, cast
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from dreamvid.errors import MediaError
+from dreamvid.runtime.processes import apart
 
 # Containers that hold film or sound. Left out on purpose: playlists and scripts (hls, dash, concat, lavfi, ...),
 # which may name other files, and the text demuxers that make a picture out of any file.
@@ -176,7 +177,7 @@ def open_ffmpeg_on(source: Sequence[str], arguments: Sequence[str]) -> Iterator[
 class FFmpeg:
     """A running ffmpeg with a raw pipe in or out; `close`, or leaving the `with` block, ends the process.
 
-    It runs in a session of its own, so that Ctrl-C in a terminal reaches the program, which then decides what
+    It runs apart, so that Ctrl-C in a terminal reaches the program, which then decides what
     becomes of its files, and not the encoder behind its back. Standard error is drained by a thread (a full
     pipe would stall ffmpeg), of which the last 40 lines are kept.
     """
@@ -189,8 +190,8 @@ class FFmpeg:
             stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            start_new_session=True,
             env=_environment(),
+            **apart(),
         )
         self.pid = self._process.pid
         self._lines: deque[str] = deque(maxlen=_TAIL_LINES)

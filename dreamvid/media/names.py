@@ -29,6 +29,38 @@ class OneFile(_Path):
     """
 
 
+_RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))})
+_FORBIDDEN = frozenset('<>:"|?*')
+ON_WINDOWS = os.name == "nt"
+
+
+def is_reserved_on_windows(name: str) -> bool:
+    """Whether Windows takes the name of a file for a device (`nul.mp4`), or cannot store it as it is."""
+    stem = name.partition(".")[0].rstrip(" ").upper()
+    return stem in _RESERVED or name.endswith((" ", ".")) or any(c in _FORBIDDEN or ord(c) < ord(" ") for c in name)
+
+
+def key_of_name(path: Path) -> str:
+    """What is the same for two paths only if they name one file, whether or not it is there.
+
+    Case counts as far as it does in the folder.
+    """
+    whole = os.path.abspath(path)  # noqa: PTH100 - it takes out `..`, too
+    return whole.casefold() if _is_caseless(Path(whole).parent) else whole
+
+
+def _is_caseless(folder: Path) -> bool:
+    """Whether names in a folder, or in the nearest that is there, differ by more than case: as on Windows and macOS."""
+    for place in (folder, *folder.parents):
+        other = place.with_name(place.name.swapcase()) if place.name else place
+        if other != place and place.exists():
+            try:
+                return other.samefile(place)
+            except OSError:
+                return False
+    return ON_WINDOWS
+
+
 def what_is(path: Path) -> Literal["file", "folder", "nothing"]:
     """What is there under a name. Raises `MediaError` where nothing can be, or it cannot be told."""
     try:

@@ -33,13 +33,23 @@ class NumberedFiles:
         """Return the files on disk that the pattern names, by number, in order."""
         if not self.folder.is_dir():
             return {}
-        middle = re.compile(re.escape(self.prefix) + r"\s*([0-9]{1,18})" + re.escape(self.suffix))
+        middle = re.compile(re.escape(self.prefix) + r"\s*([0-9]{1,18})" + re.escape(self.suffix), re.IGNORECASE)
         found = {
             int(match[1]): entry
             for entry in self.folder.iterdir()
-            if (match := middle.fullmatch(entry.name)) and self.path(int(match[1])).name == entry.name
+            if (match := middle.fullmatch(entry.name)) and _is_named(entry, self.path(int(match[1])))
         }
         return dict(sorted(found.items()))
+
+
+def _is_named(entry: Path, path: Path) -> bool:
+    """Whether a file of a folder is the one that a path names; where the file system ignores case, in any case."""
+    if entry.name == path.name:
+        return True
+    try:
+        return len(entry.name) == len(path.name) and entry.name.lower() == path.name.lower() and path.samefile(entry)
+    except OSError:  # case counts here, and there is no file of that name
+        return False
 
 
 def parse_pattern(source: Path | str) -> NumberedFiles | None:

@@ -10,7 +10,7 @@ from dreamvid.errors import MediaError
 from dreamvid.images.header import holds_image, is_image
 from dreamvid.images.write import temporary_beside
 from dreamvid.media.codecs import PictureCodec
-from dreamvid.media.names import OneFile, made_name, name_beside, what_is
+from dreamvid.media.names import ON_WINDOWS, OneFile, is_reserved_on_windows, made_name, name_beside, what_is
 from dreamvid.media.sequence import NumberedFiles, list_sequence, parse_pattern
 from dreamvid.runtime.registers import CODECS
 
@@ -66,6 +66,8 @@ def check_target(
     """
     if what_is(path) == "folder":
         raise MediaError(f"{path}: this is a folder; give a file in it, or {path / '%05d.png'} for a sequence")
+    if ON_WINDOWS and is_reserved_on_windows(path.name):
+        raise MediaError(f"{path}: Windows reserves this name, or a character in it; choose another name with -o")
     outputs = list(files.existing().values()) if files else [path]
     _check_protected(path, outputs, protected, sequence=files is not None)
     if not overwrite and (taken := next((item for item in outputs if item.exists() or item.is_symlink()), None)):

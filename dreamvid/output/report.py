@@ -37,13 +37,13 @@ class Report:
     def keep(self, path: Path, done: int) -> None:
         """Go on from what an interrupted render of `done` frames left in `path`, and keep the figures there."""
         if path.exists():
-            for text in path.read_text(errors="replace").splitlines():
+            for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 line = _read_line(text)
                 if line is None:
                     break  # a power cut in the middle of a line: it is beyond what was saved
                 if line["frame"] < done:
                     self._lines.append(line)
-        path.write_text("".join(json.dumps(line) + "\n" for line in self._lines))
+        path.write_text("".join(json.dumps(line) + "\n" for line in self._lines), encoding="utf-8")
         self._kept = path
 
     def add(self, event: FrameDone) -> None:
@@ -62,7 +62,7 @@ class Report:
         self._lines.append(line)
         if self._kept is not None:
             try:
-                with self._kept.open("a") as file:
+                with self._kept.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
             except OSError as error:
                 raise MediaError(

@@ -159,7 +159,7 @@ def _processor() -> str:
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
     if sys.platform == "linux":
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
         return names[0] if names else platform.machine()
     return platform.processor() or platform.machine()

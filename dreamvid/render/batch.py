@@ -10,6 +10,7 @@ from dreamvid.config.settings import make_settings
 from dreamvid.config.types import parse_path
 from dreamvid.errors import DreamvidError, SettingsError, did_you_mean, shown
 from dreamvid.media import default_output, read_metadata
+from dreamvid.media.names import key_of_name
 from dreamvid.output.fingerprint import job_tag
 from dreamvid.render.job import Job
 from dreamvid.runtime.documents import read_yaml
@@ -35,10 +36,12 @@ def read_batch(path: Path, *, overwrite: bool = False) -> list[Job]:
     if not isinstance(shared, dict):
         raise SettingsError(f"{path}: `shared` must contain settings such as `step: 2`")
     jobs = [_make_job(path, number, clip, shared, overwrite) for number, clip in enumerate(content["clips"], 1)]
-    targets = [str(job.target) for job in jobs]
-    for target in targets:
-        if targets.count(target) > 1:
-            raise SettingsError(f"{path}: two clips have the output {target}; give each its own output")
+    taken: dict[str, Path | None] = {}
+    for job in jobs:
+        key = "" if job.target is None else key_of_name(job.target)
+        if key in taken:
+            raise SettingsError(f"{path}: two clips have the output {job.target}; give each its own output")
+        taken[key] = job.target
     return jobs
 
 

@@ -40,7 +40,7 @@ class MeasuredLooks(MutableMapping[str, float]):
         self._known[name] = value
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.folder, prefix=".", delete=False) as file:
+            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self.folder, prefix=".", delete=False) as file:
                 json.dump(value, file)
             Path(file.name).replace(self._path(name))
         except OSError:

@@ -51,7 +51,7 @@ def used_bytes(device: torch.device) -> int:
     if device.type == "mps":
         return torch.mps.current_allocated_memory()
     try:
-        return int((_PROC / "self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int((_PROC / "self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
         return 0
 
@@ -73,18 +73,21 @@ def _available_on_host(proc: Path, cgroups: Path) -> int | None:
 
 def _free_of_machine(proc: Path) -> int | None:
     try:
-        for line in (proc / "meminfo").read_text().splitlines():
+        for line in (proc / "meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
+    except (OSError, ValueError):  # no Linux
+        pass
+    try:
         return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * _UNKNOWN_SHARE)
-    except (OSError, ValueError, AttributeError):  # no such file, name or call on this system
+    except (OSError, ValueError, AttributeError):  # no such name or call on this system
         return None
 
 
 def _free_of_groups(proc: Path, cgroups: Path) -> list[int]:
     """What each control group that this process is in has left, version 1 or 2, from its own up to the root."""
     try:
-        lines = (proc / "self/cgroup").read_text().splitlines()
+        lines = (proc / "self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
     free = []
@@ -108,8 +111,8 @@ def _free_of_groups(proc: Path, cgroups: Path) -> list[int]:
 
 def _left_in_group(folder: Path, limit: str, usage: str, reclaimable: str) -> int | None:
     try:
-        left = int((folder / limit).read_text()) - int((folder / usage).read_text())
-        statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        left = int((folder / limit).read_text(encoding="utf-8")) - int((folder / usage).read_text(encoding="utf-8"))
+        statistics = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines())
         return left + int(statistics.get(reclaimable, 0))
     except (OSError, ValueError):  # there is no such group here, or its limit is "max"
         return None
@@ -123,7 +126,7 @@ def _free_of_address_space(proc: Path) -> int | None:
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         if limit == resource.RLIM_INFINITY:
             return None
-        return limit - int((proc / "self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        return limit - int((proc / "self/statm").read_text(encoding="utf-8").split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except (ImportError, OSError, ValueError):  # Windows has no such limits
         return None
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from dreamvid.runtime.processes import apart, ask_to_stop
+
 _LAST_LINES, _LONGEST_LINE = 20, 2000
 _PATIENCE = 20.0  # seconds for a render to put its state away before it is killed
 
@@ -24,14 +26,14 @@ def start_render(words: Sequence[str], target: Path) -> subprocess.Popen[str]:
         encoding="utf-8",
         errors="replace",
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        start_new_session=True,  # Ctrl-C is for the studio, which then stops its renders in its own way
+        **apart(),  # Ctrl-C is for the studio, which then stops its renders in its own way
     )
 
 
 def stop(process: subprocess.Popen[str], patience: float = _PATIENCE) -> None:
     """End a process politely, and at last by force."""
     if process.poll() is None:
-        process.terminate()
+        ask_to_stop(process)
         try:
             process.wait(patience)
         except subprocess.TimeoutExpired:

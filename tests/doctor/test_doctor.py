@@ -126,6 +126,13 @@ def test_a_torch_that_kills_python_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     assert "pip install" in findings.broken[0]
 
 
+def test_a_torchvision_for_another_torch_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    findings = Findings()
+    assert compute.examine_torch(findings)[0].data
+    assert findings.broken[0].startswith("torchvision does not fit this torch")
+
+
 def test_a_broken_ffmpeg_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "nothing"))
     findings = Findings()
