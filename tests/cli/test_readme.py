@@ -34,7 +34,7 @@ SMALLER = {
     "run": [],
 }
 FILM = [*TINY, "--warm-iterations", "1", "--frames", "2"]
-ELSEWHERE = ("train", "farm", "studio")  # tests of their own
+ELSEWHERE = ("train", "farm", "studio", "doctor")  # tests of their own
 NO_FILES = ("presets", "--estimate")
 
 

@@ -1,6 +1,6 @@
 # A worker, or the head, of a dreamvid farm. Build it in the root of the checkout, so that all nodes run the same code:
 #
-#     docker build -f docs/farm.Dockerfile -t dreamvid-farm .
+#     docker build -f docker/farm.Dockerfile -t dreamvid-farm .
 #
 # The head, and workers (--gpus needs NVIDIA's container toolkit; leave it out on machines without a GPU):
 #
@@ -13,7 +13,7 @@
 #         dreamvid farm clip.mp4 --address HEAD:6379
 FROM python:3.12-slim
 
-RUN pip install --no-cache-dir uv
+RUN pip install --no-cache-dir "uv>=0.9"
 WORKDIR /dreamvid
 COPY pyproject.toml README.md LICENSE ./
 COPY dreamvid dreamvid
