@@ -121,7 +121,7 @@ def test_continued_lines_and_wrong_words_of_dockerfiles() -> None:
 
 
 PROJECT = '[project]\nversion = "1.2.3"\n'
-CHANGES = "# Changes\n\n## [Unreleased]\n\n## [1.2.3] - 2026-01-31\n\n### Added\n\n- A thing.\n\n## [1.2.2] - 2026-01-01\n"
+CHANGES = "\n## [Unreleased]\n\n## [1.2.3] - 2026-01-31\n\n### Added\n\n- A thing.\n\n## [1.2.2] - 2026-01-01\n"
 
 
 def test_a_release_that_agrees_with_its_tag() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dreamvid.doctor.compute import torch_fault
 from dreamvid.doctor.findings import Fact, Findings
+from dreamvid.doctor.privacy import public_path
 
 _GIGA = 1e9
 _LITTLE_GB = 1.0
@@ -31,8 +32,9 @@ def examine_weights(findings: Findings) -> list[Fact]:
         state = "missing" if not is_at_hand(spec) else "here" if is_fetched(spec) else "damaged"
         sizes[state][row.name] = row.megabytes
         if state == "damaged":
+            path = public_path(cache_path(spec) or "")
             findings.broken.append(
-                f"the weights of {row.name} are damaged; delete {cache_path(spec)}, and they are downloaded again "
+                f"the weights of {row.name} are damaged; delete {path}, and they are downloaded again "
                 "when they are needed"
             )
     findings.broken.extend(MODELS.faults())

@@ -23,7 +23,8 @@ def examine_ffmpeg(findings: Findings) -> list[Fact]:
     try:
         executable, version = about_ffmpeg()
     except DreamvidError as error:
-        findings.broken.append(str(error))
+        given = os.environ.get("IMAGEIO_FFMPEG_EXE")  # its folders may have spaces, and names of clients
+        findings.broken.append(str(error).replace(given, public_path(given)) if given else str(error))
         return [Fact("ffmpeg", "does not run", False)]
     works: list[str] = []
     fails: list[str] = []

@@ -16,6 +16,10 @@ _COMMON_NAMES = frozenset({"root", "user", "admin", "runner", "localhost", "linu
 _SYSTEM = ("/usr", "/bin", "/opt", "/lib", "/nix/store", "/snap", "/Library", "/System", "C:\\Windows")
 
 
+_PATH = re.compile(r"(?<![\w:/\\.~])(?:[A-Za-z]:)?[/\\][^\s:;,'\"()<>|*?]+")
+"""What looks like a whole path in a sentence, as far as its first space."""
+
+
 def public_path(path: Path | str) -> str:
     """A path as strangers may see it: below the home `~`, below the environment that runs `ENV`, below the temporary
     folder `TEMP`; whole where only the system's software is; otherwise the last part alone."""
@@ -33,7 +37,8 @@ def public_path(path: Path | str) -> str:
 
 
 def without_names(text: str) -> str:
-    """`text` without the home folder, the user's name and the host's, wherever they stand in it."""
+    """`text` with its paths as `public_path` gives them, and without the names of the user and the host."""
+    text = _PATH.sub(lambda found: public_path(found[0]), text)
     for root, word in _roots():
         text = re.sub(rf"{re.escape(root)}(?![\w.-])", lambda _, word=word: word, text)  # type: ignore[misc]
     for name, word in _names():

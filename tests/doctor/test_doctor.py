@@ -59,11 +59,13 @@ def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_nobody_is_named(home: Path) -> None:
     findings = Findings(
         {"x": [Fact("a", f"{home}/films/secret.mp4 of Mathilda on tower7", {"deep": [str(home / ".cache")]})]},
-        ["MATHILDA@Tower7.example.org: damaged"],
+        ["MATHILDA@Tower7.example.org: damaged", "/mnt/Secret/x.so: 3 MB/s; see https://a.b/c"],
     )
     for told in (findings.as_text(), json.dumps(findings.as_data())):
         assert "mathilda" not in told.lower()
         assert "tower7" not in told.lower()
+        assert "Secret" not in told
+    assert findings.as_text().endswith("see https://a.b/c\n\nnothing is slower than it has to be")
     assert findings.as_data()["x"]["a"]["deep"] == [str(Path("~", ".cache"))]
 
 
@@ -134,10 +136,12 @@ def test_a_torchvision_for_another_torch_is_found(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_broken_ffmpeg_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "nothing"))
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "Client X" / "nothing"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/elsewhere")
     findings = Findings()
     assert films.examine_ffmpeg(findings) == [Fact("ffmpeg", "does not run", False)]
     assert "IMAGEIO_FFMPEG_EXE" in findings.broken[0]
+    assert "Client" not in findings.broken[0]
 
 
 def test_damaged_weights_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
