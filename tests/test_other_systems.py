@@ -31,8 +31,6 @@ from dreamvid.media.target import check_target
 from dreamvid.render.batch import read_batch
 from dreamvid.runtime import memory, processes
 
-ROOT = Path(__file__).parents[1]
-
 
 @pytest.fixture
 def caseless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -141,13 +139,18 @@ def test_every_list_can_be_shown_on_a_console_of_few_characters(
     stream.close()
 
 
-def test_a_name_that_the_console_does_not_have_is_an_escape(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "dreamvid", "日本.mp4"]
-    environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "0"}
-    done = subprocess.run(words, capture_output=True, cwd=tmp_path, env=environment, check=False)
-    assert done.returncode == 1
-    assert done.stderr.decode("cp1252").startswith("dreamvid: \\u65e5\\u672c.mp4")
-    assert done.stderr.count(b"\n") == 1
+def test_a_name_that_the_console_does_not_have_is_an_escape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="cp1252", newline="\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stderr", stream)
+    settle_streams()
+    assert main.run(["日本.mp4"]) == 1
+    sys.stderr.flush()
+    said = written.getvalue()
+    stream.close()
+    assert said.startswith(b"dreamvid: \\u65e5\\u672c.mp4")
+    assert said.count(b"\n") == 1
 
 
 def test_a_path_that_is_too_long_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
