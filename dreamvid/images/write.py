@@ -7,7 +7,8 @@ import json
 import os
 import secrets
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,14 +49,16 @@ def write_image(
     metadata: Mapping[str, str] | None = None,
     tags: ImageTags | None = None,
     overwrite: bool = True,
+    compression: str | None = None,
 ) -> None:
     """Write float32 RGB in [0, 1], shape (height, width, 3), or 4 with alpha, as the format its name asks for.
 
     The file appears whole or not at all. PNG and TIFF hold 8 or 16 bits, EXR 16 or 32 (floating point; sRGB becomes
     light), the others 8; the first is the default. Alpha fits into all but JPEG and BMP. `quality` is that of JPEG and
-    WebP, 1 to 100. `metadata` goes into the description as JSON, in EXR into attributes of their own; BMP has
-    none. `tags` are those of another picture, to be kept. Raises MediaError if the format is unknown or does not
-    support the depth, if the file cannot be written, or if it exists and `overwrite` is off.
+    WebP, 1 to 100, `compression` that of EXR (None: zip). `metadata` goes into the description as JSON, in EXR into
+    attributes of their own; BMP has none. `tags` are those of another picture, to be kept. Raises MediaError if the
+    format is unknown or does not support the depth, if the file cannot be written, or if it exists and `overwrite` is
+    off.
     """
     path = Path(path)
     depth = check_image_target(path, bit_depth)
@@ -64,18 +67,26 @@ def write_image(
         raise ValueError(f"an image must have the shape (height, width, 3), not {image.shape}")
     metadata = dict(metadata or {})
     tags, _ = tags_that_fit(path, tags or ImageTags(), metadata)
-    temporary = temporary_beside(path)
-    try:
+    with whole_file(path, overwrite=overwrite) as temporary:
         if suffix == ".exr":
             from dreamvid.images.exr import write_exr
 
-            write_exr(temporary, image, bit_depth=depth, metadata=metadata)
+            write_exr(temporary, image, bit_depth=depth, metadata=metadata, compression=compression)
         elif suffix in _TIFF:
             from dreamvid.images.tiff import write_tiff
 
             write_tiff(temporary, quantize(image, depth), metadata=metadata, icc_profile=tags.icc_profile)
         else:
             temporary.write_bytes(_encode(suffix, quantize(image, depth), quality or _QUALITY, metadata, tags))
+
+
+@contextmanager
+def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A hidden file for the block to write, which gets the name `path` when it is left without an error: there is never
+    a part of it under that name. Raises MediaError for what goes wrong in the block, too."""
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
         publish(temporary, path, overwrite=overwrite)
     except cv2.error as error:
         raise MediaError(f"{path}: cannot be encoded ({error.err}); choose another format or size") from error

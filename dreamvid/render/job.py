@@ -22,8 +22,10 @@ from dreamvid.media import (
     open_reader,
     open_writer,
 )
+from dreamvid.media.write_passes import PassWriter
 from dreamvid.output.fingerprint import files_of, fingerprint_job, job_tag, picture_fingerprints
 from dreamvid.output.journal import Journal, path_of_journal
+from dreamvid.output.passes import check_passes, exr_depth, open_side_passes, own_passes, pass_bytes
 from dreamvid.output.recipe import recipe_tags
 from dreamvid.output.recorder import Ending
 from dreamvid.output.sidecar import RenderLog
@@ -96,7 +98,7 @@ class OpenedClip:
 
     Attributes:
         reader: of the wanted part, not started yet.
-        writer: of the target, not started yet.
+        writer: of the target, not started yet; `passes`: of those beside it, likewise.
         original: what is kept of the source beside its picture.
         sources: what is still needed when the last frame is done.
         clock: of the whole source.
@@ -114,6 +116,7 @@ class OpenedClip:
     guide: SideInput | None
     mask: SideInput | None
     depths: FilmDepths | None
+    passes: PassWriter | None = None
 
 
 def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> OpenedClip:
@@ -130,6 +133,7 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     sound = choose_sound(settings, own_sound, start) if is_film else None
     original = Original.read(reader.info, start)
     sources = Sources([job.source, *([] if sound is None else [sound.path])] if is_film else [])
+    check_passes(place.target, settings, tell)
     writer = open_target(
         place.target,
         job,
@@ -140,6 +144,9 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
         resume=0 if is_film and place.is_resumed else None,
         tags={} if is_film else None,  # a film's go to the recorder
         tell=tell,
+    )
+    passes = open_passes(
+        place.target, job, reader, overwrite=place.may_replace, resume=0 if is_film and place.is_resumed else None
     )
     clock = STILL
     if reader.rate is not None:
@@ -153,7 +160,7 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     machine = choose_machine(settings.device, settings.precision, settings.threads)
     depths = open_film_depth(settings, size, shape, closing, str(machine.device))
     flow = settings.flow if is_film else None
-    return OpenedClip(selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths)
+    return OpenedClip(selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths, passes)
 
 
 def prepare_clip(
@@ -187,8 +194,9 @@ def _open_loop(
     }
     identity = fingerprint_job(prepared.settings, job.source, facts, by_picture=True)
     open_with = partial(
-        OpenedJob, place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity
-    )
+        OpenedJob, place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity,
+        beside=round(pass_bytes(job.settings, place.target) * reader.width * reader.height),
+    )  # fmt: skip
     if reader.rate is None:
         return open_with(journal=None), _StillLoop(clip, prepared, place.log)
     scratch = scratch_bytes(job.settings, reader.frame_count, reader.rate, reader.width, reader.height)
@@ -209,6 +217,7 @@ def _open_loop(
         job.settings.save_every,
         place.log,
         tell,
+        partial(open_passes, place.target, job, reader),
     )
     return open_with(journal=journal, passes=2 if job.settings.two_pass else 1, scratch=scratch), loop
 
@@ -288,12 +297,19 @@ class _StillLoop(JobLoop):
     log: RenderLog
 
     def render(self) -> Iterator[Event]:
-        reader, writer = self.clip.reader, self.clip.writer
+        reader, writer, passes = self.clip.reader, self.clip.writer, self.clip.passes
         dreams = dream_pictures(reader, self.prepared.planner, self.prepared.machine.device)
-        with reader, writer, contextlib.closing(self.log.watch(dreams)) as watched:
+        with (
+            reader,
+            writer,
+            passes or contextlib.nullcontext(),
+            contextlib.closing(self.log.watch(dreams)) as watched,
+        ):
             for frame, event in watched:
                 if frame is not None:
                     writer.write(frame)
+                    if passes is not None:
+                        passes.write(frame)
                 yield event
 
 
@@ -344,6 +360,7 @@ def open_target(
     """
     settings = job.settings
     protected = (job.source, sound and sound.path, *files_of(settings))
+    bits = exr_depth(target, settings) or settings.bit_depth
     return open_writer(
         target,
         width=reader.width,
@@ -351,7 +368,7 @@ def open_target(
         rate=reader.rate,
         codec=settings.codec,
         crf=settings.crf,
-        bit_depth=settings.bit_depth or depth_to_keep(target, settings.codec, reader.info),
+        bit_depth=bits or depth_to_keep(target, settings.codec, reader.info),
         quality=settings.jpeg_quality,
         alpha=reader.alpha,
         color=reader.color,
@@ -363,7 +380,27 @@ def open_target(
         protected=[path for path in protected if path],
         first_number=first_number_of(reader, settings) if first_number is None else first_number,
         resume=resume,
+        passes=own_passes(target, settings),
+        compression=settings.exr_compression,
         tell=tell,
+    )
+
+
+def open_passes(
+    target: Path, job: Job, reader: Reader, *, overwrite: bool | None = None, resume: int | None = None
+) -> PassWriter | None:
+    """The writer of the passes beside the target, if there are any; see `open_target`."""
+    settings = job.settings
+    return open_side_passes(
+        target,
+        settings,
+        size=(reader.width, reader.height),
+        alpha=reader.alpha,
+        metadata={} if settings.passes is None else render_tags(job, settings),
+        overwrite=job.overwrite if overwrite is None else overwrite,
+        protected=[job.source, *files_of(settings)],
+        first_number=first_number_of(reader, settings),
+        resume=resume,
     )
 
 
