@@ -44,7 +44,7 @@ from dreamvid.media.write_passes import PassFile, pass_files_beside
 from dreamvid.models.weights import cache_path
 from dreamvid.output.fingerprint import fingerprint_job, picture_fingerprints
 from dreamvid.output.frame_store import load_frame
-from dreamvid.output.passes import exr_depth, pass_bytes, side_passes
+from dreamvid.output.passes import pass_bytes, pass_depth, side_passes
 from dreamvid.output.sidecar import RenderLog
 from dreamvid.render.job import Job, OpenedClip, first_number_of, open_clip, open_source, prepare_clip, render_tags
 from dreamvid.render.preparation import Prepared, fetch_missing
@@ -246,7 +246,7 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
         tags=render_tags(job, settings) if pictures or beside else {},
         networks=networks_fingerprint(dreaming),
         pass_files=tuple(pass_files_beside(target, beside, settings.passes_as)),
-        pass_depth=exr_depth(target, settings),
+        pass_depth=pass_depth(target, settings),
         first_pass=first_number_of(reader, settings),
     )
 

@@ -240,8 +240,9 @@ def open_segment(folder: Path, index: int, task: Task, job: Job, reader: Reader)
 
 
 def open_unit_passes(folder: Path, first: int, task: Task, job: Job, reader: Reader) -> PassWriter | None:
-    """The writer of passes beside the film, of frames from number `first` of the source on, if there are any."""
-    files = [replace(one, path=folder / pass_pattern(one)) for one in task.pass_files]
+    """The writer of passes beside the film, of frames from number `first` of the source on, if there are any; in a
+    folder of their own."""
+    files = [replace(one, path=folder / f"passes-{first:08}" / pass_pattern(one)) for one in task.pass_files]
     if not files:
         return None
     return open_pass_writer(

@@ -32,8 +32,13 @@ def check_passes(target: Path, settings: DreamSettings, tell: Tell) -> None:
         )
 
 
-def exr_depth(target: Path, settings: DreamSettings) -> int | None:
-    """The bits of the floats in EXR files of a render; None: the format's own."""
+def target_depth(target: Path, settings: DreamSettings) -> int | None:
+    """The bits of a component that were asked for in the output itself; None: none were."""
+    return (settings.exr_depth if _is_exr(target) else None) or settings.bit_depth
+
+
+def pass_depth(target: Path, settings: DreamSettings) -> int | None:
+    """The bits of the floats in passes beside the output; None: the format's own."""
     return settings.exr_depth or (settings.bit_depth if _is_exr(target) else None)
 
 
@@ -73,7 +78,7 @@ def open_side_passes(
         width=size[0],
         height=size[1],
         alpha=alpha,
-        bit_depth=exr_depth(target, settings),
+        bit_depth=pass_depth(target, settings),
         compression=settings.exr_compression,
         metadata=metadata,
         overwrite=overwrite,
@@ -86,7 +91,7 @@ def open_side_passes(
 def pass_bytes(settings: DreamSettings, target: Path) -> float:
     """What passes take on the disk, about, of each pixel."""
     names = {*own_passes(target, settings)} - {"beauty"} | {*side_passes(target, settings)}
-    deep = 2 if exr_depth(target, settings) == 32 else 1
+    deep = 2 if pass_depth(target, settings) == 32 else 1
     return deep * sum(PASSES[name].bytes_per_pixel for name in names)
 
 

@@ -25,7 +25,7 @@ from dreamvid.media import (
 from dreamvid.media.write_passes import PassWriter
 from dreamvid.output.fingerprint import files_of, fingerprint_job, job_tag, picture_fingerprints
 from dreamvid.output.journal import Journal, path_of_journal
-from dreamvid.output.passes import check_passes, exr_depth, open_side_passes, own_passes, pass_bytes
+from dreamvid.output.passes import check_passes, open_side_passes, own_passes, pass_bytes, target_depth
 from dreamvid.output.recipe import recipe_tags
 from dreamvid.output.recorder import Ending
 from dreamvid.output.sidecar import RenderLog
@@ -360,7 +360,6 @@ def open_target(
     """
     settings = job.settings
     protected = (job.source, sound and sound.path, *files_of(settings))
-    bits = exr_depth(target, settings) or settings.bit_depth
     return open_writer(
         target,
         width=reader.width,
@@ -368,7 +367,7 @@ def open_target(
         rate=reader.rate,
         codec=settings.codec,
         crf=settings.crf,
-        bit_depth=bits or depth_to_keep(target, settings.codec, reader.info),
+        bit_depth=target_depth(target, settings) or depth_to_keep(target, settings.codec, reader.info),
         quality=settings.jpeg_quality,
         alpha=reader.alpha,
         color=reader.color,

@@ -16,7 +16,7 @@ from dreamvid.media.target import output_pattern
 from dreamvid.media.write_passes import PassWriter
 from dreamvid.output.fingerprint import files_of, fingerprint_job
 from dreamvid.output.journal import Journal, path_of_journal
-from dreamvid.output.passes import check_passes, exr_depth, open_side_passes, pass_bytes
+from dreamvid.output.passes import check_passes, open_side_passes, pass_bytes, target_depth
 from dreamvid.output.recipe import recipe_tags
 from dreamvid.output.recorder import Ending
 from dreamvid.output.snapshot import Snapshot
@@ -193,7 +193,7 @@ def _open_target(
         rate=settings.fps,
         codec=settings.codec,
         crf=settings.crf,
-        bit_depth=exr_depth(target, settings) or settings.bit_depth,
+        bit_depth=target_depth(target, settings),
         quality=settings.jpeg_quality,
         sound=sound,
         overwrite=overwrite or part,
