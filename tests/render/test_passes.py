@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -303,6 +304,15 @@ def test_the_estimate_counts_them(pan: Path, tmp_path: Path) -> None:
     render(pan, tmp_path / "film.mkv", codec="ffv1")
     taken = sum(path.stat().st_size for path in (tmp_path / "film.mkv.passes").iterdir())
     assert whole - bare == pytest.approx(taken, rel=0.3)
+
+
+def test_the_look_at_the_disk_counts_them(pan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand bytes and more of passes, and a few thousand of film."""
+    free = type("Usage", (), {"free": 8 * 3 * WIDTH * HEIGHT + 8 * 2 * 3 * WIDTH * HEIGHT})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    render(pan, tmp_path / "film.mkv", codec="ffv1", passes=None)
+    with pytest.raises(MediaError, match=r"other.mkv: needs about .* free up space"):
+        render(pan, tmp_path / "other.mkv", codec="ffv1", exr_depth=32)
 
 
 def test_recipes_of_renders_without_passes_are_as_they_were() -> None:
