@@ -74,9 +74,10 @@ def write_passes(
     metadata: Mapping[str, str],
     compression: str | None = None,
     overwrite: bool = True,
+    made_again: bool = False,
 ) -> None:
-    """Write an EXR of these channels, whole or not at all. Raises MediaError."""
-    with whole_file(path, overwrite=overwrite) as temporary:
+    """Write an EXR of these channels, whole or not at all; see `whole_file`. Raises MediaError."""
+    with whole_file(path, overwrite=overwrite, made_again=made_again) as temporary:
         write_exr_channels(temporary, channels, metadata=metadata, compression=compression)
 
 

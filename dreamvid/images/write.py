@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import secrets
@@ -81,10 +82,11 @@ def write_image(
 
 
 @contextmanager
-def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
+def whole_file(path: Path, *, overwrite: bool, made_again: bool = False) -> Iterator[Path]:
     """A hidden file for the block to write, which gets the name `path` when it is left without an error: there is never
-    a part of it under that name. Raises MediaError for what goes wrong in the block, too."""
-    temporary = temporary_beside(path)
+    a part of it under that name. Where a file is `made_again` after a kill, and by nobody else meanwhile, the hidden
+    one is the same, so that none is left behind. Raises MediaError for what goes wrong in the block, too."""
+    temporary = temporary_beside(path, hashlib.sha256(path.name.encode()).hexdigest() if made_again else None)
     try:
         yield temporary
         publish(temporary, path, overwrite=overwrite)
@@ -215,9 +217,9 @@ def check_image_target(path: Path, bit_depth: int | None = None) -> int:
     return bit_depth or depths[0]
 
 
-def temporary_beside(path: Path) -> Path:
-    """Return a hidden, unused name in the same folder and with the same ending."""
-    return path.with_name(f".dreamvid-{secrets.token_hex(6)}{path.suffix}")
+def temporary_beside(path: Path, mark: str | None = None) -> Path:
+    """Return a hidden, unused name in the same folder and with the same ending; always the same one with a `mark`."""
+    return path.with_name(f".dreamvid-{(mark or secrets.token_hex(6))[:12]}{path.suffix}")
 
 
 def publish(temporary: Path, path: Path, *, overwrite: bool) -> None:

@@ -132,7 +132,12 @@ class PassWriter(Writer):
             self.latest = output.file(number)
             channels = output.channels(frame, self._bit_depth)
             write_passes(
-                self.latest, channels, metadata=self._metadata, compression=self._compression, overwrite=overwrite
+                self.latest,
+                channels,
+                metadata=self._metadata,
+                compression=self._compression,
+                overwrite=overwrite,
+                made_again=not self._is_still,  # a journal sees to it that one process at a time writes a sequence
             )
             self.latest_files.append(self.latest)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +13,7 @@ import pytest
 
 from dreamvid.config.passes import LOSSY, PASSES, Compression
 from dreamvid.errors import MediaError
+from dreamvid.images import passes
 from dreamvid.images.color import to_linear
 from dreamvid.images.passes import as_layers, as_picture, write_passes
 from dreamvid.media.ffmpeg import run_ffmpeg
@@ -210,3 +212,27 @@ def test_a_still_appears_when_it_is_finished(tmp_path: Path) -> None:
         writer.write(frame())
     writer.finish()
     assert [path.name for path in tmp_path.iterdir()] == ["a%d.exr"]
+
+
+def test_what_a_kill_has_left_is_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was being written is written again under the same hidden name."""
+    outputs = [PassFile(tmp_path / "%05d.exr", ("dream",))]
+    names = []
+
+    def killed(path: Path, *_: Any, **__: Any) -> None:
+        names.append(path)
+        path.write_bytes(b"half of it")
+        os.link(path, path.with_suffix(".kept"))  # what is cleaned up is not, in a kill
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(passes, "write_exr_channels", killed)
+            writer = open_pass_writer(outputs, width=WIDTH, height=HEIGHT, resume=0)
+            with pytest.raises(KeyboardInterrupt):
+                writer.write(frame())
+            names[-1].with_suffix(".kept").rename(names[-1])
+    assert len(set(names)) == 1
+    with open_pass_writer(outputs, width=WIDTH, height=HEIGHT, resume=0) as writer:
+        writer.write(frame())
+    assert [path.name for path in tmp_path.iterdir()] == ["00001.exr"]
