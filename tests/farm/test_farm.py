@@ -123,6 +123,44 @@ def test_passes_of_two_workers_are_those_of_one_process(
 
 
 @pytest.mark.slow
+def test_passes_of_an_interrupted_farm_are_whole(
+    job: Job, pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While units come in; and while the files get their names, one of which is taken in between."""
+    settings = make_settings(VALUES, {"passes": "all", "passes_as": "files", "shots": "1-5"})
+    one, many = replace(job, target=tmp_path / "one.mp4", settings=settings), replace(
+        job, target=tmp_path / "many.mp4", settings=settings
+    )
+    list(render_job(one))
+    events = render_on_farm(many, WHOLE, pool)
+    for event in events:
+        if isinstance(event, FarmProgress) and event.done == 2:
+            break
+    with pytest.raises(KeyboardInterrupt):
+        events.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
+    placed: list[Path] = []
+
+    def interrupted(temporary: Path, path: Path, *, overwrite: bool) -> None:
+        placed.append(path)
+        if len(placed) == 20:
+            raise KeyboardInterrupt
+        publish(temporary, path, overwrite=overwrite)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "publish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            farm(many, pool)
+    assert not (tmp_path / "many.mp4").exists()
+    farm(many, pool)
+    expected = sorted((tmp_path / "one.mp4.passes").iterdir())
+    found = [path for path in sorted((tmp_path / "many.mp4.passes").iterdir()) if not path.name.startswith(".")]
+    assert [path.name for path in found] == [path.name for path in expected]
+    assert all(path.read_bytes() == other.read_bytes() for path, other in zip(found, expected, strict=True))
+    assert np.array_equal(frames_of(tmp_path / "many.mp4"), frames_of(tmp_path / "one.mp4"))
+    assert not (tmp_path / "many.mp4.farm").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["film.mkv", "out/%03d.exr"])
 def test_passes_of_chunks_go_on_over_their_joints(pool: WorkerPool, tmp_path: Path, name: str) -> None:
     clip = tmp_path / "take.mkv"
