@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -47,6 +47,11 @@ PASSES: Mapping[PassName, PassFacts] = {
     "beauty": PassFacts("", 4.0, 3),
 }
 """The passes, in their order."""
+
+def values_per_pixel(names: Iterable[PassName]) -> int:
+    """How many numbers a pixel of a frame has that comes with the layers for these passes; its picture is one."""
+    return 3 + sum(PASSES[name].values for name in {*names} - {"beauty"})
+
 
 LOSSY = frozenset({"b44", "b44a", "dwaa", "dwab"})
 """The compressions that change half floats."""

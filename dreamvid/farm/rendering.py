@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from dreamvid.config.passes import values_per_pixel
 from dreamvid.config.settings import Settings
 from dreamvid.farm.messages import LAYERS_MARK, PIECE_BYTES, Message, Piece, Stretch, Task
 from dreamvid.farm.plan import Unit
@@ -47,7 +48,7 @@ from dreamvid.runtime.events import FrameDone, Notice, Outbox, run_to_end
 from dreamvid.runtime.frames import Dreams, Frame
 from dreamvid.runtime.layers import LayeredFrame, Plane, beauty_of
 from dreamvid.runtime.lifecycle import Lifecycle
-from dreamvid.runtime.pipeline import WriteBehind
+from dreamvid.runtime.pipeline import WriteBehind, depth_within
 from dreamvid.shots.selection import Transitions
 from dreamvid.shots.shots import watch_cuts, watch_transitions
 
@@ -117,7 +118,9 @@ class Renderer:
         ):  # fmt: skip
             output = UnitWriter(unit, Path(folder), task, self._job, reader)
             film, dreams = self._begin(reader, Path(folder))
-            with output, contextlib.closing(dreams), WriteBehind(output.write, FRAMES_BEHIND) as encoder:
+            values = values_per_pixel(self._job.settings.passes or ())
+            behind = depth_within(reader.width * reader.height * 4 * values, FRAMES_BEHIND)
+            with output, contextlib.closing(dreams), WriteBehind(output.write, behind) as encoder:
                 for frame, event in dreams:
                     index = unit.begin + film.done - 1
                     if frame is not None and index >= unit.first - unit.fade_in:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dreamvid.config.passes import PASSES, PassName
+from dreamvid.config.passes import PassName, values_per_pixel
 from dreamvid.errors import MediaError
 from dreamvid.images.color import FloatImage
 from dreamvid.images.header import is_image
@@ -105,9 +105,7 @@ class PassWriter(Writer):
 
     @property
     def frame_bytes(self) -> int:
-        names = {name for output in self._outputs for name in output.names}
-        # The beauty is always there, and the source where the dream is wanted; `dream` is made when it is written.
-        return self.width * self.height * 4 * (3 + sum(PASSES[name].values for name in names - {"beauty"}))
+        return self.width * self.height * 4 * values_per_pixel(name for one in self._outputs for name in one.names)
 
     def write(self, frame: FloatImage | LayeredFrame) -> None:
         """Append a frame with the layers that are wanted. Raises MediaError."""
@@ -149,7 +147,7 @@ class PassWriter(Writer):
             for files in self._numbered():
                 drop_others(files, written)
 
-    def withdraw(self, paths: Iterable[Path]) -> None:
+    def withdraw(self, paths: Iterable[Path] = ()) -> None:
         """Delete files of frames that do not count, and the folder where nothing is left in it."""
         for path in paths:
             path.unlink(missing_ok=True)

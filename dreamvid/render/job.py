@@ -148,6 +148,8 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     passes = open_passes(
         place.target, job, reader, overwrite=place.may_replace, resume=0 if is_film and place.is_resumed else None
     )
+    if passes is not None:
+        closing.callback(passes.withdraw)
     clock = STILL
     if reader.rate is not None:
         # Of the whole source: a part is to look as it does there.

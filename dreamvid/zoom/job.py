@@ -102,6 +102,8 @@ def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack
         place.target, job, (width, height), source, overwrite=place.may_replace, sound=sound, resume=resume, tell=tell
     )
     passes = _open_passes(place.target, job, (width, height), source, overwrite=place.may_replace, resume=resume)
+    if passes is not None:
+        closing.callback(passes.withdraw)
     clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound, settings.fps))
     mask = open_mask(settings.mask, (width, height), (width, height), closing)
     if source is not None and source.info.has_alpha:

@@ -284,6 +284,9 @@ def test_what_cannot_be_is_one_line(pan: Path, tmp_path: Path) -> None:
         make_settings({"passes": "dreem"})
     with pytest.raises(SettingsError, match=r"--exr-depth: is 16, but --bit-depth is 32"):
         render(pan, tmp_path / "%04d.exr", bit_depth=32, exr_depth=16)
+    with pytest.raises(MediaError, match=r"no.png: there is no such file"):
+        render(pan, tmp_path / "a.mkv", codec="ffv1", mask=tmp_path / "no.png")
+    assert list(tmp_path.iterdir()) == []
     events = render(pan, tmp_path / "a.mkv", codec="ffv1", frames=1, exr_compression="dwaa")
     assert any("dwaa is lossy" in str(event) for event in events if isinstance(event, Notice))
     assert sum(isinstance(event, FrameDone) for event in events) == 1
