@@ -21,12 +21,14 @@ from dreamvid.errors import MediaError, SettingsError, shown
 
 _LARGEST = 2**24  # bytes
 _LONGEST = 24 * 3600.0  # seconds
-_USUAL_BEATS = 4
-_CLOSEST = 0.02  # seconds from a beat to the next
 _SECTION = re.compile(r"section\s*([0-9]{1,6})", re.IGNORECASE)
 _HEADERS = ("seconds", "time", "beat", "section")
 LABELS = ".txt"
 """What the name of a file with labels ends in."""
+USUAL_BEATS = 4
+"""Of a bar, where nothing says how many."""
+CLOSEST = 0.02
+"""Seconds from a beat to the next, at least."""
 
 
 def write_grid(path: Path, grid: Grid) -> None:
@@ -48,7 +50,7 @@ def write_grid(path: Path, grid: Grid) -> None:
 def _numbered(grid: Grid) -> list[tuple[float, int]]:
     """Each beat and its number in the bar; beats of an upbeat count up to the first bar."""
     first = int(np.searchsorted(grid.beats, grid.bars[0])) if len(grid.bars) else 0
-    length = int(np.searchsorted(grid.beats, grid.bars[1])) - first if len(grid.bars) > 1 else _USUAL_BEATS
+    length = int(np.searchsorted(grid.beats, grid.bars[1])) - first if len(grid.bars) > 1 else USUAL_BEATS
     starts = set(grid.bars.tolist())
     rows, number = [], max(0, length - first)
     for beat in grid.beats.tolist():
@@ -152,21 +154,25 @@ def _grid(found: _Entries) -> Grid:
     beats = np.array(sorted(found.beats), np.float64)
     if not len(beats):
         raise SettingsError("there are no beats in it; write a time in seconds on each line")
-    if len(beats) > 1 and (close := int(np.argmin(np.diff(beats)))) is not None and np.diff(beats)[close] < _CLOSEST:
+    if len(beats) > 1 and (close := int(np.argmin(np.diff(beats)))) is not None and np.diff(beats)[close] < CLOSEST:
         raise SettingsError(f"the beats at {beats[close]:g} and {beats[close + 1]:g} s are too close; remove one")
     numbers = [found.beats[beat] for beat in beats.tolist()]
     if all(number is None for number in numbers):
-        bars = beats[::_USUAL_BEATS]
+        bars = beats[::USUAL_BEATS]
     else:
         bars = beats[[number == 1 for number in numbers]]
         if not len(bars):
             raise SettingsError("no beat has the number 1, with which a bar begins; number them 1, 2, 3, 4, 1 …")
     counts = np.diff(np.searchsorted(beats, bars))
-    usual = int(np.bincount(counts).argmax()) if len(counts) else _USUAL_BEATS
-    signature = {2: "2/4", 3: "3/4", 4: "4/4", 6: "6/8"}.get(usual, f"{usual}/4")
+    usual = int(np.bincount(counts).argmax()) if len(counts) else USUAL_BEATS
     sections = sorted(found.sections)
     kinds = _kinds([found.sections[one] for one in sections])
-    return Grid(beats, bars, signature, np.array(sections, np.float64), kinds)
+    return Grid(beats, bars, signature_of(usual), np.array(sections, np.float64), kinds)
+
+
+def signature_of(beats: int) -> str:
+    """The time signature of bars of so many beats."""
+    return {2: "2/4", 3: "3/4", 4: "4/4", 6: "6/8"}.get(beats, f"{beats}/4")
 
 
 def _kinds(names: list[str]) -> tuple[int, ...]:

@@ -31,8 +31,9 @@ from dreamvid.audio.signals import Signal, Steps, Struck
 from dreamvid.config.sound import SoundSettings
 from dreamvid.schedule.names import HIGHEST, PLAYED, PLAYED_VARIABLES
 
-_SECTIONAL = {"section", "since_section", SECTIONS}
-_COUNTING = {"beat", BEATS, BARS, *COUNTED, *_SECTIONAL}
+SECTIONAL = frozenset({"section", "since_section", SECTIONS})
+"""What needs sections."""
+_COUNTING = {"beat", BEATS, BARS, *COUNTED, *SECTIONAL}
 """What a grid tells."""
 
 _PLAYED = re.compile(
@@ -148,7 +149,7 @@ def needs_a_sound(settings: SoundSettings, names: Collection[str]) -> bool:
     if not wanted or not wanted <= _COUNTING:
         return bool(wanted)
     grid = given_grid(settings)
-    return grid is None or (not len(grid.sections) and not wanted.isdisjoint(_SECTIONAL))
+    return grid is None or (not len(grid.sections) and not wanted.isdisjoint(SECTIONAL))
 
 
 def _silent(settings: SoundSettings, names: Collection[str], grid: Grid | None) -> SoundAnalysis:
