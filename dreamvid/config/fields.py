@@ -33,6 +33,7 @@ class Facts:
         is_input_file: whether it names a file that is read, unless its value is one of the words of `metavar`, or a
             name after a word that takes one, such as `model:NAME`; where `metavar` is `NAME=FILE`, a name stands before
             the file.
+        is_document: whether that file is a list or a project, not a sound or a picture.
         repeatable: whether the option may be given several times; the value is a list.
         measured_ahead: whether all that it says is known before the first frame, so that a worker does not need it.
         brings_look: whether other defaults come with another value of it.
@@ -54,6 +55,7 @@ class Facts:
     affects_frames: bool = True
     part_of_look: bool = False
     is_input_file: bool = False
+    is_document: bool = False
     repeatable: bool = False
     measured_ahead: bool = False
     brings_look: bool = False
