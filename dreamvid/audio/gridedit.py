@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dreamvid.audio.grid import Grid, Times
-from dreamvid.audio.gridfile import CLOSEST, USUAL_BEATS, signature_of
+from dreamvid.audio.grid import Grid, Times, signature_of
+from dreamvid.audio.gridfile import CLOSEST, USUAL_BEATS
 from dreamvid.config.sound import GridSettings
 from dreamvid.errors import SettingsError
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamvid.audio.grid import Grid
+from dreamvid.audio.grid import Grid, kinds_of, signature_of
+from dreamvid.audio.live import is_live_set, live_grid, read_live_set
 from dreamvid.errors import MediaError, SettingsError, shown
 
 _LARGEST = 2**24  # bytes
 _LONGEST = 24 * 3600.0  # seconds
-_SECTION = re.compile(r"section\s*([0-9]{1,6})", re.IGNORECASE)
 _HEADERS = ("seconds", "time", "beat", "section")
 LABELS = ".txt"
 """What the name of a file with labels ends in."""
@@ -59,8 +59,14 @@ def _numbered(grid: Grid) -> list[tuple[float, int]]:
     return rows
 
 
-def read_grid(path: Path) -> Grid:
-    """Read a grid; beats may stand in any order. Raises `MediaError` in one line that names the line."""
+def read_grid(path: Path, sound: Path | None = None) -> Grid:
+    """Read a grid; beats may stand in any order. Raises `MediaError` in one line that names the line.
+
+    Of a set of Ableton Live: where `sound` is a warped clip in it, by the name of its file, that clip's beats, else
+    those of the arrangement.
+    """
+    if is_live_set(path):
+        return live_grid(read_live_set(path), path, "" if sound is None else sound.name)
     try:
         if path.stat().st_size > _LARGEST:
             raise MediaError(f"{path}: is too large for a list of beats; write one with dreamvid audio --beats-out")
@@ -166,20 +172,5 @@ def _grid(found: _Entries) -> Grid:
     counts = np.diff(np.searchsorted(beats, bars))
     usual = int(np.bincount(counts).argmax()) if len(counts) else USUAL_BEATS
     sections = sorted(found.sections)
-    kinds = _kinds([found.sections[one] for one in sections])
+    kinds = kinds_of([found.sections[one] for one in sections])
     return Grid(beats, bars, signature_of(usual), np.array(sections, np.float64), kinds)
-
-
-def signature_of(beats: int) -> str:
-    """The time signature of bars of so many beats."""
-    return {2: "2/4", 3: "3/4", 4: "4/4", 6: "6/8"}.get(beats, f"{beats}/4")
-
-
-def _kinds(names: list[str]) -> tuple[int, ...]:
-    """The numbers of sections: their own, or of names in the order in which they come."""
-    numbers = [int(found[1]) if (found := _SECTION.fullmatch(name)) else name for name in names]
-    numbers = [int(name) if isinstance(name, str) and re.fullmatch("[0-9]{1,6}", name) else name for name in numbers]
-    if all(isinstance(number, int) for number in numbers):
-        return tuple(number for number in numbers if isinstance(number, int))
-    order = list(dict.fromkeys(names))
-    return tuple(order.index(name) for name in names)

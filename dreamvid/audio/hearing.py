@@ -94,7 +94,7 @@ def hear(settings: SoundSettings, names: Collection[str], sound: Path | None, fp
     `SettingsError`.
     """
     wanted = Wanted.sort(names, settings)
-    grid = given_grid(settings) if _COUNTING.intersection(wanted.sound) else None
+    grid = given_grid(settings, sound) if _COUNTING.intersection(wanted.sound) else None
     if sound is None:
         heard = _silent(settings, wanted.sound, grid)
     else:
@@ -132,11 +132,11 @@ def _empty() -> SoundAnalysis:
     return SoundAnalysis(RATE, 0.0, np.zeros(0, np.float32), {}, np.empty(0), None)
 
 
-def given_grid(settings: SoundSettings) -> Grid | None:
-    """The beats and bars that need not be looked for in the sound: those of `--beats`, or where no tempo is given those
+def given_grid(settings: SoundSettings, sound: Path | None = None) -> Grid | None:
+    """The beats and bars that need not be looked for in `sound`: those of `--beats`, or where no tempo is given those
     of the score, if it tells its tempo. Raises `MediaError` or `SettingsError`."""
     if settings.beats is not None:
-        return read_grid(settings.beats)
+        return read_grid(settings.beats, sound)
     if settings.bpm is not None or settings.midi is None:
         return None
     score = read_scores(settings.midi, settings.midi_offset or 0.0)

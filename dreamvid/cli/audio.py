@@ -137,7 +137,7 @@ def _write_beats(path: Path, analysis: SoundAnalysis, *, overwrite: bool) -> Non
 
     temporary = temporary_beside(path)
     try:
-        write_grid(temporary, analysis.sound_grid)
+        write_grid(temporary, analysis.sound_grid.within(0, analysis.duration))
         publish(temporary, path, overwrite=overwrite)
     except OSError as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror}); check the folder and the disk") from error

@@ -59,7 +59,8 @@ class SoundSettings(Group):
     curve: CurveFiles | None = setting(
         None,
         "Curve drawn elsewhere: glow=x.csv gives its value over time, glow. Reads tables (CSV) in seconds, frames or "
-        "beats, keyframes copied from After Effects, and what Parseq and Deforum export. Repeat for several",
+        "beats, keyframes copied from After Effects, automation of Ableton Live, and what Parseq and Deforum export. "
+        "Repeat for several",
         "NAME=FILE",
         is_input_file=True,
         repeatable=True,
@@ -69,7 +70,7 @@ class SoundSettings(Group):
     beats: Path | None = setting(
         None,
         "Beats, bars and sections instead of those found in the sound: a file that `dreamvid audio --beats-out` wrote, "
-        "a table with a time and a number in the bar on each line, or labels of Audacity",
+        "a table with a time and a number in the bar on each line, labels of Audacity, or a set of Ableton Live (.als)",
         "FILE",
         is_input_file=True,
         is_document=True,

@@ -42,7 +42,7 @@ class Listener:
         Raises `MediaError`, and `SettingsError` where it is no longer wanted.
         """
         rate = clip.rate or Fraction(1)
-        grid = None if settings.beats is None else read_grid(settings.beats)
+        grid = None if settings.beats is None else read_grid(settings.beats, sound)
         wanted = settings.needs_sound | {*ENVELOPES, BARS}
         if grid is not None and (len(grid.sections) or SECTIONAL.isdisjoint(wanted)):
             # Beats are corrected again and again, and nothing else has to be heard for it.

@@ -14,6 +14,7 @@ from typing import Any
 
 from dreamvid.audio.gridedit import edit_grid
 from dreamvid.audio.gridfile import read_grid, write_grid
+from dreamvid.audio.live import is_live_set
 from dreamvid.config.fields import fields_of, files_in, input_files
 from dreamvid.config.settings import (
     ConditioningSettings,
@@ -228,8 +229,8 @@ class Session:
             if upload.suffix.lower() not in _WEIGHTS:
                 raise MediaError(f"{upload.name}: weights must be {' or '.join(_WEIGHTS)} files")
             check_weights(upload, self.limits)
-        elif control.is_document:
-            check_size(upload, self.limits.text)
+        elif control.is_document or is_live_set(upload):
+            check_size(upload, self.limits.document)
         elif control.kind == "files" and upload.stat().st_size <= self.limits.text:
             check_size(upload, self.limits.text)  # a score, a curve, or a sound that cannot be long
         else:
@@ -308,7 +309,7 @@ class Session:
         """Correct the beats that the picture follows, and follow them as a file. `DreamvidError`."""
         settings = self.settings
         if settings.beats is not None:
-            grid = read_grid(settings.beats)
+            grid = read_grid(settings.beats, settings.react)
         else:
             track = self.track(listen=True)
             if track is None or track.sound is None:

@@ -92,7 +92,7 @@ def test_a_grid_may_be_handed_in_and_corrected(studio: Studio, song: Path, tmp_p
     assert beats(session) == [1, 2, 3, 4]
     session.correct_beats(GridSettings(tempo="half"))
     assert beats(session) == [1, 3]
-    (tmp_path / "page" / "large.csv").write_text("1\n" * 10**6)
+    (tmp_path / "page" / "large.csv").write_text("1\n" * 10**7)
     with pytest.raises(MediaError, match="too large"):
         session.set(control, str(tmp_path / "page" / "large.csv"))
 
