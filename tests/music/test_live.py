@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dreamvid.audio import live
 from dreamvid.audio.gridfile import read_grid
 from dreamvid.audio.hearing import hear
 from dreamvid.config.settings import Settings
@@ -95,27 +96,27 @@ def test_meters_change_and_locators_begin_sections(tmp_path: Path) -> None:
 
 def test_a_warped_clip_tells_the_beats_of_its_own_file(tmp_path: Path) -> None:
     song = write_drums(tmp_path)  # 4.5 s, drums.wav
-    live = live_set(tmp_path / "song.als", clip=CLIP.format(warped="true"))
-    grid = read_grid(live, song)
+    song_set = live_set(tmp_path / "song.als", clip=CLIP.format(warped="true"))
+    grid = read_grid(song_set, song)
     assert grid.beats == pytest.approx([0.25, 0.75, *(0.75 + 0.4 * np.arange(1, 10))])
     assert grid.bars == pytest.approx([0.75, 1.95, 3.15, 4.35])
     assert grid.signature == "3/4"
-    settings = Settings(beats=live, strength="bar")
+    settings = Settings(beats=song_set, strength="bar")
     assert hear(settings, settings.needs_sound, song, 24).grid.bars == pytest.approx(grid.bars)
     unwarped = live_set(tmp_path / "free.als", clip=CLIP.format(warped="false"))
     assert np.diff(read_grid(unwarped, song).beats) == pytest.approx(1 / 1.5)
 
 
 def test_automation_is_a_curve_in_the_seconds_of_the_song(tmp_path: Path) -> None:
-    live = live_set(tmp_path / "song.als", [(0, 120), (4, 120), (4, 60)], volume=[(-63072000, 0), (2, 0), (6, 1)])
+    song_set = live_set(tmp_path / "song.als", [(0, 120), (4, 120), (4, 60)], volume=[(-63072000, 0), (2, 0), (6, 1)])
     for reading in ("volume=SET", "glow=SET:column=Bass/Volume", "glow=SET"):
         name = reading.partition("=")[0]
-        values = {"curve": [reading.replace("SET", str(live))], "strength": name}
+        values = {"curve": [reading.replace("SET", str(song_set))], "strength": name}
         made = strengths(heard(**values), 24, 5.0, **values)
         for seconds, wanted in ((0, 0), (1, 0), (1.5, 0.25), (2, 0.5), (3, 0.75), (4.5, 1)):  # type: ignore[assignment]
             assert made[round(24 * seconds)] == pytest.approx(wanted)
     with pytest.raises(MediaError, match=r"has no 'Treble'; call the curve after one of Bass/Volume"):
-        heard(curve=[f"glow={live}:column=Treble"], strength="glow")
+        heard(curve=[f"glow={song_set}:column=Treble"], strength="glow")
 
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "xxxxxxxxxx"><!ENTITY y "&x;&x;&x;&x;&x;&x;&x;&x;&x;&x;">]>
@@ -131,11 +132,11 @@ BOMB = b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "xxxxxxxxxx"><!ENTITY y 
         (gzip.compress(BOMB), "declares a document type"),
         (gzip.compress(b"<a>" * 300 + b"</a>" * 300), "too deep"),
         (gzip.compress(b"<Ableton><LiveSet/></Ableton>")[:-9], "end"),
-        (gzip.compress(b"<a>" + b" " * (2**28) + b"</a>", 1), "larger than any set"),
         (b"", "no element found"),
         (gzip.compress(b"<LiveSet><AudioClip><WarpMarker SecTime='1'/></AudioClip></LiveSet>"), "BeatTime"),
         (gzip.compress(b"<LiveSet><MainTrack><Tempo><Manual Value='fast'/></Tempo></MainTrack></LiveSet>"), "fast"),
     ],
+    ids=["text", "open", "other", "entities", "deep", "cut off", "empty", "marker", "tempo"],
 )
 def test_what_is_no_set_is_one_quick_line(content: bytes, reason: str, tmp_path: Path) -> None:
     (tmp_path / "song.als").write_bytes(content)
@@ -143,6 +144,14 @@ def test_what_is_no_set_is_one_quick_line(content: bytes, reason: str, tmp_path:
     with pytest.raises(MediaError, match=f"song.als: is not an Ableton Live set, or damaged .*{reason}.*; save it in"):
         read_grid(tmp_path / "song.als")
     assert time.process_time() - began < 3
+
+
+def test_a_set_that_grows_without_end_is_left_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_LARGEST_XML", 2**22)
+    with gzip.open(tmp_path / "song.als", "wb", 1) as file:
+        file.write(b"<Ableton><LiveSet>" + b" " * 2**23)
+    with pytest.raises(MediaError, match="larger than any set"):
+        read_grid(tmp_path / "song.als")
 
 
 @pytest.mark.parametrize("tempo", ["0", "-3", "nan", "1e9"])
