@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from dreamvid.config.fields import fields_of, input_files
 from dreamvid.config.settings import Settings, key_of
 from dreamvid.errors import SettingsError
@@ -36,7 +38,16 @@ from dreamvid.models.weights import cache_path
 from dreamvid.output.fingerprint import fingerprint_job, picture_fingerprints
 from dreamvid.output.frame_store import load_frame
 from dreamvid.output.sidecar import RenderLog
-from dreamvid.render.job import Job, OpenedClip, first_number_of, open_clip, open_source, prepare_clip, render_tags
+from dreamvid.render.job import (
+    Job,
+    OpenedClip,
+    color_facts,
+    first_number_of,
+    open_clip,
+    open_source,
+    prepare_clip,
+    render_tags,
+)
 from dreamvid.render.preparation import Prepared, fetch_missing
 from dreamvid.render.runner import JobLoop, OpenedJob, claim_target, run_job
 from dreamvid.render.targets import Networks, dreaming_networks
@@ -93,8 +104,8 @@ def render_on_farm(job: Job, farm: FarmSettings, pool: WorkerPool) -> Iterator[E
         identity = fingerprint_job(prepared.settings, job.source, _facts(task, farm, clip), by_picture=True)
         pictures = picture_fingerprints(job.source)
         journal = FarmJournal(target, identity, pictures=pictures, fresh=job.fresh, tell=outbox.tell)
-        tags = render_tags(job, prepared.settings)
         reader = clip.reader
+        tags = render_tags(job, prepared.settings, reader.colors)
         opened = OpenedJob(
             place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity, journal
         )
@@ -221,8 +232,9 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
         finds_dissolves=settings.cuts == "auto",
         suffix=target.suffix,
         first_number=first_number_of(reader, settings) if pictures else None,
-        tags=render_tags(job, settings) if pictures else {},
+        tags=render_tags(job, settings, reader.colors) if pictures else {},
         networks=networks_fingerprint(dreaming),
+        colors=None if reader.colors is None else reader.colors.fingerprint,
     )
 
 
@@ -231,6 +243,7 @@ def _facts(task: Task, farm: FarmSettings, clip: OpenedClip) -> dict[str, object
     return {
         "range of frames": f"{task.first} + {clip.reader.frame_count}",
         "frame size": f"{task.size[0]}x{task.size[1]}",
+        **color_facts(clip.reader),
         "network": task.networks,
         **{key_of(name): getattr(farm, name) for name, _, facts in fields_of(FarmSettings) if facts.affects_frames},
     }
@@ -324,7 +337,11 @@ def _write_joint(unit: Unit, following: Unit, task: Task, job: Job, journal: Far
         for index, raw, share_of_next in zip(range(unit.end, unit.until), raws, shares(unit.fade_out), strict=False):
             before = load_frame(journal.folder / fade_name(index, unit))
             after = load_frame(journal.folder / fade_name(index, following))
-            writer.write(fade(raw, before, after, share_of_next))
+            if raws.colors is None:
+                writer.write(fade(raw, before, after, share_of_next))
+                continue
+            faded = fade(np.ascontiguousarray(raw[..., :3]), before, after, share_of_next)
+            writer.write(raws.colors.develop(np.concatenate([faded, raw[..., 3:]], axis=-1)))
     return files_written(writer)
 
 

@@ -38,6 +38,7 @@ class Task:
         first_number: of its first picture, where it is a sequence of pictures; None: it is none.
         tags: metadata of each picture.
         networks: fingerprint of the weights.
+        colors: fingerprint of the way of the colors, where that is not the usual one.
     """
 
     settings: Settings
@@ -50,6 +51,7 @@ class Task:
     first_number: int | None
     tags: Mapping[str, str]
     networks: str
+    colors: str | None = None
 
 
 @dataclass(frozen=True)

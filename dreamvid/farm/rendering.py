@@ -19,10 +19,13 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
+from dreamvid.color.choice import guide_colors
 from dreamvid.config.settings import Settings
+from dreamvid.errors import SettingsError
 from dreamvid.farm.messages import PIECE_BYTES, Message, Piece, Stretch, Task
 from dreamvid.farm.plan import Unit
 from dreamvid.media import Reader, Writer
@@ -55,16 +58,21 @@ class Renderer:
     def __init__(self, task: Task, settings: Settings, source: Path, networks: Networks) -> None:
         """`settings` and `source` are the task's with the files of this machine; `networks` are loaded already."""
         self._task = task
-        self._job = Job(source, settings=settings)
+        self._job = Job(source, Path(f"unit{task.suffix}"), settings)
         self._outbox = Outbox()
         self._reader = open_source(self._job, tell=self._outbox.tell)  # of the whole; never entered
+        if task.colors != (None if self._reader.colors is None else self._reader.colors.fingerprint):
+            raise SettingsError(
+                "--ocio: the configuration is another one on this machine than on the driver's; give an .ocioz "
+                "archive, or a folder that all machines see, and install the same version of opencolorio"
+            )
         self._take_notices()  # the driver has told how the source is read: a unit's reader repeats it in vain
         self._closing = contextlib.ExitStack()
         width, height = task.size
         shown = self._reader.info.width, self._reader.info.height
         with contextlib.ExitStack() as opening:
             mask = open_mask(settings.mask, (width, height), shown, opening)
-            guide = open_guide(settings, opening)
+            guide = open_guide(settings, opening, partial(guide_colors, settings))
             machine = choose_machine(settings.device, settings.precision, settings.threads)
             depths = open_film_depth(settings, (width, height), shown, opening, str(machine.device))
             run_to_end(fetch_missing(settings, networks, flow=settings.flow), self._outbox.tell)
@@ -106,7 +114,7 @@ class Renderer:
         with (
             tempfile.TemporaryDirectory(prefix="dreamvid-farm-") as folder,
             open_source(
-                self._job, unit.begin / rate, unit.until - unit.begin, info=self._reader.info, tell=self._outbox.tell
+                self._job, unit.begin / rate, unit.until - unit.begin, like=self._reader, tell=self._outbox.tell
             ) as reader,
         ):  # fmt: skip
             output = UnitWriter(unit, Path(folder), task, self._job, reader)
@@ -164,15 +172,16 @@ class UnitWriter(Lifecycle):
     def write(self, item: tuple[int, Frame]) -> None:
         """Take a frame with its number in the source. Raises `MediaError`."""
         index, frame = item
+        colors = self._reader.colors
         if not self._unit.first <= index < self._unit.end:
             path = self._folder / fade_name(index, self._unit)
-            store_frame(path, frame, deep=True)
+            store_frame(path, frame if colors is None else frame[..., :3], deep=True)
             self._finished.put(path.with_suffix(".png"))
             return
         if self._writer is None:
             self._begin_segment(index)
         assert self._writer is not None  # noqa: S101
-        self._writer.write(frame)
+        self._writer.write(frame if colors is None else colors.develop(frame))
         if self._writer.frame_count == self._length or index == self._unit.end - 1:
             self._close_segment()
 

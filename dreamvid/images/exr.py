@@ -1,7 +1,8 @@
 """OpenEXR images: scene light in half or full floats, between files and display values.
 
 An EXR holds linear light. It is shown by the sRGB transfer function, whatever its chromaticities say, and written
-back by the inverse. Its alpha is premultiplied, as the format wants it; in memory it is not.
+back by the inverse; where colors are managed, light is read and written as it is. Its alpha is premultiplied, as the
+format wants it; in memory it is not.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy.typing as npt
 import OpenEXR
 
 from dreamvid.errors import MediaError
-from dreamvid.images.color import FloatImage, to_display, to_linear, tone_map
+from dreamvid.images.color import FloatImage, SceneColors, to_display, to_linear, tone_map
 from dreamvid.images.header import not_an_image
 
 _BRIGHTEST = 65504.0  # of half floats; what infinity is taken for
@@ -43,17 +44,7 @@ def read_exr(path: Path, curve: str | None) -> tuple[FloatImage, str | None]:
 
     Light brighter than display white is cut off, or brought into range by the tone `curve`. Raises MediaError.
     """
-    with _opened(path, header_only=True) as file:
-        parts = len(file.parts)
-    with _opened(path) as file:
-        if len(file.parts) != parts:  # those that cannot be decoded are left out without an error
-            raise not_an_image(path)
-        part, names = _find_part(path, file)
-        planes = [np.asarray(part.channels[name].pixels, np.float32) for name in names.values()]
-        if len({plane.shape for plane in planes}) > 1:
-            raise MediaError(f"{path}: its channels have different sizes; convert it to plain RGB first")
-        pixels = _framed(np.stack(planes, axis=-1), part.header["dataWindow"], part.header["displayWindow"])
-    pixels = np.nan_to_num(pixels, nan=0.0, posinf=_BRIGHTEST, neginf=0.0)
+    pixels = np.nan_to_num(_read_pixels(path), nan=0.0, posinf=_BRIGHTEST, neginf=0.0)
     light, alpha = np.maximum(pixels[..., :3], 0), np.clip(pixels[..., 3:], 0, 1)
     if alpha.shape[-1]:
         light = np.divide(light, alpha, out=light.copy(), where=alpha > 0)
@@ -67,6 +58,39 @@ def read_exr(path: Path, curve: str | None) -> tuple[FloatImage, str | None]:
         )
     shown = to_display(np.minimum(light, 1))
     return np.concatenate([shown, alpha], axis=-1) if alpha.shape[-1] else shown, notice
+
+
+def read_exr_light(path: Path) -> FloatImage:
+    """Linear light as it is stored, (height, width, 3), or 4 with alpha, by which it is divided where that is not 0.
+
+    What is no number is 0, what is infinite the largest half float. Raises MediaError.
+    """
+    pixels = np.nan_to_num(_read_pixels(path), nan=0.0, posinf=_BRIGHTEST, neginf=-_BRIGHTEST)
+    light, alpha = pixels[..., :3], np.clip(pixels[..., 3:], 0, 1)
+    if not alpha.shape[-1]:
+        return light
+    return np.concatenate([np.divide(light, alpha, out=light.copy(), where=alpha > 0), alpha], axis=-1)
+
+
+def read_exr_chromaticities(path: Path) -> tuple[float, ...] | None:
+    """x and y of red, green, blue and white, as the header says; None where it does not. Raises MediaError."""
+    with _opened(path, header_only=True) as file:
+        found = _find_part(path, file)[0].header.get("chromaticities")
+        return None if found is None else tuple(map(float, found))
+
+
+def _read_pixels(path: Path) -> FloatImage:
+    """The display window as it is stored, (height, width, 3 or 4)."""
+    with _opened(path, header_only=True) as file:
+        parts = len(file.parts)
+    with _opened(path) as file:
+        if len(file.parts) != parts:  # those that cannot be decoded are left out without an error
+            raise not_an_image(path)
+        part, names = _find_part(path, file)
+        planes = [np.asarray(part.channels[name].pixels, np.float32) for name in names.values()]
+        if len({plane.shape for plane in planes}) > 1:
+            raise MediaError(f"{path}: its channels have different sizes; convert it to plain RGB first")
+        return _framed(np.stack(planes, axis=-1), part.header["dataWindow"], part.header["displayWindow"])
 
 
 def read_exr_distances(path: Path) -> npt.NDArray[np.float32]:
@@ -85,16 +109,29 @@ def read_exr_distances(path: Path) -> npt.NDArray[np.float32]:
     raise MediaError(f"{path}: has no channel Z, Depth, V, Y or R; render a depth pass")
 
 
-def write_exr(path: Path, image: FloatImage, *, bit_depth: int, metadata: Mapping[str, str]) -> None:
-    """Write display values, (height, width, 3 or 4), as light in floats of 16 or 32 bits. Raises RuntimeError."""
-    light = to_linear(np.clip(image[..., :3], 0, 1))
+def write_exr(
+    path: Path, image: FloatImage, *, bit_depth: int, metadata: Mapping[str, str], scene: SceneColors | None = None
+) -> None:
+    """Write display values, (height, width, 3 or 4), as light in floats of 16 or 32 bits. Raises RuntimeError.
+
+    With `scene` they are light already, of any brightness, which is written as it is; where alpha is 0 light stays.
+    """
+    light = to_linear(np.clip(image[..., :3], 0, 1)) if scene is None else image[..., :3]
     planes = {name: light[..., index] for index, name in enumerate("RGB")}
     if image.shape[2] == 4:
         alpha = np.clip(image[..., 3], 0, 1)
-        planes = {name: plane * alpha for name, plane in planes.items()} | {"A": alpha}
+        factor = alpha if scene is None else np.where(alpha > 0, alpha, 1)
+        planes = {name: plane * factor for name, plane in planes.items()} | {"A": alpha}
     kind: Any = np.float16 if bit_depth == 16 else np.float32
-    channels = {name: np.ascontiguousarray(plane, dtype=kind) for name, plane in planes.items()}
+    limit = np.finfo(kind).max
+    channels = {
+        name: np.ascontiguousarray(np.clip(plane, -limit, limit), dtype=kind) for name, plane in planes.items()
+    }
     header: dict[str, Any] = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, **metadata}
+    if scene is not None and scene.chromaticities is not None:
+        header["chromaticities"] = scene.chromaticities
+    if scene is not None and scene.white_luminance is not None:
+        header["whiteLuminance"] = scene.white_luminance
     OpenEXR.File(header, channels).write(str(path))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.images.color import FloatImage
+from dreamvid.images.color import FloatImage, SceneColors
 from dreamvid.images.header import ImageTags
 from dreamvid.images.write import ALPHA_SUFFIXES, check_image_target, write_image
 from dreamvid.media.sequence import NumberedFiles
@@ -27,17 +27,19 @@ class ImageWriter(Writer):
         quality: int | None,
         metadata: Mapping[str, str],
         tags: ImageTags,
+        scene: SceneColors | None,
         overwrite: bool,
     ) -> None:
         super().__init__(target, width, height, alpha=alpha, keeps_alpha=target.suffix.lower() in ALPHA_SUFFIXES)
         self._bit_depth = check_image_target(target, bit_depth)
         self.deep = self._bit_depth > 8
         self._quality, self._metadata, self._tags, self._overwrite = quality, metadata, tags, overwrite
+        self._scene = scene
 
     def _store(self, path: Path, frame: FloatImage, *, overwrite: bool) -> None:
         write_image(
             path, frame, bit_depth=self._bit_depth, quality=self._quality,
-            metadata=self._metadata, tags=self._tags, overwrite=overwrite,
+            metadata=self._metadata, tags=self._tags, scene=self._scene, overwrite=overwrite,
         )  # fmt: skip
 
 
@@ -76,11 +78,12 @@ class SequenceWriter(ImageWriter):
         quality: int | None,
         metadata: Mapping[str, str],
         tags: ImageTags,
+        scene: SceneColors | None,
         overwrite: bool,
     ) -> None:
         super().__init__(
             target, width, height, alpha=alpha, bit_depth=bit_depth, quality=quality,
-            metadata=metadata, tags=tags, overwrite=overwrite,
+            metadata=metadata, tags=tags, scene=scene, overwrite=overwrite,
         )  # fmt: skip
         self._files, self._first_number, self._resumes = files, first_number, resume is not None
         self.frame_count = resume or 0

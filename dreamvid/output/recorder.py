@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from dreamvid.media import FloatImage, Original, SoundPlan, Writer
 from dreamvid.media.segments import join_segments
 from dreamvid.media.target import output_pattern
@@ -41,16 +43,26 @@ class DreamLoop(Protocol):
     def snapshot(self) -> Snapshot: ...
 
 
-def record(loop: DreamLoop, dreams: Dreams, recorder: Recorder, save_seconds: float) -> Iterator[Event]:
+def record(
+    loop: DreamLoop,
+    dreams: Dreams,
+    recorder: Recorder,
+    save_seconds: float,
+    develop: Callable[[FloatImage], FloatImage] | None = None,
+) -> Iterator[Event]:
     """Run through `dreams`, which `loop` makes; record the frames, save the state now and then, and complete the
     output.
 
-    Raises `MediaError`.
+    `develop` makes of each frame what is recorded, in the thread that writes. Raises `MediaError`.
     """
+
+    def write(item: FloatImage | Snapshot | ShotStarted) -> None:
+        recorder.write(develop(item) if develop is not None and isinstance(item, np.ndarray) else item)
+
     saved = time.monotonic()
     with recorder:
         in_segment = recorder.frame_count - recorder.first_open
-        with contextlib.closing(dreams), WriteBehind(recorder.write, recorder.most_behind) as output:
+        with contextlib.closing(dreams), WriteBehind(write, recorder.most_behind) as output:
             for frame, event in dreams:
                 if isinstance(event, ShotStarted):
                     output.put(event)

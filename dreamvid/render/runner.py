@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from dreamvid.config.settings import DreamSettings
 from dreamvid.errors import SettingsError
+from dreamvid.images.color import Colors
 from dreamvid.media import Writer
 from dreamvid.media.target import output_pattern
 from dreamvid.output.disk_space import check_disk_space
@@ -187,6 +188,7 @@ class RecordedLoop(JobLoop):
         begin_at: what dreams, from a state or from the beginning, and its frames from there on.
         open_target: see `choose_recorder`.
         ending: what goes into the output beside the frames.
+        colors: what develops the frames, where something has exposed them.
     """
 
     journal: Journal
@@ -196,13 +198,15 @@ class RecordedLoop(JobLoop):
     save_seconds: float
     log: RenderLog
     tell: Tell
+    colors: Colors | None = None
 
     def render(self) -> Iterator[Event]:
         if self.journal.published is not None:
             return
         recorder = choose_recorder(self.journal, self.open_target, self.ending, self.tell)
         loop, dreams = self.begin_at(self.journal.snapshot)
-        yield from record(loop, self.log.watch(dreams), recorder, self.save_seconds)
+        develop = None if self.colors is None else self.colors.develop
+        yield from record(loop, self.log.watch(dreams), recorder, self.save_seconds, develop)
 
 
 def machine_facts(prepared: Prepared[Any], encoder: str) -> dict[str, object]:

@@ -8,11 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from dreamvid.config.settings import DreamSettings, Settings, key_of
 from dreamvid.errors import SettingsError
 from dreamvid.images.content import image_format
 from dreamvid.images.read import fit_size, resize_image
-from dreamvid.media import AS_CODED, ClipInfo, Reader, list_sequence, open_reader, read_image
+from dreamvid.media import AS_CODED, ChooseColors, ClipInfo, Reader, list_sequence, open_reader, read_image
 from dreamvid.runtime.events import Tell, ignore
 from dreamvid.runtime.frames import Frame
 from dreamvid.space.depth import DepthScale, DepthSource, ExrDepth, ModeledDepth, PictureDepth
@@ -65,12 +67,13 @@ class SideInput:
         loop: bool = False,
         tonemap: str | None = None,
         deinterlace: bool = False,
+        colors: ChooseColors | None = None,
         tell: Tell = ignore,
     ) -> None:
         """Open `path` as `open_reader` does, at an exact (width, height) or shrunk to a longer side of `max_size`.
 
-        After its last frame a film begins again, with `loop`, or stays there. Raises `MediaError` where it is
-        missing or unreadable.
+        After its last frame a film begins again, with `loop`, or stays there. `colors` chooses the way of its colors.
+        Raises `MediaError` where it is missing or unreadable.
         """
         self.path = path
         self._size = size
@@ -79,8 +82,11 @@ class SideInput:
         self._tonemap = tonemap
         self._deinterlace = deinterlace
         self._info: ClipInfo | None = None
+        self._colors = colors
         self._tell = tell
         self._reader = self._open(None)
+        way = self._reader.colors
+        self._colors = None if way is None else lambda _: way
         self._tell = ignore  # it is opened again and again
         self.width, self.height = self._reader.width, self._reader.height
         self.rate = self._reader.rate
@@ -109,7 +115,7 @@ class SideInput:
             if following is None:  # cut short: its last frame stays, or it begins again
                 self._length = (self._index or 0) + 1
                 return frame
-            frame = following
+            frame = following if self._colors is None else np.ascontiguousarray(following[..., :3])
             self._index = wanted if self._index is None else self._index + 1
         return frame
 
@@ -121,6 +127,7 @@ class SideInput:
             start=start,
             tonemap=self._tonemap,
             deinterlace=self._deinterlace,
+            colors=self._colors,
             info=self._info,
             tell=self._tell,
         )
@@ -133,12 +140,15 @@ class SideInput:
         self._index = None
 
 
-def open_guide(settings: DreamSettings, closing: ExitStack) -> SideInput | None:
-    """The guide, where there is one; it is closed by `closing`. Raises `MediaError`."""
+def open_guide(
+    settings: DreamSettings, closing: ExitStack, colors: ChooseColors | None = None
+) -> SideInput | None:
+    """The guide, where there is one; it is closed by `closing`. `colors` chooses the way of its colors, where that is
+    not the usual one. Raises `MediaError`."""
     if settings.guide is None:
         return None
     return closing.enter_context(
-        SideInput(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
+        SideInput(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap, colors=colors)
     )
 
 
