@@ -57,8 +57,8 @@ class HdrPath(ColorPath):
             return self._source.encode(light).clamp(0, 1)
         return self._curve.to_work(light)
 
-    def from_work(self, work: Tensor) -> Tensor:
-        return self._source.decode(work) if self._curve is None else self._curve.from_work(work)
+    def screen(self, work: Tensor) -> Tensor:
+        return self._source.decode(work) if self._curve is None else super().screen(work)
 
     def to_stored(self, light: Tensor) -> Tensor:
         if self._through_screen:

@@ -203,7 +203,10 @@ class OcioPath(ColorPath):
         tags: ColorTags | None,
         scene: SceneColors | None,
     ) -> None:
-        """`work` None: the working curve's rendition of the source's light. Raises `SettingsError`."""
+        """`work` None: the working curve's rendition of the source's light. Raises `SettingsError`.
+
+        A screen shows a space of standard pictures as it is meant, a logarithmic one as if it were such.
+        """
         super().__init__(tags=tags, scene=scene, keeps_coding=source == target)
         self._config = config
         self._names = f"{source} > {work} > {target}"
@@ -212,13 +215,13 @@ class OcioPath(ColorPath):
             raise SettingsError(f"--ocio: {config.name} has no role scene_linear; give an --in-space that is linear")
         self._to_light = None if light == source else config.processor(source, light)
         self._to_work = None if work is None else config.processor(light, work)
-        self._from_work = None if work is None else config.processor(work, light)
+        self._screen = config.processor(work, light) if work is not None and config.is_display(work) else None
         self._to_stored = None if light == target else config.processor(light, target)
         self._curve = WorkingCurve(SCENE_PEAK)
 
     @property
     def description(self) -> str:
-        used = (self._to_light, self._to_work, self._from_work, self._to_stored)
+        used = (self._to_light, self._to_work, self._screen, self._to_stored)
         identities = " ".join("-" if one is None else one.identity for one in used)
         return f"{self._config.fingerprint} {self._names} {identities}"
 
@@ -230,9 +233,8 @@ class OcioPath(ColorPath):
         work = self._curve.to_work(light) if self._to_work is None else self._to_work(light)
         return work.nan_to_num(nan=0.0).clamp(0, 1)
 
-    def from_work(self, work: Tensor) -> Tensor:
-        light = self._curve.from_work(work) if self._from_work is None else self._from_work(work)
-        return light.nan_to_num(nan=0.0)
+    def screen(self, work: Tensor) -> Tensor:
+        return super().screen(work) if self._screen is None else self._screen(work).nan_to_num(nan=0.0)
 
     def to_stored(self, light: Tensor) -> Tensor:
         return light if self._to_stored is None else self._to_stored(light)

@@ -4,16 +4,18 @@ A network wants pictures as screens show them, in [0, 1]. A source of high dynam
 picture that is dreamed is a rendition of the source, and what the dream adds to it is brought back to the source's
 light:
 
-    gain      = light / from_work(raw), at least 1, at most the pixel's own excess    what the rendition cut off
-    result    = light + gain · (from_work(dreamed) - from_work(raw))
+    gain      = light / screen(raw)
+    result    = light + gain · (screen(dreamed) - screen(raw))
 
-where `raw` is the rendition and `light` the source's linear light. Where nothing was dreamed a pixel stays what it was.
-Where the rendition loses nothing the result is the dreamed rendition's own light. Beyond its range a dream changes
-light in proportion, as exposure does: what halves white halves a lamp of 60, too.
+where `raw` is the rendition, `light` the source's linear light, and `screen` the light with which a screen shows a
+rendition. Where that is the source's own, as in all that is darker than middle gray, the result is what the screen
+shows. In highlights, which a rendition compresses, a dream changes light in the proportion that is seen, as exposure
+does: what halves white on the screen halves a lamp of 60. (The inverse of the compression would turn the faintest
+texture there into several stops: lamps with black holes and neon rims.) Where nothing was dreamed a pixel stays as it
+was.
 
-Renditions are steep near their white: a little more there is much more light. So a dream may make a pixel brighter than
-diffuse white and than it was by at most one stop, and less the closer it comes; the hue stays. Nor does it make light
-more negative than it was.
+A dream makes a pixel brighter than diffuse white and than it was by at most one stop, and less the closer it comes to
+that; the hue stays. Nor does it make light more negative than it was.
 """
 
 from __future__ import annotations
@@ -36,11 +38,12 @@ SCENE_PEAK = 64.0
 
 _KNEE = 0.5
 _TINY = 1e-6
+_BLACK = 0.01  # of light: the proportion of what is darker means little
 
 
 class WorkingCurve:
     """A rendition of linear light for the dream: as screens show it (sRGB) up to middle gray, and above it a shoulder
-    that ends at `peak`. White is at about 0.75. It acts on each color channel, and is invertible.
+    that ends at `peak`. White is at about 0.75. It acts on each color channel.
 
     The shoulder is Reinhard's (2002, equation 4), applied to display values, of which the lower half stays.
     """
@@ -55,13 +58,10 @@ class WorkingCurve:
         bent = _KNEE + (1 - _KNEE) * above * (1 + above / self._end**2) / (1 + above)
         return torch.where(shown <= _KNEE, shown, bent).clamp(0, 1)
 
-    def from_work(self, work: Tensor) -> Tensor:
-        """The light of values in [0, 1]."""
-        bent = ((work - _KNEE) / (1 - _KNEE)).clamp(0, 1)
-        left = 1 - bent
-        above = 2 * bent / (left + (left**2 + 4 * bent / self._end**2).sqrt())
-        shown = torch.where(work <= _KNEE, work, _KNEE + (1 - _KNEE) * above)
-        return torch.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+
+def screen_light(work: Tensor) -> Tensor:
+    """The light with which a screen shows values in [0, 1] (sRGB)."""
+    return torch.where(work <= 0.04045, work / 12.92, ((work + 0.055) / 1.055) ** 2.4)
 
 
 def _encode(light: Tensor) -> Tensor:
@@ -103,9 +103,9 @@ class ColorPath(ABC):
     def to_work(self, light: Tensor) -> Tensor:
         """The rendition in [0, 1]."""
 
-    @abstractmethod
-    def from_work(self, work: Tensor) -> Tensor:
-        """The light of a rendition."""
+    def screen(self, work: Tensor) -> Tensor:
+        """The light with which a screen shows a rendition, in the primaries of `to_light`."""
+        return screen_light(work)
 
     @abstractmethod
     def to_stored(self, light: Tensor) -> Tensor:
@@ -130,10 +130,10 @@ class ColorPath(ABC):
 
     def _dreamed_light(self, light: Tensor, raw: Tensor, dreamed: Tensor) -> Tensor:
         """The rule at the head of this page; all are (H, W, 3)."""
-        before, after = self.from_work(raw), self.from_work(dreamed)
+        before, after = self.screen(raw), self.screen(dreamed)
         peak = light.amax(-1, keepdim=True)
-        most = (peak / before.amax(-1, keepdim=True).clamp_min(_TINY)).clamp_min(1)
-        gain = torch.minimum((light / before.clamp_min(_TINY)).clamp_min(1), most)
+        # Where primaries differ a channel may be far from its own: it changes no more than the brightest.
+        gain = torch.minimum(_proportion(light, before), _proportion(peak, before.amax(-1, keepdim=True)))
         result = torch.maximum(light + gain * (after - before), light.clamp_max(0))
         return result * self._share(result.amax(-1, keepdim=True), peak)
 
@@ -143,6 +143,10 @@ class ColorPath(ABC):
         room = torch.minimum(kept, (self._ceiling - kept).clamp_min(_TINY))
         above = (brightest - kept).clamp_min(0)
         return torch.where(above > 0, (kept + above / (1 + above / room)) / brightest.clamp_min(_TINY), 1.0)
+
+
+def _proportion(light: Tensor, shown: Tensor) -> Tensor:
+    return (light.clamp_min(0) + _BLACK) / (shown.clamp_min(0) + _BLACK)
 
 
 def _tensor(pixels: npt.NDArray[np.float32]) -> Tensor:
