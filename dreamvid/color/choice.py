@@ -10,12 +10,14 @@ from dreamvid.color.ocio import OcioConfig, OcioPath
 from dreamvid.color.path import ColorPath
 from dreamvid.color.primaries import PRIMARIES, name_of
 from dreamvid.color.transfer import HLG, PQ, SRGB, WHITE_NITS, Gamma24, Linear, Transfer
+from dreamvid.config.checked import key_of
 from dreamvid.config.color import ColorSettings
+from dreamvid.config.fields import fields_of
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.images.color import BT709, HDR_TRANSFERS, SceneColors, kept_tags
 from dreamvid.images.content import image_format
 from dreamvid.images.exr import read_exr_chromaticities
-from dreamvid.images.header import is_image
+from dreamvid.images.header import is_image, read_header
 from dreamvid.media import ClipInfo, list_sequence, video_codec
 from dreamvid.media.codecs import video_codecs
 
@@ -49,19 +51,21 @@ def choose_colors(
 def guide_colors(settings: ColorSettings, guide: ClipInfo) -> ColorPath | None:
     """The way of a guide's colors to the same rendition as the film's; `settings` are the film's."""
     if settings.hdr is not None:
-        source, primaries, _ = _coding_of(guide)
-        return HdrPath(source, Linear(), primaries, primaries, tags=None, scene=None)
+        coding, primaries, _ = _coding_of(guide)
+        return HdrPath(coding, Linear(), primaries, primaries, tags=None, scene=None)
     if settings.ocio is not None:
-        alone = settings.model_copy(update={"in_space": None, "out_space": None})
-        return _ocio_path(alone, OcioConfig(settings.ocio), guide, Path("guide.exr"))
+        config = OcioConfig(settings.ocio)
+        source = _space_of_source(config, guide)
+        work = _space_to_work_in(config, settings, source)
+        return OcioPath(config, source, work, source, tags=None, scene=None)
     return None
 
 
 def _check(settings: ColorSettings, tonemap: str | None) -> None:
-    spaces = {"--in-space": settings.in_space, "--work-space": settings.work_space, "--out-space": settings.out_space}
-    given = next((option for option, space in spaces.items() if space is not None), None)
-    if settings.ocio is None and given is not None:
-        raise SettingsError(f"{given}: names a space of an OpenColorIO configuration; add --ocio builtin, or a file")
+    named = [name for name, _, facts in fields_of(ColorSettings) if facts.names_color_space and getattr(settings, name)]
+    if settings.ocio is None and named:
+        option = f"--{key_of(named[0])}"
+        raise SettingsError(f"{option}: names a space of an OpenColorIO configuration; add --ocio builtin, or a file")
     if settings.hdr is not None and settings.ocio is not None:
         raise SettingsError("--hdr: --ocio converts colors, too; leave one of them out")
     if tonemap is not None and (settings.hdr or settings.ocio):
@@ -100,22 +104,21 @@ def _coding_of(info: ClipInfo) -> tuple[Transfer, tuple[float, ...], tuple[float
     made: Transfer = Gamma24() if info.kind == "video" else SRGB()
     if info.color_transfer in transfers:
         made = transfers[info.color_transfer]()
+    elif info.kind != "video" and (coded := read_header(_first_file(info)).hdr_transfer) is not None:
+        made = {"PQ": PQ, "HLG": HLG}[coded]()
     return made, PRIMARIES.get(info.color_primaries or "", PRIMARIES[made.primaries]), None
 
 
 def _ocio_path(settings: ColorSettings, config: OcioConfig, info: ClipInfo, target: Path) -> OcioPath:
-    own = read_exr_chromaticities(_first_file(info)) if _is_exr(info) else None
-    source = _named(config, settings.in_space, "in-space") or _space_of_source(config, info, own)
-    work = _named(config, settings.work_space, "work-space")
-    if work is None and config.is_display(source):
-        work = source  # it is a picture that dreams well already
+    source = _named(config, settings.in_space, "in-space") or _space_of_source(config, info)
+    work = _space_to_work_in(config, settings, source)
     to = _named(config, settings.out_space, "out-space") or _space_of_target(config, source, info, target)
     is_film = not is_image(target)
     tags = config.tags_of(to) or (info.color if to == source else None)
     scene = None
     if target.suffix.lower() == ".exr":
-        known = config.primaries_of(to)
-        scene = SceneColors(own if to == source and own else PRIMARIES.get(known or ""))
+        own = read_exr_chromaticities(_first_file(info)) if to == source and _is_exr(info) else None
+        scene = SceneColors(own or PRIMARIES.get(config.primaries_of(to) or ""))
     return OcioPath(config, source, work, to, tags=tags if is_film else None, scene=scene)
 
 
@@ -123,8 +126,15 @@ def _named(config: OcioConfig, name: str | None, option: str) -> str | None:
     return None if name is None else config.find(name, option)
 
 
-def _space_of_source(config: OcioConfig, info: ClipInfo, chromaticities: tuple[float, ...] | None) -> str:
+def _space_to_work_in(config: OcioConfig, settings: ColorSettings, source: str) -> str | None:
+    """The space that is named; a standard picture's own, which dreams well as it is; else None, the working curve."""
+    named = _named(config, settings.work_space, "work-space")
+    return source if named is None and config.is_display(source) else named
+
+
+def _space_of_source(config: OcioConfig, info: ClipInfo) -> str:
     if _is_exr(info):
+        chromaticities = read_exr_chromaticities(_first_file(info))
         known = "bt709" if chromaticities is None else name_of(chromaticities)
         found, what = None if known is None else config.linear_space(known), "the chromaticities of the EXR"
     else:

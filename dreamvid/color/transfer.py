@@ -7,6 +7,7 @@ float32.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ _PQ_NITS = 10_000.0
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _A = 0.17883277
-_B, _C = 1 - 4 * _A, 0.5 - _A * 1.1628107  # 0.5 - a ln(4a), BT.2100
+_B, _C = 1 - 4 * _A, 0.5 - _A * math.log(4 * _A)
 _HLG_NITS, _HLG_GAMMA = 1000.0, 1.2  # the display that BT.2100 refers to
 _HLG_WHITE = 0.26496  # scene light, of 1, at a signal of 0.75
 _LUMA_2020 = (0.2627, 0.6780, 0.0593)

@@ -50,6 +50,7 @@ class ColorSettings(Group):
         "Color space of the source: a name, alias or role of the configuration [default: as the source says: an EXR "
         "by its chromaticities, a film by its tags, else sRGB]",
         "SPACE",
+        names_color_space=True,
         omit_default=True,
     )
     work_space: SpaceName | None = setting(
@@ -57,6 +58,7 @@ class ColorSettings(Group):
         "Color space to dream in; its values from 0 to 1 are what the network sees [default: the source's light as a "
         "screen shows it, with a shoulder that reaches to 64 times white]",
         "SPACE",
+        names_color_space=True,
         omit_default=True,
     )
     out_space: SpaceName | None = setting(
@@ -64,6 +66,7 @@ class ColorSettings(Group):
         "Color space of the output, or DISPLAY/VIEW [default: that of the source; where light becomes a film or a "
         "picture, the usual screen's default view]",
         "SPACE",
+        names_color_space=True,
         omit_default=True,
     )
     hdr: Literal["keep", "pq", "hlg"] | None = setting(

@@ -363,7 +363,7 @@ def open_target(
         alpha=reader.alpha,
         color=reader.color,
         scene=None if reader.colors is None else reader.colors.scene,
-        mastering=reader.info.mastering if settings.hdr is not None else None,
+        mastering=reader.info.mastering,
         keeps_profile=settings.out_space is None,
         sound=sound,
         original=None if part else original,
