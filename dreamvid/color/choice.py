@@ -14,7 +14,7 @@ from dreamvid.config.checked import key_of
 from dreamvid.config.color import ColorSettings
 from dreamvid.config.fields import fields_of
 from dreamvid.errors import MediaError, SettingsError
-from dreamvid.images.color import BT709, HDR_TRANSFERS, SceneColors, kept_tags
+from dreamvid.images.color import BT709, HDR_TRANSFERS, ColorTags, SceneColors, kept_tags
 from dreamvid.images.content import image_format
 from dreamvid.images.exr import read_exr_chromaticities
 from dreamvid.images.header import is_image, read_header
@@ -88,11 +88,18 @@ def _hdr_path(wanted: str, info: ClipInfo, target: Path) -> HdrPath:
         what = "linear light, which films do not hold" if isinstance(source, Linear) else "not HDR"
         raise SettingsError(f"--hdr: {info.path} is {what}; use --hdr pq or --hdr hlg to make it HDR")
     if type(to) is type(source):
-        tags, out = info.color or kept_tags("bt2020nc", "bt2020", source.tag), primaries
+        tags, out = _hdr_tags(info), primaries
     else:
         tags, out = kept_tags("bt2020nc", "bt2020", to.tag), PRIMARIES["bt2020"]
     brightest = None if info.mastering is None else info.mastering.max_luminance
     return HdrPath(source, to, primaries, out, tags=tags, scene=None, brightest_nits=brightest)
+
+
+def _hdr_tags(info: ClipInfo) -> ColorTags:
+    """The tags of a film that is coded as an HDR source is; a matrix that cannot be written is that of BT.2020."""
+    tags = kept_tags(info.color_space, info.color_primaries or "bt2020", info.color_transfer)
+    kept = tags.matrix == info.color_space or tags.primaries != "bt2020"
+    return tags if kept else tags._replace(matrix="bt2020nc")
 
 
 def _coding_of(info: ClipInfo) -> tuple[Transfer, tuple[float, ...], tuple[float, ...] | None]:
