@@ -123,9 +123,11 @@ class ColorPath(ABC):
         light = self.to_light(stored)
         raw = self.to_work(light)
         changed = (dreamed - raw).abs().amax(-1, keepdim=True) > UNCHANGED
-        written = stored if self.keeps_coding else self.to_stored(light)
         if bool(changed.any()):
-            written = torch.where(changed, self.to_stored(self._dreamed_light(light, raw, dreamed)), written)
+            light = torch.where(changed, self._dreamed_light(light, raw, dreamed), light)
+        written = self.to_stored(light)
+        if self.keeps_coding:
+            written = torch.where(changed, written, stored)
         return np.ascontiguousarray(torch.cat([written, alpha], dim=-1).numpy())
 
     def _dreamed_light(self, light: Tensor, raw: Tensor, dreamed: Tensor) -> Tensor:

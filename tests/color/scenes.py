@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,15 @@ def write_sequence(folder: Path, count: int = 3, primaries: str | None = "ap1") 
     return folder / "%04d.exr"
 
 
-def write_film(path: Path, codes: Light, color: ColorTags, count: int = 3, codec: str = "ffv1") -> Path:
+def write_film(
+    path: Path, codes: Light, color: ColorTags, count: int = 3, codec: str = "ffv1", bit_depth: int = 16
+) -> Path:
     """A film of the same frame of code values, (H, W, 3)."""
     height, width = codes.shape[:2]
-    with open_writer(path, width=width, height=height, rate=24, codec=codec, color=color, bit_depth=16) as writer:  # type: ignore[arg-type]
+    rate = Fraction(24)
+    with open_writer(
+        path, width=width, height=height, rate=rate, codec=codec, color=color, bit_depth=bit_depth
+    ) as writer:
         for _ in range(count):
             writer.write(codes)
     return path

@@ -69,7 +69,8 @@ def test_a_dream_changes_it_and_a_mask_keeps_it(sequence: Path, tmp_path: Path) 
 
 
 def test_transparent_light_stays(tmp_path: Path) -> None:
-    light = np.concatenate([scene(), np.linspace(0, 1, 64, dtype=np.float32)[None, :, None].repeat(48, axis=0)], axis=-1)
+    alpha = np.linspace(0, 1, 64, dtype=np.float32)[None, :, None].repeat(48, axis=0)
+    light = np.concatenate([scene(), alpha], axis=-1)
     light = light.astype(np.float16).astype(np.float32)  # as it is stored, premultiplied, glowing where alpha is 0
     source = write_exr_file(tmp_path / "in.exr", light)
     made = render(source, tmp_path / "out.exr", strength=0, hdr="keep")
@@ -93,10 +94,11 @@ def test_no_number_and_infinity_are_mended(tmp_path: Path) -> None:
 
 def test_shrunk_light_is_the_mean_of_it(tmp_path: Path) -> None:
     light = scene()
-    made = render(write_exr_file(tmp_path / "in.exr", light), tmp_path / "out.exr", strength=0, size=(32, 24), hdr="keep")
+    source = write_exr_file(tmp_path / "in.exr", light)
+    made = render(source, tmp_path / "out.exr", strength=0, size=(32, 24), hdr="keep")
     wanted = light.reshape(24, 2, 32, 2, 3).mean((1, 3))
     assert np.allclose(light_of(made), wanted, rtol=2e-3, atol=1e-4)
-    large = render(tmp_path / "in.exr", tmp_path / "large.exr", strength=0, size=(100, 75), hdr="keep")
+    large = render(source, tmp_path / "large.exr", strength=0, size=(100, 75), hdr="keep")
     assert light.min() <= light_of(large).min()
     assert light_of(large).max() <= light.max()  # lamps have no dark rims
 
@@ -191,7 +193,8 @@ def test_an_interrupted_render_goes_on(tmp_path: Path, suffix: str) -> None:
         assert np.array_equal(codes_of(parts), codes_of(whole))
     else:
         for number in range(1, 7):
-            assert np.array_equal(light_of(parts.parent / f"{number:04}.exr"), light_of(whole.parent / f"{number:04}.exr"))
+            name = f"{number:04}.exr"
+            assert np.array_equal(light_of(parts.parent / name), light_of(whole.parent / name))
 
 
 def test_integers_of_linear_light_are_taken_at_their_word(tmp_path: Path) -> None:
