@@ -77,7 +77,7 @@ def _hdr_path(wanted: str, info: ClipInfo, target: Path) -> HdrPath:
     source, primaries, chromaticities = _coding_of(info)
     if is_image(target):
         if target.suffix.lower() != ".exr":
-            raise SettingsError(f"--hdr: {target.suffix} pictures hold no HDR; use .exr")
+            raise SettingsError(f"--hdr: {target.suffix} pictures hold no HDR; use --codec exr, or an output in .exr")
         if wanted != "keep":
             raise SettingsError(f"--hdr: an EXR holds linear light; use --hdr keep instead of {wanted}")
         white = WHITE_NITS if isinstance(source, PQ) else None

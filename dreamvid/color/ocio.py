@@ -24,16 +24,22 @@ BUILT_IN = "builtin"
 _BUILT_IN_URI = "ocio://studio-config-latest"
 _ARCHIVE, _URI = ".ocioz", "ocio://"
 
-# By aliases of the ACES configurations (https://opencolorio.org), which many others take over.
+# By aliases of the ACES configurations (https://opencolorio.org), which many others take over, and Blender's names.
 _LINEAR_ALIASES = {
-    "bt709": ("lin_rec709_srgb", "lin_rec709", "lin_srgb"),
-    "smpte432": ("lin_p3d65",),
-    "bt2020": ("lin_rec2020",),
-    "ap1": ("acescg", "lin_ap1", "ACES - ACEScg"),
-    "ap0": ("aces2065_1", "lin_ap0", "ACES - ACES2065-1"),
+    "bt709": ("lin_rec709_srgb", "lin_rec709", "lin_srgb", "Utility - Linear - sRGB", "Linear Rec.709", "Linear"),
+    "smpte432": ("lin_p3d65", "Utility - Linear - P3-D65", "Linear DCI-P3 D65"),
+    "bt2020": ("lin_rec2020", "Utility - Linear - Rec.2020", "Linear Rec.2020"),
+    "ap1": ("acescg", "lin_ap1", "ACES - ACEScg", "ACEScg"),
+    "ap0": ("aces2065_1", "lin_ap0", "ACES - ACES2065-1", "ACES2065-1"),
 }
 _CODED_ALIASES: Mapping[ColorTags, tuple[str, ...]] = {
-    ColorTags("bt709", "bt709", "bt709"): ("rec1886_rec709_display", "g24_rec709_display", "g24_rec709", "Rec.709"),
+    ColorTags("bt709", "bt709", "bt709"): (
+        "rec1886_rec709_display",
+        "g24_rec709_display",
+        "g24_rec709",
+        "Rec.1886",
+        "Rec.709",
+    ),
     ColorTags("bt709", "bt709", "iec61966-2-1"): ("srgb_display", "srgb_rec709_display", "srgb_tx", "srgb_texture"),
     ColorTags("bt2020nc", "bt2020", "smpte2084"): ("rec2100_pq_display", "pq_rec2020_display"),
     ColorTags("bt2020nc", "bt2020", "arib-std-b67"): ("rec2100_hlg_display", "hlg_rec2020_display"),
@@ -52,10 +58,10 @@ class OcioConfig:
         Raises `SettingsError` where there is none, and where OpenColorIO is not installed.
         """
         self._ocio = _import()
-        self.text = text
+        self._errors = self._ocio.Exception, self._ocio.ExceptionMissingFile
         try:
             self._config = self._ocio.Config.CreateFromFile(_BUILT_IN_URI if text == BUILT_IN else text)
-        except (self._ocio.Exception, self._ocio.ExceptionMissingFile) as error:
+        except self._errors as error:
             self._refuse(text, error)
         self.name = self._config.getName() or Path(text).name
         self.fingerprint = hashlib.sha256(self._config.serialize().encode()).hexdigest()[:16]
@@ -152,7 +158,7 @@ class OcioConfig:
         try:
             made = self._config.getProcessor(group)
             return Processor(made.getDefaultCPUProcessor(), str(made.getCacheID()))
-        except ocio.Exception as error:
+        except self._errors as error:
             reason = " ".join(str(error).split())
             raise SettingsError(
                 f"--ocio: {self.name} does not convert from {source} to {target} ({reason})"

@@ -134,8 +134,7 @@ class ColorPath(ABC):
         """The rule at the head of this page; all are (H, W, 3)."""
         before, after = self.screen(raw), self.screen(dreamed)
         peak = light.amax(-1, keepdim=True)
-        # Where primaries differ a channel may be far from its own: it changes no more than the brightest.
-        gain = torch.minimum(_proportion(light, before), _proportion(peak, before.amax(-1, keepdim=True)))
+        gain = (light.clamp_min(0) + _BLACK) / (before.clamp_min(0) + _BLACK)
         result = torch.maximum(light + gain * (after - before), light.clamp_max(0))
         return result * self._share(result.amax(-1, keepdim=True), peak)
 
@@ -145,10 +144,6 @@ class ColorPath(ABC):
         room = torch.minimum(kept, (self._ceiling - kept).clamp_min(_TINY))
         above = (brightest - kept).clamp_min(0)
         return torch.where(above > 0, (kept + above / (1 + above / room)) / brightest.clamp_min(_TINY), 1.0)
-
-
-def _proportion(light: Tensor, shown: Tensor) -> Tensor:
-    return (light.clamp_min(0) + _BLACK) / (shown.clamp_min(0) + _BLACK)
 
 
 def _tensor(pixels: npt.NDArray[np.float32]) -> Tensor:

@@ -11,9 +11,10 @@ import OpenEXR
 import pytest
 import torch
 
+from dreamvid.color.ocio import OcioPath
 from dreamvid.color.transfer import PQ, WHITE_NITS
 from dreamvid.config.settings import make_settings
-from dreamvid.errors import DreamvidError, MediaError
+from dreamvid.errors import DreamvidError, MediaError, SettingsError
 from dreamvid.images.exr import read_exr_chromaticities
 from dreamvid.media import open_reader, probe, read_metadata
 from dreamvid.media.mastering import Mastering
@@ -171,11 +172,19 @@ def test_a_film_of_a_scene_is_what_a_screen_shows(sequence: Path, tmp_path: Path
     assert made.max() > 0.95
 
 
-def test_colors_are_told_in_recipe_and_identity(sequence: Path, tmp_path: Path) -> None:
+def test_colors_are_told_in_recipe_and_identity(
+    sequence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = render(sequence, tmp_path / "out.mkv", codec="ffv1", **OCIO)
     tags = read_metadata(made)
     assert '"ocio": "builtin"' in tags["dreamvid"]
     assert len(tags["dreamvid-colors"]) == 16
+    with pytest.raises(SettingsError, match="colors"):
+        stopped = Job(sequence, tmp_path / "b.mkv", make_settings(QUICK, OCIO, {"codec": "ffv1", "save_every": 0}))
+        stop_after(stopped, 2)
+        monkeypatch.setattr(OcioPath, "fingerprint", "another")
+        list(render_job(stopped))
+    monkeypatch.undo()
     plain = read_metadata(render(sequence, tmp_path / "plain.mkv", codec="ffv1"))
     assert "dreamvid-colors" not in plain
     assert "ocio" not in plain["dreamvid"]
@@ -212,7 +221,7 @@ def test_integers_of_linear_light_are_taken_at_their_word(tmp_path: Path) -> Non
         ("out.mp4", {"hdr": "keep"}, r"is linear light, which films do not hold; use --hdr pq"),
         ("out.mp4", {"hdr": "pq"}, r"HDR in h264 plays hardly anywhere; use --codec .*h265"),
         ("out.mp4", {"hdr": "pq", "codec": "h265", "bit_depth": 8}, r"^--bit-depth: HDR needs at least 10 bits"),
-        ("out/%d.png", {"hdr": "keep"}, r"\.png pictures hold no HDR; use \.exr"),
+        ("out/%d.png", {"hdr": "keep"}, r"\.png pictures hold no HDR; use --codec exr"),
         ("out/%d.exr", {"hdr": "hlg"}, r"an EXR holds linear light; use --hdr keep"),
         ("out/%d.exr", {"hdr": "keep", "tonemap": "hable"}, r"^--tonemap: --hdr keeps"),
     ],

@@ -134,6 +134,41 @@ def test_a_file_that_is_no_configuration_is_named(exr: Path, tmp_path: Path) -> 
         choose(exr, ocio=str(wrong))
 
 
+PLAIN = """
+ocio_profile_version: 1
+search_path: luts
+roles: {default: Linear, scene_linear: Linear}
+displays:
+  Screen:
+    - !<View> {name: Standard, colorspace: sRGB}
+colorspaces:
+  - !<ColorSpace>
+    name: Linear
+  - !<ColorSpace>
+    name: sRGB
+    from_reference: !<FileTransform> {src: curve.spi1d, interpolation: linear}
+"""
+
+
+def test_a_configuration_of_another_program_with_tables_of_its_own(tmp_path: Path) -> None:
+    config = tmp_path / "show.ocio"
+    config.write_text(PLAIN)
+    (tmp_path / "luts").mkdir()
+    values = "\n".join(f"{(step / 255) ** (1 / 2.2):.6f}" for step in range(256))
+    table = f"Version 1\nFrom 0.0 1.0\nLength 256\nComponents 1\n{{\n{values}\n}}\n"
+    (tmp_path / "luts" / "curve.spi1d").write_text(table)
+    source = write_exr_file(tmp_path / "a.exr", scene(), None)
+    way = choose(source, ocio=str(config))
+    assert np.array_equal(way.develop(way.expose(scene())), scene())
+    shown = choose(source, "out.png", ocio=str(config))
+    gray = np.full((4, 4, 3), 0.25, np.float32)
+    assert np.allclose(shown.develop(shown.expose(gray)), 0.25 ** (1 / 2.2), atol=1e-3)
+    (tmp_path / "luts" / "curve.spi1d").unlink()
+    ocio.ClearAllCaches()
+    with pytest.raises(SettingsError, match=r"^--ocio: show.ocio does not convert from Linear to .*curve.spi1d"):
+        choose(source, "out.png", ocio=str(config))
+
+
 def test_the_fingerprint_is_of_the_content(exr: Path, tmp_path: Path) -> None:
     text = ocio.Config.CreateFromFile("ocio://studio-config-latest").serialize()
     first, second = tmp_path / "a.ocio", tmp_path / "b.ocio"
