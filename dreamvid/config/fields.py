@@ -52,6 +52,7 @@ class Facts:
         joined_by: what stands between the parts of a value when it is written.
         omit_default: whether a recipe leaves it out where it has its default, as recipes and journals that are older
             than the setting do.
+        names_color_space: whether it names a color space of an OpenColorIO configuration.
     """
 
     metavar: str = ""
@@ -74,6 +75,7 @@ class Facts:
     zero: str | None = None
     joined_by: str = ","
     omit_default: bool = False
+    names_color_space: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 from dreamvid.config.camera import CameraSettings
 from dreamvid.config.checked import explain_fault, key_of
+from dreamvid.config.color import ColorSettings
 from dreamvid.config.fields import Group, fields_of
 from dreamvid.config.groups import (
     ConditioningSettings,
@@ -36,6 +37,7 @@ __all__ = [
     "ZOOM_GROUPS",
     "AnySettings",
     "CameraSettings",
+    "ColorSettings",
     "ConditioningSettings",
     "DepthSettings",
     "DreamFrameSettings",
@@ -90,7 +92,7 @@ class DreamFrameSettings(SettingsOfMoment, _Common):
     """Those of one moment: plain numbers."""
 
 
-class FrameSettings(DreamFrameSettings, MotionSettings, PartSettings):
+class FrameSettings(DreamFrameSettings, MotionSettings, PartSettings, ColorSettings):
     """All settings of a frame of a film, or of a still picture."""
 
 
@@ -152,7 +154,7 @@ class DreamSettings(SettingsOverTime, _Common):
         return self.model_copy(update=changes)
 
 
-class Settings(DreamSettings, MotionSettings, PartSettings):
+class Settings(DreamSettings, MotionSettings, PartSettings, ColorSettings):
     """All settings of a film or a still picture."""
 
     def at(self, moment: Moment) -> FrameSettings:
@@ -182,6 +184,7 @@ GROUPS: tuple[tuple[str, type[Group]], ...] = (
     ("Music", SoundSettings),
     ("Range and size", PartSettings),
     ("Source", SourceSettings),
+    ("Color", ColorSettings),
     ("Output", OutputSettings),
     ("Passes and EXR", PassSettings),
     ("Running", RunSettings),
@@ -191,7 +194,7 @@ GROUPS: tuple[tuple[str, type[Group]], ...] = (
 ZOOM_GROUPS: tuple[tuple[str, type[Group]], ...] = (
     ("Camera", CameraSettings),
     ("Space", SpaceSettings),
-    *(group for group in GROUPS if group[1] not in (MotionSettings, PartSettings)),
+    *(group for group in GROUPS if group[1] not in (MotionSettings, PartSettings, ColorSettings)),
 )
 """The same of a zoom."""
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from dreamvid.config.fields import fields_of, input_files
 from dreamvid.config.settings import Settings, key_of
 from dreamvid.errors import SettingsError
@@ -48,7 +50,16 @@ from dreamvid.output.fingerprint import fingerprint_job, picture_fingerprints
 from dreamvid.output.frame_store import load_frame
 from dreamvid.output.passes import pass_bytes, pass_depth, side_passes
 from dreamvid.output.sidecar import RenderLog
-from dreamvid.render.job import Job, OpenedClip, first_number_of, open_clip, open_source, prepare_clip, render_tags
+from dreamvid.render.job import (
+    Job,
+    OpenedClip,
+    color_facts,
+    first_number_of,
+    open_clip,
+    open_source,
+    prepare_clip,
+    render_tags,
+)
 from dreamvid.render.preparation import Prepared, fetch_missing
 from dreamvid.render.runner import JobLoop, OpenedJob, claim_target, run_job
 from dreamvid.render.targets import Networks, dreaming_networks
@@ -64,7 +75,7 @@ from dreamvid.runtime.events import (
     run_to_end,
 )
 from dreamvid.runtime.frames import Frame
-from dreamvid.runtime.layers import LayeredFrame, beauty_of
+from dreamvid.runtime.layers import LayeredFrame, beauty_of, developed
 from dreamvid.shots.shots import Shot, gather_shots
 
 _COPIES = 2  # of passes: in the journal, and in their place
@@ -108,8 +119,8 @@ def render_on_farm(job: Job, farm: FarmSettings, pool: WorkerPool) -> Iterator[E
         identity = fingerprint_job(prepared.settings, job.source, _facts(task, farm, clip), by_picture=True)
         pictures = picture_fingerprints(job.source)
         journal = FarmJournal(target, identity, pictures=pictures, fresh=job.fresh, tell=outbox.tell)
-        tags = render_tags(job, prepared.settings)
         reader = clip.reader
+        tags = render_tags(job, prepared.settings, reader.colors)
         opened = OpenedJob(
             place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity,
             journal, beside=round(_COPIES * pass_bytes(job.settings, target) * reader.width * reader.height),
@@ -247,11 +258,12 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
         finds_dissolves=settings.cuts == "auto",
         suffix=target.suffix if pictures else pieces_suffix(target),
         first_number=first_number_of(reader, settings) if pictures else None,
-        tags=render_tags(job, settings) if pictures or beside else {},
+        tags=render_tags(job, settings, reader.colors) if pictures or beside else {},
         networks=networks_fingerprint(dreaming),
         pass_files=tuple(pass_files_beside(target, beside, settings.passes_as)),
         pass_depth=pass_depth(target, settings),
         first_pass=first_number_of(reader, settings),
+        colors=None if reader.colors is None else reader.colors.fingerprint,
     )
 
 
@@ -260,6 +272,7 @@ def _facts(task: Task, farm: FarmSettings, clip: OpenedClip) -> dict[str, object
     return {
         "range of frames": f"{task.first} + {clip.reader.frame_count}",
         "frame size": f"{task.size[0]}x{task.size[1]}",
+        **color_facts(clip.reader),
         "network": task.networks,
         **{key_of(name): getattr(farm, name) for name, _, facts in fields_of(FarmSettings) if facts.affects_frames},
     }
@@ -355,9 +368,16 @@ def _write_joint(unit: Unit, following: Unit, task: Task, job: Job, journal: Far
         for index, raw, share_of_next in zip(range(unit.end, unit.until), raws, shares(unit.fade_out), strict=False):
             before = load_frame(journal.folder / fade_name(index, unit))
             after = load_frame(journal.folder / fade_name(index, following))
-            frame: Frame | LayeredFrame = fade(raw, before, after, share_of_next)
+            # What goes along for managed colors is that of the raw frame.
+            faded = fade(np.ascontiguousarray(raw[..., :3]), before, after, share_of_next) if raws.colors else None
+            frame: Frame | LayeredFrame = (
+                fade(raw, before, after, share_of_next)
+                if faded is None
+                else np.concatenate([faded, raw[..., 3:]], axis=-1)
+            )
             if job.settings.passes is not None:
                 frame = LayeredFrame(beauty_of(frame), raw, **load_layers(journal.folder / fade_name(index, unit)))
+            frame = developed(frame, raws.colors)
             writer.write(frame)
             if passes is not None:
                 passes.write(frame)

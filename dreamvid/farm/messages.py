@@ -44,6 +44,7 @@ class Task:
         networks: fingerprint of the weights.
         pass_files: what passes beside the film are written to in the end, in floats of `pass_depth` bits; the
             film's first frame gets the number `first_pass` there.
+        colors: fingerprint of the way of the colors, where that is not the usual one.
     """
 
     settings: Settings
@@ -59,6 +60,7 @@ class Task:
     pass_files: tuple[PassFile, ...] = ()
     pass_depth: int | None = None
     first_pass: int = 1
+    colors: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,18 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dreamvid.color.choice import guide_colors
 from dreamvid.config.passes import values_per_pixel
 from dreamvid.config.settings import Settings
 from dreamvid.config.vectors import method_of
+from dreamvid.errors import SettingsError
 from dreamvid.farm.messages import LAYERS_MARK, PIECE_BYTES, Message, Piece, Stretch, Task
 from dreamvid.farm.plan import Unit
 from dreamvid.media import Reader, Writer
@@ -47,7 +50,7 @@ from dreamvid.render.two_pass import TwoPassFilm
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import FrameDone, Notice, Outbox, run_to_end
 from dreamvid.runtime.frames import Dreams, Frame
-from dreamvid.runtime.layers import LayeredFrame, Plane, beauty_of
+from dreamvid.runtime.layers import LayeredFrame, Plane, beauty_of, developed
 from dreamvid.runtime.lifecycle import Lifecycle
 from dreamvid.runtime.pipeline import WriteBehind, depth_within
 from dreamvid.shots.selection import Transitions
@@ -63,16 +66,21 @@ class Renderer:
     def __init__(self, task: Task, settings: Settings, source: Path, networks: Networks) -> None:
         """`settings` and `source` are the task's with the files of this machine; `networks` are loaded already."""
         self._task = task
-        self._job = Job(source, settings=settings)
+        self._job = Job(source, Path(f"unit{task.suffix}"), settings)
         self._outbox = Outbox()
         self._reader = open_source(self._job, tell=self._outbox.tell)  # of the whole; never entered
+        if task.colors != (None if self._reader.colors is None else self._reader.colors.fingerprint):
+            raise SettingsError(
+                "--ocio: the configuration is another one on this machine than on the driver's; give an .ocioz "
+                "archive, or a folder that all machines see, and install the same version of opencolorio"
+            )
         self._take_notices()  # the driver has told how the source is read: a unit's reader repeats it in vain
         self._closing = contextlib.ExitStack()
         width, height = task.size
         shown = self._reader.info.width, self._reader.info.height
         with contextlib.ExitStack() as opening:
             mask = open_mask(settings.mask, (width, height), shown, opening)
-            guide = open_guide(settings, opening)
+            guide = open_guide(settings, opening, partial(guide_colors, settings))
             machine = choose_machine(settings.device, settings.precision, settings.threads)
             depths = open_film_depth(settings, (width, height), shown, opening, str(machine.device))
             run_to_end(fetch_missing(settings, networks, flow=method_of(settings.flow)), self._outbox.tell)
@@ -114,7 +122,7 @@ class Renderer:
         with (
             tempfile.TemporaryDirectory(prefix="dreamvid-farm-") as folder,
             open_source(
-                self._job, unit.begin / rate, unit.until - unit.begin, info=self._reader.info, tell=self._outbox.tell
+                self._job, unit.begin / rate, unit.until - unit.begin, like=self._reader, tell=self._outbox.tell
             ) as reader,
         ):  # fmt: skip
             output = UnitWriter(unit, Path(folder), task, self._job, reader)
@@ -176,12 +184,14 @@ class UnitWriter(Lifecycle):
     def write(self, item: tuple[int, Frame | LayeredFrame]) -> None:
         """Take a frame with its number in the source. Raises `MediaError`."""
         index, frame = item
+        colors = self._reader.colors
         if not self._unit.first <= index < self._unit.end:
             self._store_fade(self._folder / fade_name(index, self._unit), frame)
             return
         if self._writer is None:
             self._begin_segment(index)
         assert self._writer is not None  # noqa: S101
+        frame = developed(frame, colors)
         self._writer.write(frame)
         if self._passes is not None:
             self._passes.write(frame)
@@ -205,7 +215,9 @@ class UnitWriter(Lifecycle):
         self._put(files_written(writer))
 
     def _store_fade(self, path: Path, frame: Frame | LayeredFrame) -> None:
-        store_frame(path, beauty_of(frame), deep=True)
+        beauty = beauty_of(frame)
+        # Of managed colors what goes along is read again at the joint.
+        store_frame(path, beauty if self._reader.colors is None else beauty[..., :3], deep=True)
         self._put([path.with_suffix(".png")])
         if isinstance(frame, LayeredFrame) and path.stem.endswith(BEFORE):  # the one after may have begun just there
             layers: dict[str, Any] = frame.layers_of_motion()

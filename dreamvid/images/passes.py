@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dreamvid.config.passes import PASSES, PassName
+from dreamvid.images.color import SceneColors
 from dreamvid.images.exr import StoredPlane, as_stored, stored_planes, write_exr_channels
 from dreamvid.images.write import whole_file
 from dreamvid.runtime.layers import LayeredFrame, Plane
@@ -24,18 +25,22 @@ from dreamvid.runtime.layers import LayeredFrame, Plane
 Channels = Mapping[str, StoredPlane]
 
 
-def pass_channels(frame: LayeredFrame, name: PassName, bit_depth: int) -> Channels:
-    """The channels of one pass, by their names within it: R, G, B and perhaps A, or u and v, or A, or Z.
+def pass_channels(
+    frame: LayeredFrame, name: PassName, bit_depth: int, scene: SceneColors | None = None
+) -> Channels:
+    """The channels of one pass, by their names within it: R, G, B and perhaps A, or u and v, or A, or Z. With `scene`
+    colors are light already, of any brightness.
 
     Raises ValueError where the frame has no such layer.
     """
     match name:
         case "beauty":
-            return stored_planes(frame.beauty, bit_depth)
+            return stored_planes(frame.beauty, bit_depth, scene)
         case "source":
-            return stored_planes(_there(frame.source, name), bit_depth)
+            return stored_planes(_there(frame.source, name), bit_depth, scene)
         case "dream":  # without alpha, so that adding it leaves that of the source
-            beauty, source = (stored_planes(one, bit_depth) for one in (frame.beauty, _there(frame.source, name)))
+            pictures = frame.beauty, _there(frame.source, name)
+            beauty, source = (stored_planes(picture, bit_depth, scene) for picture in pictures)
             return {color: np.subtract(beauty[color], source[color], dtype=np.float32) for color in "RGB"}
         case "flow":
             flow = _there(frame.backward, name)
@@ -48,19 +53,23 @@ def pass_channels(frame: LayeredFrame, name: PassName, bit_depth: int) -> Channe
             return {"Z": _there(frame.depth, name)}
 
 
-def as_layers(frame: LayeredFrame, names: Iterable[PassName], bit_depth: int) -> Channels:
+def as_layers(
+    frame: LayeredFrame, names: Iterable[PassName], bit_depth: int, scene: SceneColors | None = None
+) -> Channels:
     """The channels of several passes in one file: `dream.R`, `backward.u`, `mask.A`, and `R` for the beauty."""
     return {
         f"{PASSES[name].layer}.{channel}".removeprefix("."): plane
         for name in names
-        for channel, plane in pass_channels(frame, name, bit_depth).items()
+        for channel, plane in pass_channels(frame, name, bit_depth, scene).items()
     }
 
 
-def as_picture(frame: LayeredFrame, name: PassName, bit_depth: int) -> Channels:
+def as_picture(
+    frame: LayeredFrame, name: PassName, bit_depth: int, scene: SceneColors | None = None
+) -> Channels:
     """The channels of a pass in a file of its own: those of a color or gray picture, of a depth pass, or vectors, which
     keep the name of their layer."""
-    channels = pass_channels(frame, name, bit_depth)
+    channels = pass_channels(frame, name, bit_depth, scene)
     if PASSES[name].is_picture:
         return channels
     layer = PASSES[name].layer
@@ -73,12 +82,13 @@ def write_passes(
     *,
     metadata: Mapping[str, str],
     compression: str | None = None,
+    scene: SceneColors | None = None,
     overwrite: bool = True,
     made_again: bool = False,
 ) -> None:
     """Write an EXR of these channels, whole or not at all; see `whole_file`. Raises MediaError."""
     with whole_file(path, overwrite=overwrite, made_again=made_again) as temporary:
-        write_exr_channels(temporary, channels, metadata=metadata, compression=compression)
+        write_exr_channels(temporary, channels, metadata=metadata, compression=compression, scene=scene)
 
 
 def _there(layer: Plane | None, name: PassName) -> Plane:

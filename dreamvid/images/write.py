@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dreamvid.errors import MediaError
-from dreamvid.images.color import FloatImage
+from dreamvid.images.color import FloatImage, SceneColors
 from dreamvid.images.header import DAMAGED, IMAGE_SUFFIXES, ImageTags, is_image, load_exif
 from dreamvid.images.read import quantize
 
@@ -49,6 +49,7 @@ def write_image(
     quality: int | None = None,
     metadata: Mapping[str, str] | None = None,
     tags: ImageTags | None = None,
+    scene: SceneColors | None = None,
     overwrite: bool = True,
     compression: str | None = None,
 ) -> None:
@@ -57,9 +58,9 @@ def write_image(
     The file appears whole or not at all. PNG and TIFF hold 8 or 16 bits, EXR 16 or 32 (floating point; sRGB becomes
     light), the others 8; the first is the default. Alpha fits into all but JPEG and BMP. `quality` is that of JPEG and
     WebP, 1 to 100, `compression` that of EXR (None: zip). `metadata` goes into the description as JSON, in EXR into
-    attributes of their own; BMP has none. `tags` are those of another picture, to be kept. Raises MediaError if the
-    format is unknown or does not support the depth, if the file cannot be written, or if it exists and `overwrite` is
-    off.
+    attributes of their own; BMP has none. `tags` are those of another picture, to be kept. With `scene` an EXR takes
+    light of any brightness as it is. Raises MediaError if the format is unknown or does not support the depth, if the
+    file cannot be written, or if it exists and `overwrite` is off.
     """
     path = Path(path)
     depth = check_image_target(path, bit_depth)
@@ -72,7 +73,7 @@ def write_image(
         if suffix == ".exr":
             from dreamvid.images.exr import write_exr
 
-            write_exr(temporary, image, bit_depth=depth, metadata=metadata, compression=compression)
+            write_exr(temporary, image, bit_depth=depth, metadata=metadata, compression=compression, scene=scene)
         elif suffix in _TIFF:
             from dreamvid.images.tiff import write_tiff
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from dreamvid.errors import MediaError
-from dreamvid.images.color import FloatImage
+from dreamvid.images.color import FloatImage, SceneColors
 from dreamvid.images.header import ImageTags
 from dreamvid.images.write import ALPHA_SUFFIXES, check_image_target, write_image
 from dreamvid.media.sequence import NumberedFiles
@@ -27,6 +27,7 @@ class ImageWriter(Writer):
         quality: int | None,
         metadata: Mapping[str, str],
         tags: ImageTags,
+        scene: SceneColors | None,
         overwrite: bool,
         compression: str | None = None,
     ) -> None:
@@ -35,11 +36,13 @@ class ImageWriter(Writer):
         self.deep = self._bit_depth > 8
         self._quality, self._metadata, self._tags, self._overwrite = quality, metadata, tags, overwrite
         self._compression = compression
+        self._scene = scene
 
     def _store(self, path: Path, frame: FloatImage, *, overwrite: bool) -> None:
         write_image(
             path, frame, bit_depth=self._bit_depth, quality=self._quality,
-            metadata=self._metadata, tags=self._tags, overwrite=overwrite, compression=self._compression,
+            metadata=self._metadata, tags=self._tags, scene=self._scene, overwrite=overwrite,
+            compression=self._compression,
         )  # fmt: skip
 
 
@@ -78,12 +81,13 @@ class SequenceWriter(ImageWriter):
         quality: int | None,
         metadata: Mapping[str, str],
         tags: ImageTags,
+        scene: SceneColors | None,
         overwrite: bool,
         compression: str | None = None,
     ) -> None:
         super().__init__(
             target, width, height, alpha=alpha, bit_depth=bit_depth, quality=quality,
-            metadata=metadata, tags=tags, overwrite=overwrite, compression=compression,
+            metadata=metadata, tags=tags, scene=scene, overwrite=overwrite, compression=compression,
         )  # fmt: skip
         self._files, self._first_number, self._resumes = files, first_number, resume is not None
         self.frame_count = resume or 0

@@ -10,7 +10,7 @@ from typing import Literal
 
 from dreamvid.config.passes import PassName, values_per_pixel
 from dreamvid.errors import MediaError
-from dreamvid.images.color import FloatImage
+from dreamvid.images.color import FloatImage, SceneColors
 from dreamvid.images.passes import Channels, as_layers, as_picture, write_passes
 from dreamvid.media.names import OneFile
 from dreamvid.media.sequence import NumberedFiles
@@ -43,11 +43,11 @@ class PassFile:
         files = self.files
         return self.path if files is None else files.path(number)
 
-    def channels(self, frame: LayeredFrame, bit_depth: int) -> Channels:
+    def channels(self, frame: LayeredFrame, bit_depth: int, scene: SceneColors | None = None) -> Channels:
         """What the file of a frame holds."""
         if self.as_layers:
-            return as_layers(frame, self.names, bit_depth)
-        return as_picture(frame, self.names[0], bit_depth)
+            return as_layers(frame, self.names, bit_depth, scene)
+        return as_picture(frame, self.names[0], bit_depth, scene)
 
 
 def pass_files(pattern: Path, names: Sequence[PassName], layout: Layout) -> list[PassFile]:
@@ -90,13 +90,14 @@ class PassWriter(Writer):
         bit_depth: int,
         compression: str | None,
         metadata: Mapping[str, str],
+        scene: SceneColors | None,
         overwrite: bool,
     ) -> None:
         """See `open_writer`; `outputs` are what is written of each frame, all numbered or none."""
         super().__init__(target, width, height, alpha=alpha, keeps_alpha=True)
         self._outputs, self._first_number, self._resumes = list(outputs), first_number, resume is not None
         self._bit_depth, self._compression = bit_depth, compression
-        self._metadata, self._overwrite = metadata, overwrite
+        self._metadata, self._scene, self._overwrite = metadata, scene, overwrite
         self._still: LayeredFrame | None = None
         self._is_still = self._outputs[0].files is None
         self.deep = True
@@ -129,12 +130,13 @@ class PassWriter(Writer):
         self.latest_files = []
         for output in self._outputs:
             self.latest = output.file(number)
-            channels = output.channels(frame, self._bit_depth)
+            channels = output.channels(frame, self._bit_depth, self._scene)
             write_passes(
                 self.latest,
                 channels,
                 metadata=self._metadata,
                 compression=self._compression,
+                scene=self._scene,
                 overwrite=overwrite,
                 made_again=not self._is_still,  # a journal sees to it that one process at a time writes a sequence
             )
@@ -169,6 +171,7 @@ def open_pass_writer(
     bit_depth: int | None = None,
     compression: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    scene: SceneColors | None = None,
     overwrite: bool = False,
     protected: Sequence[Path] = (),
     first_number: int = 1,
@@ -182,5 +185,6 @@ def open_pass_writer(
             check_resumed(files, first_number, resume or 0)
     return PassWriter(
         outputs[0].path, width, height, outputs=outputs, first_number=first_number, resume=resume, alpha=alpha,
-        bit_depth=bit_depth or 16, compression=compression, metadata=dict(metadata or {}), overwrite=overwrite,
+        bit_depth=bit_depth or 16, compression=compression, metadata=dict(metadata or {}), scene=scene,
+        overwrite=overwrite,
     )  # fmt: skip

@@ -8,12 +8,19 @@ from pathlib import Path
 from dreamvid.config.passes import LOSSY, PASSES, PassName
 from dreamvid.config.settings import DreamSettings, key_of
 from dreamvid.errors import SettingsError
+from dreamvid.images.color import Colors, SceneColors
 from dreamvid.media.write_passes import PassWriter, open_pass_writer, pass_files_beside
 from dreamvid.runtime.events import Notice, Tell
 
 
-def check_passes(target: Path, settings: DreamSettings, tell: Tell) -> None:
-    """Raise `SettingsError` where the passes that are asked for cannot be; `tell` where they are not exact."""
+def check_passes(target: Path, settings: DreamSettings, tell: Tell, colors: Colors | None = None) -> None:
+    """Raise `SettingsError` where the passes that are asked for cannot be; `tell` where they are not exact. `colors` is
+    the way of the frames' colors, where that is not the usual one."""
+    if settings.passes is not None and colors is not None and colors.scene is None:
+        raise SettingsError(
+            "--passes: hold linear light, but with --ocio and --hdr that is of an output in EXR alone; write "
+            f"-o {target.stem}.%04d.exr"
+        )
     for name in settings.passes or ():
         needed = PASSES[name].needed
         if needed is not None and getattr(settings, needed) is None:
@@ -65,6 +72,7 @@ def open_side_passes(
     alpha: bool,
     metadata: Mapping[str, str],
     overwrite: bool,
+    scene: SceneColors | None = None,
     protected: Sequence[Path],
     first_number: int,
     resume: int | None,
@@ -82,6 +90,7 @@ def open_side_passes(
         bit_depth=pass_depth(target, settings),
         compression=settings.exr_compression,
         metadata=metadata,
+        scene=scene,
         overwrite=overwrite,
         protected=protected,
         first_number=first_number,

@@ -23,7 +23,7 @@ from dreamvid.output.snapshot import Snapshot, make_durable
 from dreamvid.output.sources import Sources
 from dreamvid.runtime.events import BackwardFrameDone, Event, Notice, ShotStarted, Tell, ignore, run_to_end
 from dreamvid.runtime.frames import Dreams
-from dreamvid.runtime.layers import LayeredFrame, beauty_of
+from dreamvid.runtime.layers import Developer, LayeredFrame, beauty_of, developed
 from dreamvid.runtime.lifecycle import Lifecycle
 from dreamvid.runtime.pipeline import WriteBehind, depth_within
 
@@ -48,16 +48,26 @@ class DreamLoop(Protocol):
     def snapshot(self) -> Snapshot: ...
 
 
-def record(loop: DreamLoop, dreams: Dreams, recorder: Recorder, save_seconds: float) -> Iterator[Event]:
+def record(
+    loop: DreamLoop,
+    dreams: Dreams,
+    recorder: Recorder,
+    save_seconds: float,
+    colors: Developer | None = None,
+) -> Iterator[Event]:
     """Run through `dreams`, which `loop` makes; record the frames, save the state now and then, and complete the
     output.
 
-    Raises `MediaError`.
+    `colors` develops the frames, in the thread that writes. Raises `MediaError`.
     """
+
+    def write(item: Item) -> None:
+        recorder.write(item if isinstance(item, (Snapshot, ShotStarted)) else developed(item, colors))
+
     saved = time.monotonic()
     with recorder:
         in_segment = recorder.frame_count - recorder.first_open
-        with contextlib.closing(dreams), WriteBehind(recorder.write, recorder.most_behind) as output:
+        with contextlib.closing(dreams), WriteBehind(write, recorder.most_behind) as output:
             for frame, event in dreams:
                 if isinstance(event, ShotStarted):
                     output.put(event)

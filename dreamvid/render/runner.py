@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from dreamvid.config.settings import DreamSettings
 from dreamvid.errors import SettingsError
+from dreamvid.images.color import Colors
 from dreamvid.media import Writer
 from dreamvid.media.target import output_pattern
 from dreamvid.media.write_passes import PassWriter
@@ -196,6 +197,7 @@ class RecordedLoop(JobLoop):
         open_target: see `choose_recorder`.
         ending: what goes into the output beside the frames.
         open_passes: opens the writer of passes beside the output, likewise; None: there are none.
+        colors: what develops the frames, where something has exposed them.
     """
 
     journal: Journal
@@ -206,13 +208,14 @@ class RecordedLoop(JobLoop):
     log: RenderLog
     tell: Tell
     open_passes: Callable[..., PassWriter | None] | None = None
+    colors: Colors | None = None
 
     def render(self) -> Iterator[Event]:
         if self.journal.published is not None:
             return
         recorder = choose_recorder(self.journal, self.open_target, self.ending, self.tell, self.open_passes)
         loop, dreams = self.begin_at(self.journal.snapshot)
-        yield from record(loop, self.log.watch(dreams), recorder, self.save_seconds)
+        yield from record(loop, self.log.watch(dreams), recorder, self.save_seconds, self.colors)
 
 
 def machine_facts(prepared: Prepared[Any], encoder: str) -> dict[str, object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +38,24 @@ class LayeredFrame:
         pictures = ("beauty", "source")
         layers = ((field.name, getattr(self, field.name)) for field in fields(self) if field.name not in pictures)
         return {name: layer for name, layer in layers if layer is not None}
+
+
+class Developer(Protocol):
+    """What makes of a frame as it is dreamed one as it is written."""
+
+    @property
+    def develop(self) -> Callable[[Plane], Plane]: ...
+
+
+def developed(frame: Plane | LayeredFrame, colors: Developer | None) -> Plane | LayeredFrame:
+    """A frame as it is written: its pictures developed, the finished one and that before it was dreamed; None: they are
+    written as they are."""
+    if colors is None:
+        return frame
+    if not isinstance(frame, LayeredFrame):
+        return colors.develop(frame)
+    source = None if frame.source is None else colors.develop(frame.source)
+    return replace(frame, beauty=colors.develop(frame.beauty), source=source)
 
 
 def beauty_of(frame: Plane | LayeredFrame) -> Plane:

@@ -19,6 +19,7 @@ import typer.main
 
 from dreamvid.cli.main import app, run
 from dreamvid.media import SoundTrack, open_writer
+from tests.color.scenes import PQ_2020, ramp, scene, write_exr_file, write_film
 from tests.music.given import off, on, score
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def shown_lines(pages: Sequence[Path] = PAGES) -> list[str]:
     """What follows `dreamvid` on each line of code that begins with it, once; lines of shell scripts are left out."""
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     lines = re.findall(r"^    dreamvid ([^/\n].*?)(?: +#.*)?$", text, re.MULTILINE)
-    return [line.strip() for line in dict.fromkeys(lines) if "$" not in line]
+    return [line.strip() for line in dict.fromkeys(lines) if "$" not in line or "$OCIO" in line]
 
 
 def shown_commands() -> list[str]:
@@ -86,6 +87,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("other.mp4", "clip-depth.mp4"):
         shutil.copy(clip, folder / name)
     cv2.imwrite(str(folder / "photo-depth.png"), np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (64, 1)))
+    (folder / "shot").mkdir()
+    for number in (1, 2):
+        write_exr_file(folder / f"shot/{number:04}.exr", scene(number, (64, 64)))
+    write_film(folder / "hdr.mp4", ramp(64, 64), PQ_2020, codec="h265", bit_depth=10)
     (folder / "shot.chan").write_text("1 0 0 0 0 0 0\n2 0 0 -0.1 0 1 0\n")
     (folder / "docs" / "gallery").mkdir(parents=True)
     for name in ("eyes.jpg", "endless.yaml"):
@@ -111,6 +116,7 @@ def desk(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of those files, where the command is given."""
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OCIO", "ocio://default")
     return tmp_path
 
 
