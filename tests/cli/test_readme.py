@@ -20,7 +20,7 @@ import typer.main
 from dreamvid.cli.main import app, run
 from dreamvid.color.primaries import PRIMARIES
 from dreamvid.media import SoundTrack, open_writer
-from tests.color.scenes import scene
+from tests.color.scenes import PQ_2020, ramp, scene, write_film
 from tests.music.given import off, on, score
 
 ROOT = Path(__file__).parents[2]
