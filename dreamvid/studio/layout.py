@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
+from dreamvid.config.gallery import list_gallery
 from dreamvid.config.presets import describe_preset, list_presets
 from dreamvid.studio.controls import Control, list_corrections
 from dreamvid.studio.renders import SLOTS
 from dreamvid.studio.studio import DEFAULT_LOOK
 
+_THUMBNAIL = 240  # px
 _OPEN_AT_FIRST = ("Network", "Look")
 
 
@@ -62,6 +66,25 @@ def build_stage() -> Stage:
 def list_looks() -> list[str]:
     """The names of the looks to begin with."""
     return [DEFAULT_LOOK, *(n for n, path in list_presets().items() if describe_preset(path).command in ("", "dream"))]
+
+
+def build_gallery() -> gr.Gallery:
+    """Pictures to choose a look by."""
+    with gr.Accordion("Gallery", open=False):
+        return gr.Gallery(
+            list(_thumbnails()), show_label=False, columns=3, allow_preview=False, interactive=False, buttons=[],
+            elem_id="gallery", object_fit="cover", height=360, container=False,
+        )  # fmt: skip
+
+
+@functools.cache
+def _thumbnails() -> tuple[tuple[Image.Image, str], ...]:
+    shown = []
+    for look in list_gallery():
+        with Image.open(look.picture) as picture:
+            picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+            shown.append((picture.convert("RGB"), look.name))
+    return tuple(shown)
 
 
 def build_controls(controls: Sequence[Control]) -> list[Any]:

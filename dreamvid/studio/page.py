@@ -23,6 +23,7 @@ from dreamvid.studio.layout import (
     build_controls,
     build_explorer,
     build_files,
+    build_gallery,
     build_keys,
     build_renders,
     build_stage,
@@ -54,6 +55,7 @@ def build_page(studio: Studio) -> gr.Blocks:
                 side = Side(drop, preset, undo)
                 with gr.Tabs():
                     with gr.Tab("Look"):
+                        gallery = build_gallery()
                         side.widgets = build_controls(studio.controls)
                         files = build_files()
                     with gr.Tab("Explore"):
@@ -67,6 +69,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         refresh = _Refresh(handlers, keys, stage, side)
         _join_source(page, handlers, keys, stage, side)
         _join_controls(handlers, refresh, files)
+        refresh.after(gallery.select(handlers.take_gallery, None, stage.status, **_QUIET))
         _join_explorer(explorer, refresh, *cells)
         _join_keys(keys, refresh, tab, key_widgets)
         _join_beats(BeatEditor(studio), refresh, tab, beats)
