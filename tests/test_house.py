@@ -13,7 +13,7 @@ FLOORS = (
     {"studio", "farm", "api", "doctor"},
     {"zoom", "explore", "visualize", "train"},
     {"render"},
-    {"output", "shots", "dream", "motion", "models", "audio", "graphics", "media", "space"},
+    {"output", "shots", "dream", "motion", "models", "audio", "graphics", "media", "space", "color"},
     {"images"},
     {"config", "schedule"},
     {"runtime"},

@@ -1,8 +1,8 @@
 """All settings of a render: the groups put together, read from files, and checked.
 
 The command line's flags, the keys of presets and configuration files, and the recipe of a render are all made from the
-models in `groups.py`, `sound.py`, `job.py`, `camera.py` and `space.py`. Precedence, weakest first: defaults, the
-model's own look, preset, configuration file, flags.
+models in `groups.py`, `sound.py`, `job.py`, `passes.py`, `camera.py` and `space.py`. Precedence, weakest first:
+defaults, the model's own look, preset, configuration file, flags.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 from dreamvid.config.camera import CameraSettings
 from dreamvid.config.checked import explain_fault, key_of
+from dreamvid.config.color import ColorSettings
 from dreamvid.config.fields import Group, fields_of
 from dreamvid.config.groups import (
     ConditioningSettings,
@@ -23,6 +24,7 @@ from dreamvid.config.groups import (
     ObjectiveSettings,
 )
 from dreamvid.config.job import OutputSettings, PartSettings, RunSettings, SourceSettings
+from dreamvid.config.passes import PassSettings
 from dreamvid.config.scheduled import LayerSchedule, SettingsOfMoment, SettingsOverTime
 from dreamvid.config.sound import SoundSettings
 from dreamvid.config.space import SpaceSettings
@@ -35,6 +37,7 @@ __all__ = [
     "ZOOM_GROUPS",
     "AnySettings",
     "CameraSettings",
+    "ColorSettings",
     "ConditioningSettings",
     "DepthSettings",
     "DreamFrameSettings",
@@ -46,6 +49,7 @@ __all__ = [
     "ObjectiveSettings",
     "OutputSettings",
     "PartSettings",
+    "PassSettings",
     "RunSettings",
     "Settings",
     "SoundSettings",
@@ -78,6 +82,7 @@ class _Common(
     SoundSettings,
     SourceSettings,
     OutputSettings,
+    PassSettings,
     RunSettings,
 ):
     """The settings that all renders have in common, flat, as in a configuration file."""
@@ -87,7 +92,7 @@ class DreamFrameSettings(SettingsOfMoment, _Common):
     """Those of one moment: plain numbers."""
 
 
-class FrameSettings(DreamFrameSettings, MotionSettings, PartSettings):
+class FrameSettings(DreamFrameSettings, MotionSettings, PartSettings, ColorSettings):
     """All settings of a frame of a film, or of a still picture."""
 
 
@@ -149,7 +154,7 @@ class DreamSettings(SettingsOverTime, _Common):
         return self.model_copy(update=changes)
 
 
-class Settings(DreamSettings, MotionSettings, PartSettings):
+class Settings(DreamSettings, MotionSettings, PartSettings, ColorSettings):
     """All settings of a film or a still picture."""
 
     def at(self, moment: Moment) -> FrameSettings:
@@ -179,7 +184,9 @@ GROUPS: tuple[tuple[str, type[Group]], ...] = (
     ("Music", SoundSettings),
     ("Range and size", PartSettings),
     ("Source", SourceSettings),
+    ("Color", ColorSettings),
     ("Output", OutputSettings),
+    ("Passes and EXR", PassSettings),
     ("Running", RunSettings),
 )
 """The groups of a film in the order of `--help`, with their headings."""
@@ -187,7 +194,7 @@ GROUPS: tuple[tuple[str, type[Group]], ...] = (
 ZOOM_GROUPS: tuple[tuple[str, type[Group]], ...] = (
     ("Camera", CameraSettings),
     ("Space", SpaceSettings),
-    *(group for group in GROUPS if group[1] not in (MotionSettings, PartSettings)),
+    *(group for group in GROUPS if group[1] not in (MotionSettings, PartSettings, ColorSettings)),
 )
 """The same of a zoom."""
 

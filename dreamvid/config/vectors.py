@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import InstanceOf, PlainSerializer
+from pydantic import BeforeValidator, InstanceOf, PlainSerializer
 
 from dreamvid.config.file_options import read_file_options, read_name, write_file_options
 from dreamvid.config.registered import Registered
@@ -101,8 +101,6 @@ class RegisteredOrFile(Registered):
     def check(self, text: Any) -> Any:
         if isinstance(text, FlowFile) or text is None:
             return text
-        if isinstance(text, Path):
-            return parse_flow_file(str(text))
         if not isinstance(text, str):
             raise ValueError(f"'{shown(text)}' is not an optical flow method, or files of motion vectors")
         if text not in self.register and _LIKE_A_FILE.search(text):
@@ -110,7 +108,12 @@ class RegisteredOrFile(Registered):
         return super().check(text)
 
 
-FlowChoice = Annotated[str | InstanceOf[FlowFile], RegisteredOrFile(FLOWS), PlainSerializer(str, when_used="json")]
+FlowChoice = Annotated[
+    str | InstanceOf[FlowFile],
+    BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value),
+    RegisteredOrFile(FLOWS),
+    PlainSerializer(str, when_used="json"),
+]
 
 
 def method_of(flow: str | FlowFile) -> str:

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreamvid.config.settings import Settings
+from dreamvid.media.write_passes import PassFile
 from dreamvid.render.plan import Clock
 from dreamvid.runtime.events import FrameDone
+
+LAYERS_MARK = "pass-"
+"""In the names of files with passes, before the number of the frame in the source."""
 
 PIECE_BYTES = 4 * 2**20
 """The most of a file that travels at once."""
@@ -38,6 +42,9 @@ class Task:
         first_number: of its first picture, where it is a sequence of pictures; None: it is none.
         tags: metadata of each picture.
         networks: fingerprint of the weights.
+        pass_files: what passes beside the film are written to in the end, in floats of `pass_depth` bits; the
+            film's first frame gets the number `first_pass` there.
+        colors: fingerprint of the way of the colors, where that is not the usual one.
     """
 
     settings: Settings
@@ -50,6 +57,10 @@ class Task:
     first_number: int | None
     tags: Mapping[str, str]
     networks: str
+    pass_files: tuple[PassFile, ...] = ()
+    pass_depth: int | None = None
+    first_pass: int = 1
+    colors: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 FloatImage = npt.NDArray[np.float32]
 
-HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
+PQ, HLG = "smpte2084", "arib-std-b67"
+HDR_TRANSFERS = frozenset({PQ, HLG})
 """PQ and HLG, by ffmpeg's names."""
 
 TONE_CURVES = ("hable", "mobius", "reinhard", "clip")
@@ -38,6 +40,43 @@ class ColorTags(NamedTuple):
     def scaler_matrix(self) -> str:
         """The matrix by the name that ffmpeg's scaler knows."""
         return _SCALE_MATRICES[self.matrix]
+
+
+@dataclass(frozen=True)
+class SceneColors:
+    """What an EXR says of the linear light in it; light is then written as it is, of any brightness.
+
+    Attributes:
+        chromaticities: x and y of red, green, blue and white; None: not said, which means those of BT.709.
+        white_luminance: cd/m² of RGB (1, 1, 1); None: not said.
+    """
+
+    chromaticities: tuple[float, ...] | None = None
+    white_luminance: float | None = None
+
+
+class Colors(Protocol):
+    """The way of a frame's colors from a file to the dream and back, where that is not the usual one.
+
+    `expose` makes of a frame as it is stored, (H, W, 3) or 4 with alpha, one to dream on: RGB in [0, 1] and whatever
+    else goes along in further channels. `develop` makes of such a frame, dreamed, what is written: (H, W, 3 or 4).
+    """
+
+    @property
+    def tags(self) -> ColorTags | None:
+        """Those of a film that is written; None: as usual."""
+
+    @property
+    def scene(self) -> SceneColors | None:
+        """What an EXR that is written says."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this way from others."""
+
+    def expose(self, frame: FloatImage) -> FloatImage: ...
+
+    def develop(self, frame: FloatImage) -> FloatImage: ...
 
 
 BT709 = ColorTags("bt709", "bt709", "bt709")

@@ -1,7 +1,8 @@
 """OpenEXR images: scene light in half or full floats, between files and display values.
 
 An EXR holds linear light. It is shown by the sRGB transfer function, whatever its chromaticities say, and written
-back by the inverse. Its alpha is premultiplied, as the format wants it; in memory it is not.
+back by the inverse; where colors are managed, light is read and written as it is. Its alpha is premultiplied, as the
+format wants it; in memory it is not.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ import numpy.typing as npt
 import OpenEXR
 
 from dreamvid.errors import MediaError
-from dreamvid.images.color import FloatImage, to_display, to_linear, tone_map
+from dreamvid.images.color import FloatImage, SceneColors, to_display, to_linear, tone_map
 from dreamvid.images.header import not_an_image
 
 _BRIGHTEST = 65504.0  # of half floats; what infinity is taken for
 _COMPLAINTS = ("(EXR_ERR_", "Warning: Exception raised reading")
 _ONE_AT_A_TIME = threading.Lock()
 _OVER = 1.001  # beyond white by more than rounding
+_METHODS = {"none": "no"}  # what OpenEXR calls it
+
+StoredPlane = npt.NDArray[np.float16] | npt.NDArray[np.float32]
+"""One channel as an EXR holds it, (height, width)."""
 
 
 def read_exr_header(path: Path, layer: str | None = None) -> tuple[int, int, bool]:
@@ -47,17 +52,7 @@ def read_exr(path: Path, curve: str | None, layer: str | None = None) -> tuple[F
     read, or a single channel, whose values are taken as they are, and give a gray picture; None: the main layer.
     Raises MediaError.
     """
-    with opened(path, header_only=True) as file:
-        parts = len(file.parts)
-    with opened(path) as file:
-        if len(file.parts) != parts:  # those that cannot be decoded are left out without an error
-            raise not_an_image(path)
-        picture = _find_picture(path, file, layer)
-        part = picture.part
-        planes = [np.asarray(part.channels[name].pixels, np.float32) for name in picture.channels.values()]
-        if len({plane.shape for plane in planes}) > 1:
-            raise MediaError(f"{path}: its channels have different sizes; convert it to plain RGB first")
-        pixels = framed(np.stack(planes, axis=-1), part.header["dataWindow"], part.header["displayWindow"])
+    pixels, picture = _read_pixels(path, layer)
     pixels = np.nan_to_num(pixels, nan=0.0, posinf=_BRIGHTEST, neginf=0.0)
     if picture.is_data:
         return np.ascontiguousarray(np.clip(pixels, 0, 1)), None
@@ -76,6 +71,41 @@ def read_exr(path: Path, curve: str | None, layer: str | None = None) -> tuple[F
     return np.concatenate([shown, alpha], axis=-1) if alpha.shape[-1] else shown, notice
 
 
+def read_exr_light(path: Path, layer: str | None = None) -> FloatImage:
+    """Linear light as it is stored, (height, width, 3), or 4 with alpha, by which it is divided where that is not 0.
+
+    What is no number is 0, what is infinite the largest half float. `layer` as in `read_exr`. Raises MediaError.
+    """
+    pixels, _ = _read_pixels(path, layer)
+    pixels = np.nan_to_num(pixels, nan=0.0, posinf=_BRIGHTEST, neginf=-_BRIGHTEST)
+    light, alpha = pixels[..., :3], np.clip(pixels[..., 3:], 0, 1)
+    if not alpha.shape[-1]:
+        return light
+    return np.concatenate([np.divide(light, alpha, out=light.copy(), where=alpha > 0), alpha], axis=-1)
+
+
+def read_exr_chromaticities(path: Path) -> tuple[float, ...] | None:
+    """x and y of red, green, blue and white, as the header says; None where it does not. Raises MediaError."""
+    with opened(path, header_only=True) as file:
+        found = file.parts[0].header.get("chromaticities")
+        return None if found is None else tuple(map(float, found))
+
+
+def _read_pixels(path: Path, layer: str | None) -> tuple[FloatImage, ExrPicture]:
+    """The display window of a layer as it is stored, (height, width, 3 or 4), and what was read."""
+    with opened(path, header_only=True) as file:
+        parts = len(file.parts)
+    with opened(path) as file:
+        if len(file.parts) != parts:  # those that cannot be decoded are left out without an error
+            raise not_an_image(path)
+        picture = _find_picture(path, file, layer)
+        part = picture.part
+        planes = [np.asarray(part.channels[name].pixels, np.float32) for name in picture.channels.values()]
+        if len({plane.shape for plane in planes}) > 1:
+            raise MediaError(f"{path}: its channels have different sizes; convert it to plain RGB first")
+        return framed(np.stack(planes, axis=-1), part.header["dataWindow"], part.header["displayWindow"]), picture
+
+
 def read_exr_distances(path: Path) -> npt.NDArray[np.float32]:
     """The distances in a depth pass, (height, width), as they are stored; what is no number is 0. Raises MediaError.
 
@@ -92,17 +122,59 @@ def read_exr_distances(path: Path) -> npt.NDArray[np.float32]:
     raise MediaError(f"{path}: has no channel Z, Depth, V, Y or R; render a depth pass")
 
 
-def write_exr(path: Path, image: FloatImage, *, bit_depth: int, metadata: Mapping[str, str]) -> None:
-    """Write display values, (height, width, 3 or 4), as light in floats of 16 or 32 bits. Raises RuntimeError."""
-    light = to_linear(np.clip(image[..., :3], 0, 1))
+def write_exr(
+    path: Path,
+    image: FloatImage,
+    *,
+    bit_depth: int,
+    metadata: Mapping[str, str],
+    compression: str | None = None,
+    scene: SceneColors | None = None,
+) -> None:
+    """Write display values, (height, width, 3 or 4), as light in floats of 16 or 32 bits. Raises RuntimeError.
+
+    With `scene` they are light already, of any brightness, which is written as it is; where alpha is 0 light stays.
+    """
+    planes = stored_planes(image, bit_depth, scene)
+    write_exr_channels(path, planes, metadata=metadata, compression=compression, scene=scene)
+
+
+def write_exr_channels(
+    path: Path,
+    channels: Mapping[str, StoredPlane],
+    *,
+    metadata: Mapping[str, str],
+    compression: str | None = None,
+    scene: SceneColors | None = None,
+) -> None:
+    """Write channels, (height, width) float16 or float32 by their names, as they are; `compression` is a name that
+    `--exr-compression` takes, None: zip; `scene` is what the file says of its colors. Raises RuntimeError."""
+    method = getattr(OpenEXR, f"{_METHODS.get(compression or 'zip', compression or 'zip').upper()}_COMPRESSION")
+    header: dict[str, Any] = {"compression": method, "type": OpenEXR.scanlineimage, **metadata}
+    if scene is not None and scene.chromaticities is not None:
+        header["chromaticities"] = scene.chromaticities
+    if scene is not None and scene.white_luminance is not None:
+        header["whiteLuminance"] = scene.white_luminance
+    OpenEXR.File(header, {name: np.ascontiguousarray(plane) for name, plane in channels.items()}).write(str(path))
+
+
+def stored_planes(image: FloatImage, bit_depth: int, scene: SceneColors | None = None) -> dict[str, StoredPlane]:
+    """What an EXR of display values, (height, width, 3 or 4), holds: R, G and B, premultiplied by A where there is
+    alpha, in floats of 16 or 32 bits. With `scene` they are light already."""
+    light = to_linear(np.clip(image[..., :3], 0, 1)) if scene is None else image[..., :3]
     planes = {name: light[..., index] for index, name in enumerate("RGB")}
     if image.shape[2] == 4:
         alpha = np.clip(image[..., 3], 0, 1)
-        planes = {name: plane * alpha for name, plane in planes.items()} | {"A": alpha}
+        factor = alpha if scene is None else np.where(alpha > 0, alpha, 1)
+        planes = {name: plane * factor for name, plane in planes.items()} | {"A": alpha}
+    return {name: as_stored(plane, bit_depth) for name, plane in planes.items()}
+
+
+def as_stored(plane: npt.NDArray[np.float32], bit_depth: int) -> StoredPlane:
+    """A plane in floats of 16 or 32 bits."""
     kind: Any = np.float16 if bit_depth == 16 else np.float32
-    channels = {name: np.ascontiguousarray(plane, dtype=kind) for name, plane in planes.items()}
-    header: dict[str, Any] = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, **metadata}
-    OpenEXR.File(header, channels).write(str(path))
+    limit = np.finfo(kind).max
+    return np.ascontiguousarray(np.clip(plane, -limit, limit), dtype=kind)
 
 
 def read_exr_metadata(path: Path) -> dict[str, str]:

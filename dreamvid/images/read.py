@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def read_image(
     alpha: bool = False,
     tonemap: str | None = None,
     exr_layer: str | None = None,
+    as_stored: bool = False,
     tell: Tell = ignore,
 ) -> FloatImage:
     """Read a still image as float32 RGB in [0, 1], shape (height, width, 3), C-contiguous.
@@ -36,17 +38,21 @@ def read_image(
     if it is of such a space; 16 bits are kept, EXIF orientation is applied. With `alpha` there is a fourth
     channel, 1 where the image has none; colors are not multiplied by it. Without it is dropped. The light of an EXR
     becomes sRGB; what is brighter than display white is cut off, with a line to `tell`, or brought into range by the
-    tone curve `tonemap`; `exr_layer` names one of its layers, or a channel, see `read_exr`. `size` is the exact
-    (width, height) to resample to; `max_size` limits the longer side in pixels and only shrinks. Raises MediaError if
-    there is no such file or it cannot be decoded.
+    tone curve `tonemap`; with `as_stored` floating point, of an EXR or a TIFF, is taken as it is, of any brightness,
+    NaN being 0. `exr_layer` names a layer of an EXR, or a channel, see `read_exr`. `size` is the exact (width, height)
+    to resample to; `max_size` limits the longer side in pixels and only shrinks. Raises MediaError if there is no such
+    file or it cannot be decoded.
     """
     path = Path(path)
     header = read_header(path, exr_layer)
     kind = image_format(path)
     if kind == "exr":
-        from dreamvid.images.exr import read_exr
+        from dreamvid.images.exr import read_exr, read_exr_light
 
-        image, notice = read_exr(path, tonemap, exr_layer)
+        if as_stored:
+            image, notice = read_exr_light(path, exr_layer), None
+        else:
+            image, notice = read_exr(path, tonemap, exr_layer)
         if notice is not None:
             tell(Notice(notice))
     elif kind == "tiff":
@@ -55,7 +61,7 @@ def read_image(
         image = read_tiff(path)
     else:
         image = _decode(path, header)
-        if header.hdr_transfer is not None:
+        if header.hdr_transfer is not None and not as_stored:
             tell(
                 Notice(f"{path}: is an HDR image ({header.hdr_transfer}) and looks flat; export it as SDR, or as EXR")
             )
@@ -65,9 +71,12 @@ def read_image(
         image = image[..., :3]
     elif channels == 3:
         image = np.concatenate([image, np.ones((height, width, 1), np.float32)], axis=-1)
+    work_size = fit_size(width, height, size, max_size)
+    if as_stored:
+        return resize_light(np.ascontiguousarray(np.nan_to_num(image, nan=0.0), np.float32), *work_size)
     # Comparing cuts off what is no number, too.
     image = np.ascontiguousarray(np.clip(np.nan_to_num(image, nan=0.0), 0, 1), np.float32)
-    return resize_image(image, *fit_size(width, height, size, max_size))
+    return resize_image(image, *work_size)
 
 
 def _decode(path: Path, header: ImageHeader) -> FloatImage:
@@ -139,22 +148,49 @@ def resize_image(image: FloatImage, width: int, height: int) -> FloatImage:
 
     Where there is alpha, what cannot be seen does not color what can.
     """
-    if image.shape[:2] == (height, width):
-        return image
-    shrinks = width * height < image.shape[0] * image.shape[1]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    method = _method(image, width, height)
 
     def resized(pixels: FloatImage) -> FloatImage:
         made = np.asarray(cv2.resize(pixels, (width, height), interpolation=method), dtype=np.float32)
         return np.clip(made, 0, 1, out=made)
 
+    mixed = _resize(image, width, height, resized)
+    return np.concatenate([np.clip(mixed[..., :3], 0, 1), mixed[..., 3:]], axis=-1) if image.shape[2] == 4 else mixed
+
+
+def resize_light(image: FloatImage, width: int, height: int) -> FloatImage:
+    """The same for values of any size, such as light: bicubic does not overshoot what is around."""
+    method = _method(image, width, height)
+
+    def resized(pixels: FloatImage) -> FloatImage:
+        made = np.asarray(cv2.resize(pixels, (width, height), interpolation=method), dtype=np.float32)
+        if method == cv2.INTER_AREA:
+            return made
+        around = np.ones((3, 3), np.uint8)
+        least, most = (
+            np.asarray(cv2.resize(reach(pixels, around), (width, height), interpolation=cv2.INTER_NEAREST))
+            for reach in (cv2.erode, cv2.dilate)
+        )
+        return np.clip(made, least, most, out=made)
+
+    return _resize(image, width, height, resized)
+
+
+def _method(image: FloatImage, width: int, height: int) -> int:
+    return cv2.INTER_AREA if width * height < image.shape[0] * image.shape[1] else cv2.INTER_CUBIC
+
+
+def _resize(image: FloatImage, width: int, height: int, resized: Callable[[FloatImage], FloatImage]) -> FloatImage:
+    """Resample to a size; where there is alpha, as visible."""
+    if image.shape[:2] == (height, width):
+        return image
     if image.shape[2] == 3:
         return resized(image)
     colors, alpha = np.ascontiguousarray(image[..., :3]), image[..., 3:]
     plain, visible = resized(colors), resized(colors * alpha)
     covered = resized(np.ascontiguousarray(alpha))[..., None]
     mixed = np.divide(visible, covered, out=plain, where=covered > 1e-4)
-    return np.concatenate([np.clip(mixed, 0, 1), covered], axis=-1)
+    return np.concatenate([mixed, covered], axis=-1)
 
 
 def quantize(image: FloatImage, bit_depth: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:

@@ -9,7 +9,7 @@ from dreamvid.images.write import write_image
 from dreamvid.media.codecs import Codec, PictureCodec, video_codec
 from dreamvid.media.mux import Original
 from dreamvid.media.probe import ClipInfo, probe, read_metadata
-from dreamvid.media.read import AS_CODED, SEQUENCE_RATE, Reader, open_reader
+from dreamvid.media.read import AS_CODED, SEQUENCE_RATE, ChooseColors, Reader, open_reader
 from dreamvid.media.sequence import list_sequence
 from dreamvid.media.sound import SoundPlan, SoundTrack
 from dreamvid.media.target import default_output
@@ -21,6 +21,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "SEQUENCE_RATE",
     "TONE_CURVES",
+    "ChooseColors",
     "ClipInfo",
     "Codec",
     "ColorTags",

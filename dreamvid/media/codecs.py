@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.images.color import ColorTags
 from dreamvid.media.ffmpeg import failure_reason, run_ffmpeg
+from dreamvid.media.mastering import Mastering
 from dreamvid.runtime.registers import CODECS
 
 _ANY_SOUND = None
@@ -55,6 +57,10 @@ class Codec:
     """What ffmpeg calls the constant rate factor, or what comes nearest to it."""
     stand_in: str | None = None
     """For a codec that needs a certain device: the one that makes the same kind of file without it."""
+    holds_hdr: bool = False
+    """Whether players take HDR (PQ, HLG) in it."""
+    mastering_arguments: Callable[[Mastering], tuple[str, ...]] | None = None
+    """ffmpeg's, that write what PQ was made on into the stream; None: it cannot say that."""
     bytes_per_pixel: float = 1.0
     """Of a dreamed film, for the check of the disk: measured on `samples/journey.mp4` at 480x270, default quality."""
 

@@ -26,6 +26,7 @@ from dreamvid.images.header import (
     read_image_metadata,
 )
 from dreamvid.media.ffmpeg import decodes_alpha_layers, failure_reason, file_url, input_arguments, run_ffmpeg
+from dreamvid.media.mastering import Mastering
 from dreamvid.media.packets import Timing, read_timing
 from dreamvid.media.read_webp import likely_rates, webp_timing
 from dreamvid.media.streams import Contents, PictureStream, SoundStream, read_contents
@@ -70,6 +71,8 @@ class ClipInfo:
     has_alpha: bool = False
     interlaced: bool = False
     """Whether it says that a frame holds two moments, in alternate lines."""
+    mastering: Mastering | None = None
+    """What its HDR was made on, if it says so."""
     first_number: int = 1
     """The number of a sequence's first file."""
     pictures: int = 1
@@ -246,7 +249,7 @@ def _clip_info(path: Path, contents: Contents, picture: PictureStream, timing: T
         variable_rate=variable, rotation=picture.rotation, mirrored=picture.mirrored, bit_depth=picture.bit_depth,
         pixel_format=picture.pixel_format, video_codec=picture.codec,
         color_space=picture.matrix, color_primaries=picture.primaries, color_transfer=picture.transfer,
-        color_range=picture.levels, sample_aspect=aspect,
+        color_range=picture.levels, mastering=picture.mastering, sample_aspect=aspect,
         audio_codecs=tuple(sound.codec for sound in contents.sounds), subtitle_codecs=contents.subtitles,
         has_chapters=contents.has_chapters, has_alpha=picture.has_alpha or layer,
         lost_alpha=picture.alpha_layer and not layer and not picture.has_alpha, interlaced=picture.interlaced,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from dreamvid.config.timecode import Timecode
 from dreamvid.errors import MediaError
-from dreamvid.images.color import BT709, ColorTags, FloatImage, tone_map_filters
+from dreamvid.images.color import BT709, Colors, ColorTags, FloatImage, tone_map_filters
 from dreamvid.images.header import read_header
 from dreamvid.images.read import fit_size, read_image, resize_image
 from dreamvid.media.ffmpeg import FFmpeg, cropping_arguments, input_arguments
@@ -26,6 +26,9 @@ from dreamvid.runtime.events import Notice, Progress, Tell, ignore
 
 SEQUENCE_RATE = Fraction(24)
 """Frames per second of numbered files, which carry no rate of their own."""
+
+ChooseColors = Callable[[ClipInfo], Colors | None]
+"""Says what is to become of a source's colors; None: the usual."""
 
 AS_CODED = "coded"
 """Of tone curves: none. HDR is read as its code values, flat: enough to look for cuts in."""
@@ -41,7 +44,8 @@ class Reader(ABC):
     """An open source: a context manager, and an iterator over its frames, once, in order.
 
     Frames are new float32 arrays of shape (height, width, 3), RGB in [0, 1], C-contiguous; with `alpha` there is a
-    fourth channel, by which colors are not multiplied. One frame is in memory at a time, however long the clip.
+    fourth channel, by which colors are not multiplied. With `colors` they are what that makes of them, and have further
+    channels. One frame is in memory at a time, however long the clip.
     Reading is synchronous; `close` may be called from another thread and ends the reading there.
     """
 
@@ -53,6 +57,7 @@ class Reader(ABC):
         span: tuple[int, int],
         *,
         alpha: bool = False,
+        colors: Colors | None = None,
         tell: Tell = ignore,
     ) -> None:
         """`size` is the (width, height) of the frames, `span` the range [first, last) of their indices. `tell` hears
@@ -65,8 +70,10 @@ class Reader(ABC):
         """Number of frames to expect."""
         self.alpha = alpha and info.has_alpha
         """Whether the frames have a fourth channel."""
-        self.color: ColorTags | None = info.color
-        """How the colors of the frames are meant; None: the source does not say."""
+        self.colors = colors
+        """What has exposed the frames; it develops them, too."""
+        self.color: ColorTags | None = info.color if colors is None else colors.tags
+        """How the colors of what is written are meant; None: the source does not say."""
         self._tell = tell
         self._frames: Iterator[FloatImage] | None = None
 
@@ -93,7 +100,8 @@ class Reader(ABC):
     def __next__(self) -> FloatImage:
         if self._frames is None:
             raise RuntimeError("a reader must be started before it is read")
-        return next(self._frames)
+        frame = next(self._frames)
+        return frame if self.colors is None else self.colors.expose(frame)
 
     def close(self) -> None:
         """Stop reading; no more frames follow."""
@@ -111,11 +119,12 @@ class ImageReader(Reader):
         span: tuple[int, int],
         *,
         alpha: bool = False,
+        colors: Colors | None = None,
         tonemap: str | None = None,
         paths: list[Path],
         tell: Tell = ignore,
     ) -> None:
-        super().__init__(info, size, rate, span, alpha=alpha, tell=tell)
+        super().__init__(info, size, rate, span, alpha=alpha, colors=colors, tell=tell)
         self._warned = False
         self._paths = paths
         self._tonemap = None if tonemap == AS_CODED else tonemap
@@ -136,6 +145,7 @@ class ImageReader(Reader):
                 alpha=self.alpha,
                 tonemap=self._tonemap,
                 exr_layer=self.info.exr_layer,
+                as_stored=self.colors is not None,
                 tell=self._tell_once,
             )
 
@@ -174,11 +184,12 @@ class VideoReader(Reader):
         span: tuple[int, int],
         *,
         alpha: bool = False,
+        colors: Colors | None = None,
         tonemap: str | None = None,
         deinterlace: bool = False,
         tell: Tell = ignore,
     ) -> None:
-        super().__init__(info, size, rate, span, alpha=alpha, tell=tell)
+        super().__init__(info, size, rate, span, alpha=alpha, colors=colors, tell=tell)
         self._rate = rate
         self._closed = False
         self._process: FFmpeg | None = None
@@ -192,10 +203,10 @@ class VideoReader(Reader):
             )
         if self._tone_curve is not None:
             self.color = BT709
-        elif info.is_hdr and tonemap is None:
+        elif info.is_hdr and tonemap is None and colors is None:
             raise MediaError(
                 f"{info.path}: is an HDR video ({info.color_transfer}) and would look flat; tone-map it with --tonemap "
-                "hable (or mobius, reinhard, clip)"
+                "hable (or mobius, reinhard, clip), or keep it HDR with --hdr keep"
             )
         if info.lost_alpha:
             tell(
@@ -314,6 +325,7 @@ def open_reader(
     max_size: int | None = None,
     rate: Fraction | None = None,
     alpha: bool = False,
+    colors: ChooseColors | None = None,
     tonemap: str | None = None,
     deinterlace: bool = False,
     exr_layer: str | None = None,
@@ -333,9 +345,10 @@ def open_reader(
     lines or more is taken as BT.709 and smaller as BT.601.
 
     `alpha` asks for a fourth channel, where the source has one. `tonemap`, one of `TONE_CURVES`, brings HDR (PQ, HLG,
-    the light of an EXR) into range; HDR video is refused without. `deinterlace` makes a frame's two fields one moment
-    (bwdif), its first; the rate stays. `exr_layer` is the layer, or channel, of an EXR to read. `info` is the result of
-    an earlier reader of the same source, or of `probe`, so that the source is not scanned again.
+    the light of an EXR) into range; HDR video is refused without, unless `colors`, asked what is to become of the
+    source's, has an answer. `deinterlace` makes a frame's two fields one moment (bwdif), its first; the rate stays.
+    `exr_layer` is the layer, or channel, of an EXR to read. `info` is the result of an earlier reader of the same
+    source, or of `probe`, so that the source is not scanned again.
 
     Nothing runs until the reader is entered. A damaged file is read as far as possible; `tell` hears of that after
     the last frame, and of what is left out at once. Raises MediaError if the source is missing or unreadable, if images
@@ -349,13 +362,19 @@ def open_reader(
         span = _frame_range(path, len(paths), sequence_rate, first, last, frames)
         info = _sequence_info(path, paths, sequence_rate, info, exr_layer)
         work_size = fit_size(info.width, info.height, size, max_size)
-        return ImageReader(info, work_size, sequence_rate, span, alpha=alpha, tonemap=tonemap, paths=paths, tell=tell)
+        way = None if colors is None else colors(info)
+        return ImageReader(
+            info, work_size, sequence_rate, span, alpha=alpha, colors=way, tonemap=tonemap, paths=paths, tell=tell
+        )
     info = info or probe(path, exr_layer)
+    way = None if colors is None else colors(info)
     work_size = fit_size(info.width, info.height, size, max_size)
     if info.rate is None or info.duration is None:
         if start is not None or end is not None:
             raise MediaError(f"{path}: a still image has no duration; leave out start and end")
-        return ImageReader(info, work_size, None, (0, 1), alpha=alpha, tonemap=tonemap, paths=[path], tell=tell)
+        return ImageReader(
+            info, work_size, None, (0, 1), alpha=alpha, colors=way, tonemap=tonemap, paths=[path], tell=tell
+        )
     video_rate = rate or info.rate
     total = info.frame_count
     if video_rate != info.rate:
@@ -363,9 +382,17 @@ def open_reader(
     first, last = (_seconds_of(time, info.rate, path) for time in (start, end))
     span = _frame_range(path, total, video_rate, first, last, frames)
     if info.video_codec == MOVING_WEBP:
-        return WebpReader(info, work_size, video_rate, span, alpha=alpha, tell=tell)
+        return WebpReader(info, work_size, video_rate, span, alpha=alpha, colors=way, tell=tell)
     return VideoReader(
-        info, work_size, video_rate, span, alpha=alpha, tonemap=tonemap, deinterlace=deinterlace, tell=tell
+        info,
+        work_size,
+        video_rate,
+        span,
+        alpha=alpha,
+        colors=way,
+        tonemap=tonemap,
+        deinterlace=deinterlace,
+        tell=tell,
     )
 
 

@@ -30,6 +30,7 @@ import av.video
 from dreamvid.errors import MediaError
 from dreamvid.images.header import LARGEST_IMAGE
 from dreamvid.media.ffmpeg import CONTAINERS, file_url
+from dreamvid.media.mastering import Mastering
 
 _PACKETS_TRIED = 100  # in search of a frame that can be decoded
 _MICROSECONDS = 1_000_000
@@ -96,6 +97,7 @@ class PictureStream:
     primaries: str | None
     transfer: str | None
     levels: str | None
+    mastering: Mastering | None
     start: Fraction
     """When it begins, in seconds on the file's own clock."""
 
@@ -212,6 +214,7 @@ def _picture(
         primaries=_PRIMARIES.get(int(context.color_primaries)),
         transfer=_TRANSFERS.get(int(context.color_trc)),
         levels=_LEVELS.get(int(context.color_range)),
+        mastering=None if frame is None else Mastering.of(frame.side_data),
         start=_start(stream, begin),
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from dreamvid.config.passes import PassName
 from dreamvid.errors import MediaError
-from dreamvid.images.color import BT709, ColorTags
+from dreamvid.images.color import BT709, ColorTags, SceneColors
 from dreamvid.images.header import ImageTags, is_image, read_image_tags
 from dreamvid.images.write import ALPHA_SUFFIXES, IMAGE_DEPTHS, check_image_target, tags_that_fit
 from dreamvid.media.animation import Animation, AnimationWriter
@@ -20,12 +22,14 @@ from dreamvid.media.codecs import (
     video_codec,
     video_codecs,
 )
+from dreamvid.media.mastering import Mastering
 from dreamvid.media.mux import Original
 from dreamvid.media.probe import ClipInfo
-from dreamvid.media.sequence import NumberedFiles, list_sequence
+from dreamvid.media.sequence import list_sequence
 from dreamvid.media.sound import SoundTrack, plan_sound
 from dreamvid.media.target import check_target, output_pattern
-from dreamvid.media.write_images import ImageWriter, SequenceWriter, StillWriter
+from dreamvid.media.write_images import ImageWriter, SequenceWriter, StillWriter, check_resumed
+from dreamvid.media.write_passes import PassFile, open_pass_writer
 from dreamvid.media.write_video import VideoWriter
 from dreamvid.media.writer import Writer
 from dreamvid.runtime.events import Notice, Tell, ignore, run_to_end
@@ -43,6 +47,9 @@ def open_writer(
     quality: int | None = None,
     alpha: bool = False,
     color: ColorTags | None = None,
+    scene: SceneColors | None = None,
+    mastering: Mastering | None = None,
+    keeps_profile: bool = True,
     sound: SoundTrack | None = None,
     original: Original | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -51,18 +58,23 @@ def open_writer(
     protected: Sequence[Path | str] = (),
     first_number: int = 1,
     resume: int | None = None,
+    passes: Sequence[PassName] = (),
+    compression: str | None = None,
     tell: Tell = ignore,
 ) -> Writer:
     """Open a video, an image, or a numbered sequence (`out/%05d.png`) for writing; the name says which.
 
     `codec` is the name of one of `CODECS` and `crf` its quality (None: the codec's default); they, `rate` in frames per
-    second, `color` (None: BT.709), `sound` and `sample_aspect` concern videos only, `quality` JPEG and WebP. A codec
-    of pictures only says what the name says. `bit_depth` is of a component; None is the format's own. ffv1 keeps
-    RGB exactly, the other codecs store limited range. Where chroma comes in pairs, an odd size grows by one pixel
-    that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold it, it is dropped;
-    `tell` hears what of the source cannot be kept. `sound` is stored as `plan_sound` finds it can be, and cut to the
-    length of the picture. `metadata` comes back from `read_metadata`. Of `original` its own tags, chapters
-    and subtitles are kept, in an image its EXIF and color profile.
+    second, `color` (None: BT.709), `sound` and `sample_aspect` concern videos only, `quality` JPEG and WebP,
+    `compression` EXR. A codec of pictures only says what the name says. `bit_depth` is of a component; None is the
+    format's own. ffv1 keeps RGB exactly, the other codecs store limited range. Where chroma comes in pairs, an odd size
+    grows by one pixel that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold
+    it, it is dropped; `tell` hears what of the source cannot be kept. `sound` is stored as `plan_sound` finds it can
+    be, and cut to the length of the picture. `metadata` comes back from `read_metadata`. Of `original` its own tags,
+    chapters and subtitles are kept, in an image its EXIF and, with `keeps_profile`, its color profile. With `scene`
+    frames for an EXR are light, of any brightness, which is written as it is. `mastering` is what HDR was made on, for
+    codecs that can say so. Where `passes` are given, the target is an EXR that holds these as layers, and takes frames
+    with their layers.
 
     A sequence starts at `first_number`, and its folder is created if its parent exists. With `resume`, that many
     frames have already been written by an earlier writer that was stopped; they are kept, and writing continues.
@@ -83,17 +95,24 @@ def open_writer(
         check_image_target(path, bit_depth)
         _check_image_codec(path, codec)
         check_target(path, files, overwrite=overwrite or resume is not None, protected=guarded)
-        tags, lost = tags_that_fit(path, _kept_tags(original), metadata)
-        if files is None:
+        tags, lost = tags_that_fit(path, _kept_tags(original, keeps_profile=keeps_profile), metadata)
+        if passes:
+            writer = open_pass_writer(
+                [PassFile(path, tuple(passes))], width=width, height=height, alpha=alpha, bit_depth=bit_depth,
+                compression=compression, metadata=metadata, scene=scene, overwrite=overwrite, protected=guarded,
+                first_number=first_number, resume=resume,
+            )  # fmt: skip
+        elif files is None:
             writer = StillWriter(
                 path, width, height, alpha=alpha, bit_depth=bit_depth, quality=quality,
-                metadata=metadata, tags=tags, overwrite=overwrite,
+                metadata=metadata, tags=tags, scene=scene, overwrite=overwrite, compression=compression,
             )  # fmt: skip
         else:
-            _check_resumed(files, first_number, resume or 0)
+            check_resumed(files, first_number, resume or 0)
             writer = SequenceWriter(
                 path, width, height, files=files, first_number=first_number, resume=resume, alpha=alpha,
-                bit_depth=bit_depth, quality=quality, metadata=metadata, tags=tags, overwrite=overwrite,
+                bit_depth=bit_depth, quality=quality, metadata=metadata, tags=tags, scene=scene, overwrite=overwrite,
+                compression=compression,
             )  # fmt: skip
         run_to_end(map(Notice, lost), tell)
     else:
@@ -116,7 +135,7 @@ def open_writer(
         plan = None if sound is None else plan_sound(sound, path)
         writer = VideoWriter(
             path, width, height, rate=rate, codec=chosen, encoding=encoding, crf=crf, alpha=alpha,
-            color=color or BT709, sound=plan, original=original, metadata=metadata,
+            color=color or BT709, mastering=mastering, sound=plan, original=original, metadata=metadata,
             sample_aspect=sample_aspect, overwrite=overwrite, tell=tell,
         )  # fmt: skip
         run_to_end(map(Notice, () if plan is None else plan.notices), tell)
@@ -193,16 +212,10 @@ def _check_image_codec(path: Path, codec: str) -> None:
         raise MediaError(f"{path}: codec {codec} writes {suffix} files; change the name, or leave out --codec")
 
 
-def _check_resumed(files: NumberedFiles, first: int, count: int) -> None:
-    there = files.existing().keys()
-    for number in range(first, first + count):
-        if number not in there:
-            raise MediaError(f"{files.path(number)}: was written earlier but no longer exists; start over with --fresh")
-
-
-def _kept_tags(original: Original | None) -> ImageTags:
+def _kept_tags(original: Original | None, *, keeps_profile: bool) -> ImageTags:
     """What an image keeps of a source that is images."""
     if original is None or original.info.kind == "video":
         return ImageTags()
     path = original.info.path
-    return read_image_tags((list_sequence(path) or [path])[0])
+    tags = read_image_tags((list_sequence(path) or [path])[0])
+    return tags if keeps_profile else replace(tags, icc_profile=None)

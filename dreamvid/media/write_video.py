@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dreamvid.errors import MediaError
-from dreamvid.images.color import ColorTags, FloatImage
+from dreamvid.images.color import PQ, ColorTags, FloatImage
 from dreamvid.images.read import quantize
 from dreamvid.images.write import publish, temporary_beside
 from dreamvid.media.codecs import Codec, Encoding, color_filters
 from dreamvid.media.ffmpeg import FFmpeg, file_url
+from dreamvid.media.mastering import Mastering
 from dreamvid.media.mux import Original, container_options, mux
 from dreamvid.media.sound import SoundPlan
 from dreamvid.media.tags import tag_input, write_tags
@@ -38,6 +39,7 @@ class VideoWriter(Writer):
         crf: int | None,
         alpha: bool,
         color: ColorTags,
+        mastering: Mastering | None,
         sound: SoundPlan | None,
         original: Original | None,
         metadata: Mapping[str, str],
@@ -52,6 +54,7 @@ class VideoWriter(Writer):
         self.encoder = codec.name
         self._crf = codec.crf if crf is None else crf
         self._color = color
+        self._mastering = mastering
         self.sound = sound
         self._original = original
         self._metadata, self._sample_aspect, self._overwrite = metadata, sample_aspect, overwrite
@@ -72,9 +75,16 @@ class VideoWriter(Writer):
             "-video_size", size, "-framerate", str(self.rate), "-i", "pipe:0",
             *tag_input(self._tags), "-map", "0:v", "-map_metadata", "1",
             "-vf", ",".join([aspect, *color_filters(encoding, self._color)]),
-            *codec.arguments, *encoding.arguments, *quality, "-pix_fmt", encoding.pixel_format,
+            *codec.arguments, *encoding.arguments, *self._hdr_arguments(), *quality, "-pix_fmt", encoding.pixel_format,
             "-fps_mode", "passthrough", *container_options(self.target), "-y", file_url(self._picture),
         ]  # fmt: skip
+
+    def _hdr_arguments(self) -> tuple[str, ...]:
+        """What tells HDR screens how it was made, where the codec can say that."""
+        if self._mastering is None or self._color.transfer != PQ:
+            return ()
+        say = self.codec.mastering_arguments
+        return () if say is None else say(self._mastering)
 
     def start(self) -> None:
         try:

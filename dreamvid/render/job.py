@@ -9,9 +9,11 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+from dreamvid.color.choice import choose_colors, guide_colors
 from dreamvid.config.settings import Settings
 from dreamvid.config.vectors import method_of
 from dreamvid.errors import MediaError
+from dreamvid.images.color import Colors
 from dreamvid.media import (
     ClipInfo,
     Original,
@@ -24,11 +26,13 @@ from dreamvid.media import (
     open_writer,
 )
 from dreamvid.media.write import codec_for
+from dreamvid.media.write_passes import PassWriter
 from dreamvid.motion.long_range import reduce
 from dreamvid.motion.vector_check import better_reading, frames_to_check
 from dreamvid.motion.vectors import VectorFiles
 from dreamvid.output.fingerprint import files_of, fingerprint_job, job_tag, picture_fingerprints
 from dreamvid.output.journal import Journal, path_of_journal
+from dreamvid.output.passes import check_passes, open_side_passes, own_passes, pass_bytes, target_depth
 from dreamvid.output.recipe import recipe_tags
 from dreamvid.output.recorder import Ending
 from dreamvid.output.sidecar import RenderLog
@@ -47,6 +51,7 @@ from dreamvid.render.two_pass import FilmSource, TwoPassFilm
 from dreamvid.runtime.device import Machine, choose_machine
 from dreamvid.runtime.events import Event, Notice, Outbox, Tell, ignore
 from dreamvid.runtime.frames import Dreams, Frame, split_alpha
+from dreamvid.runtime.layers import developed
 from dreamvid.shots.selection import ShotSelection, Transitions
 
 
@@ -101,7 +106,7 @@ class OpenedClip:
 
     Attributes:
         reader: of the wanted part, not started yet.
-        writer: of the target, not started yet.
+        writer: of the target, not started yet; `passes`: of those beside it, likewise.
         original: what is kept of the source beside its picture.
         sources: what is still needed when the last frame is done.
         clock: of the whole source.
@@ -120,6 +125,7 @@ class OpenedClip:
     mask: SideInput | None
     depths: FilmDepths | None
     vectors: VectorFiles | None
+    passes: PassWriter | None = None
 
 
 def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> OpenedClip:
@@ -136,6 +142,7 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     sound = choose_sound(settings, own_sound, start) if is_film else None
     original = Original.read(reader.info, start)
     sources = Sources([job.source, *([] if sound is None else [sound.path])] if is_film else [])
+    check_passes(place.target, settings, tell, reader.colors)
     writer = open_target(
         place.target,
         job,
@@ -147,6 +154,11 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
         tags={} if is_film else None,  # a film's go to the recorder
         tell=tell,
     )
+    passes = open_passes(
+        place.target, job, reader, overwrite=place.may_replace, resume=0 if is_film and place.is_resumed else None
+    )
+    if passes is not None:
+        closing.callback(passes.withdraw)
     clock = STILL
     if reader.rate is not None:
         # Of the whole source: a part is to look as it does there.
@@ -155,14 +167,16 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
         clock = Clock(reader.rate, max(whole, reader.first_index + reader.frame_count), heard)
     size, shape = (reader.width, reader.height), (reader.info.width, reader.info.height)
     mask = open_mask(settings.mask, size, shape, closing)
-    guide = open_guide(settings, closing)
+    guide = open_guide(settings, closing, partial(guide_colors, settings))
     machine = choose_machine(settings.device, settings.precision, settings.threads)
     depths = open_film_depth(settings, size, shape, closing, str(machine.device))
     flow = method_of(settings.flow) if is_film else None
     vectors = open_film_vectors(settings, reader)
     if vectors is not None and not place.is_resumed:
         _check_vectors(job, reader, vectors, tell)
-    return OpenedClip(selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths, vectors)
+    return OpenedClip(
+        selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths, vectors, passes
+    )
 
 
 def _check_vectors(job: Job, reader: Reader, vectors: VectorFiles, tell: Tell) -> None:
@@ -212,12 +226,14 @@ def _open_loop(
     facts = {
         "range of frames": f"{reader.first_index} + {reader.frame_count}",
         "frame size": f"{reader.width}x{reader.height}",
+        **color_facts(reader),
         **machine_facts(prepared, clip.writer.encoder),
     }
     identity = fingerprint_job(prepared.settings, job.source, facts, by_picture=True)
     open_with = partial(
-        OpenedJob, place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity
-    )
+        OpenedJob, place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity,
+        beside=round(pass_bytes(job.settings, place.target) * reader.width * reader.height),
+    )  # fmt: skip
     if reader.rate is None:
         return open_with(journal=None), _StillLoop(clip, prepared, place.log)
     scratch = scratch_bytes(job.settings, reader.frame_count, reader.rate, reader.width, reader.height)
@@ -230,7 +246,7 @@ def _open_loop(
         Ending(
             reader.rate,
             clip.writer.sound,
-            render_tags(job, prepared.settings),
+            render_tags(job, prepared.settings, reader.colors),
             job.overwrite,
             clip.original,
             clip.writer.animation,
@@ -239,6 +255,8 @@ def _open_loop(
         job.settings.save_every,
         place.log,
         tell,
+        partial(open_passes, place.target, job, reader),
+        reader.colors,
     )
     return open_with(journal=journal, passes=2 if job.settings.two_pass else 1, scratch=scratch), loop
 
@@ -265,7 +283,7 @@ def film_source(job: Job, whole: Reader, marks: Callable[[Reader], Transitions],
     @contextlib.contextmanager
     def open_part(first: int, frames: int) -> Iterator[tuple[Reader, Transitions]]:
         start = (whole.first_index + first) / rate
-        with open_source(job, start, frames, info=whole.info, tell=tell) as reader:
+        with open_source(job, start, frames, like=whole, tell=tell) as reader:
             yield reader, marks(reader)
 
     return FilmSource(
@@ -287,7 +305,7 @@ def _film_frames(job: Job, clip: OpenedClip, film: Film, tell: Tell) -> Dreams:
     left = reader.frame_count - film.done
     if left > 0:
         start = (reader.first_index + film.done - film.lead) / reader.rate
-        with open_source(job, start, left + film.lead, info=reader.info, tell=tell) as rest:
+        with open_source(job, start, left + film.lead, like=reader, tell=tell) as rest:
             cuts = clip.selection.marks(rest)
             yield from film.dream(rest, cuts, film_dissolves(job, reader, cuts))
 
@@ -303,7 +321,7 @@ def _frame_of_source(job: Job, whole: Reader, index: int) -> Frame | None:
         raise ValueError("a film has a frame rate")
     rest = job.settings.replace(start=None, end=None, frames=None)
     try:
-        with open_source(replace(job, settings=rest), index / whole.rate, 1, info=whole.info) as reader:
+        with open_source(replace(job, settings=rest), index / whole.rate, 1, like=whole) as reader:
             return next(iter(reader), None)
     except MediaError:  # where it is rendered, too, that is told when its turn comes
         return None
@@ -318,12 +336,20 @@ class _StillLoop(JobLoop):
     log: RenderLog
 
     def render(self) -> Iterator[Event]:
-        reader, writer = self.clip.reader, self.clip.writer
+        reader, writer, passes = self.clip.reader, self.clip.writer, self.clip.passes
         dreams = dream_pictures(reader, self.prepared.planner, self.prepared.machine.device)
-        with reader, writer, contextlib.closing(self.log.watch(dreams)) as watched:
+        with (
+            reader,
+            writer,
+            passes or contextlib.nullcontext(),
+            contextlib.closing(self.log.watch(dreams)) as watched,
+        ):
             for frame, event in watched:
                 if frame is not None:
+                    frame = developed(frame, reader.colors)
                     writer.write(frame)
+                    if passes is not None:
+                        passes.write(frame)
                 yield event
 
 
@@ -333,9 +359,11 @@ def open_source(
     frames: int | None = None,
     *,
     info: ClipInfo | None = None,
+    like: Reader | None = None,
     tell: Tell = ignore,
 ) -> Reader:
-    """The reader of what `job` renders, or of `frames` of it from `start` seconds on; `info` is what is known of it."""
+    """The reader of what `job` renders, or of `frames` of it from `start` seconds on; `info` is what is known of it,
+    `like` a reader of it that there is already."""
     settings = job.settings
     return open_reader(
         job.source,
@@ -346,10 +374,11 @@ def open_source(
         max_size=settings.max_size,
         rate=settings.rate,
         alpha=True,
+        colors=partial(source_colors, job) if like is None else lambda _: like.colors,
         tonemap=settings.tonemap,
         deinterlace=settings.deinterlace,
         exr_layer=settings.exr_layer,
-        info=info,
+        info=info if like is None else like.info,
         tell=tell,
     )
 
@@ -384,19 +413,44 @@ def open_target(
         rate=reader.rate,
         codec=codec,
         crf=settings.crf,
-        bit_depth=settings.bit_depth or depth_to_keep(target, codec, reader.info),
+        bit_depth=target_depth(target, settings) or depth_to_keep(target, codec, reader.info),
         quality=settings.jpeg_quality,
         alpha=reader.alpha,
         color=reader.color,
+        scene=None if reader.colors is None else reader.colors.scene,
+        mastering=reader.info.mastering,
+        keeps_profile=settings.out_space is None,
         sound=sound,
         original=None if part else original,
         sample_aspect=reader.info.sample_aspect,
-        metadata={} if part else render_tags(job, settings) if tags is None else tags,
+        metadata={} if part else render_tags(job, settings, reader.colors) if tags is None else tags,
         overwrite=part or (job.overwrite if overwrite is None else overwrite),
         protected=[path for path in protected if path],
         first_number=first_number_of(reader, settings) if first_number is None else first_number,
         resume=resume,
+        passes=own_passes(target, settings),
+        compression=settings.exr_compression,
         tell=tell,
+    )
+
+
+def open_passes(
+    target: Path, job: Job, reader: Reader, *, overwrite: bool | None = None, resume: int | None = None
+) -> PassWriter | None:
+    """The writer of the passes beside the target, if there are any; see `open_target`."""
+    settings = job.settings
+    return open_side_passes(
+        target,
+        settings,
+        size=(reader.width, reader.height),
+        is_still=reader.rate is None,
+        alpha=reader.alpha,
+        metadata={} if settings.passes is None else render_tags(job, settings, reader.colors),
+        scene=None if reader.colors is None else reader.colors.scene,
+        overwrite=job.overwrite if overwrite is None else overwrite,
+        protected=[job.source, *files_of(settings)],
+        first_number=first_number_of(reader, settings),
+        resume=resume,
     )
 
 
@@ -408,6 +462,21 @@ def first_number_of(reader: Reader, settings: Settings) -> int:
     return reader.info.first_number + reader.first_index if reader.info.kind == "sequence" else 1
 
 
-def render_tags(job: Job, settings: Settings) -> dict[str, str]:
+def source_colors(job: Job, info: ClipInfo) -> Colors | None:
+    """The way of the colors of a job's source, where that is not the usual one. Raises `SettingsError`."""
+    settings = job.settings
+    target = job.target or default_output(job.source, settings.codec)
+    return choose_colors(
+        settings, info, target, codec=settings.codec, bit_depth=settings.bit_depth, tonemap=settings.tonemap
+    )
+
+
+def color_facts(reader: Reader) -> dict[str, str]:
+    """What the frames depend on beside the settings, where colors are managed."""
+    return {} if reader.colors is None else {"colors": reader.colors.fingerprint}
+
+
+def render_tags(job: Job, settings: Settings, colors: Colors | None = None) -> dict[str, str]:
     """The metadata of what is made of a job with these settings."""
-    return recipe_tags(settings) | {"dreamvid-job": job_tag(job.settings, job.source)}
+    tags = recipe_tags(settings) | {"dreamvid-job": job_tag(job.settings, job.source)}
+    return tags if colors is None else tags | {"dreamvid-colors": colors.fingerprint}

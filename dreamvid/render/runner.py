@@ -17,8 +17,10 @@ from typing import Any, Protocol
 
 from dreamvid.config.settings import DreamSettings
 from dreamvid.errors import SettingsError
+from dreamvid.images.color import Colors
 from dreamvid.media import Writer
 from dreamvid.media.target import output_pattern
+from dreamvid.media.write_passes import PassWriter
 from dreamvid.output.disk_space import check_disk_space
 from dreamvid.output.fingerprint import network_fingerprint
 from dreamvid.output.journal import Journal
@@ -62,7 +64,7 @@ class Destination:
 
 def _check_numbers(target: Path, settings: DreamSettings) -> None:
     """Raise `SettingsError` where pictures are to be numbered from somewhere on and the output has no numbers."""
-    if settings.first_frame is not None and output_pattern(target) is None:
+    if settings.first_frame is not None and settings.passes is None and output_pattern(target) is None:
         raise SettingsError(
             f"--first-frame: {target.name} is one file, and has no numbers; write a sequence, such as -o out/%05d.png"
         )
@@ -92,6 +94,7 @@ class OpenedJob:
         journal: not entered yet; a still has none.
         passes: how often each frame is dreamed.
         scratch: bytes that the journal takes beside finished frames.
+        beside: bytes that each frame takes in passes, about.
     """
 
     destination: Destination
@@ -105,6 +108,7 @@ class OpenedJob:
     journal: JournalFolder | None
     passes: int = 1
     scratch: int = 0
+    beside: int = 0
 
 
 class JobLoop(ABC):
@@ -154,7 +158,12 @@ def _render(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Generator[Event
         done = journal.done
         left = opened.frames - done
         room = check_disk_space(
-            place.target, prepared.settings.codec, left, opened.width, opened.height, opened.scratch
+            place.target,
+            prepared.settings.codec,
+            left,
+            opened.width,
+            opened.height,
+            opened.scratch + left * opened.beside,
         )
         if room:
             outbox.tell(Notice(room))
@@ -187,6 +196,8 @@ class RecordedLoop(JobLoop):
         begin_at: what dreams, from a state or from the beginning, and its frames from there on.
         open_target: see `choose_recorder`.
         ending: what goes into the output beside the frames.
+        open_passes: opens the writer of passes beside the output, likewise; None: there are none.
+        colors: what develops the frames, where something has exposed them.
     """
 
     journal: Journal
@@ -196,13 +207,15 @@ class RecordedLoop(JobLoop):
     save_seconds: float
     log: RenderLog
     tell: Tell
+    open_passes: Callable[..., PassWriter | None] | None = None
+    colors: Colors | None = None
 
     def render(self) -> Iterator[Event]:
         if self.journal.published is not None:
             return
-        recorder = choose_recorder(self.journal, self.open_target, self.ending, self.tell)
+        recorder = choose_recorder(self.journal, self.open_target, self.ending, self.tell, self.open_passes)
         loop, dreams = self.begin_at(self.journal.snapshot)
-        yield from record(loop, self.log.watch(dreams), recorder, self.save_seconds)
+        yield from record(loop, self.log.watch(dreams), recorder, self.save_seconds, self.colors)
 
 
 def machine_facts(prepared: Prepared[Any], encoder: str) -> dict[str, object]:

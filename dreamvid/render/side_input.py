@@ -16,7 +16,7 @@ from dreamvid.config.vectors import FlowFile
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.images.content import image_format
 from dreamvid.images.read import fit_size, resize_image
-from dreamvid.media import AS_CODED, ClipInfo, Reader, list_sequence, open_reader
+from dreamvid.media import AS_CODED, ChooseColors, ClipInfo, Reader, list_sequence, open_reader
 from dreamvid.motion.vectors import VectorFiles, open_vectors
 from dreamvid.runtime.events import Tell, ignore
 from dreamvid.runtime.frames import Frame
@@ -72,13 +72,14 @@ class SideInput:
         tonemap: str | None = None,
         deinterlace: bool = False,
         channel: str = "",
+        colors: ChooseColors | None = None,
         tell: Tell = ignore,
     ) -> None:
         """Open `path` as `open_reader` does, at an exact (width, height) or shrunk to a longer side of `max_size`.
 
         Of an EXR, `channel` is the layer or channel to read; `A` is the alpha of any source, as a gray picture. After
-        its last frame a film begins again, with `loop`, or stays there. Raises `MediaError` where it is missing or
-        unreadable, or has no such channel.
+        its last frame a film begins again, with `loop`, or stays there. `colors` chooses the way of its colors. Raises
+        `MediaError` where it is missing or unreadable, or has no such channel.
         """
         self.path = path
         self._size = size
@@ -88,8 +89,11 @@ class SideInput:
         self._deinterlace = deinterlace
         self._channel = channel
         self._info: ClipInfo | None = None
+        self._colors = colors
         self._tell = tell
         self._reader = self._open(None)
+        way = self._reader.colors
+        self._colors = None if way is None else lambda _: way
         self._tell = ignore  # it is opened again and again
         self.width, self.height = self._reader.width, self._reader.height
         self.rate = self._reader.rate
@@ -121,7 +125,7 @@ class SideInput:
             if following is None:  # cut short: its last frame stays, or it begins again
                 self._length = (self._index or 0) + 1
                 return frame
-            frame = following
+            frame = following if self._colors is None else np.ascontiguousarray(following[..., :3])
             self._index = wanted if self._index is None else self._index + 1
         return frame
 
@@ -149,6 +153,7 @@ class SideInput:
             deinterlace=self._deinterlace,
             alpha=self._channel == _ALPHA,
             exr_layer=self._channel or None,
+            colors=self._colors,
             info=self._info,
             tell=self._tell,
         )
@@ -161,12 +166,15 @@ class SideInput:
         self._index = None
 
 
-def open_guide(settings: DreamSettings, closing: ExitStack) -> SideInput | None:
-    """The guide, where there is one; it is closed by `closing`. Raises `MediaError`."""
+def open_guide(
+    settings: DreamSettings, closing: ExitStack, colors: ChooseColors | None = None
+) -> SideInput | None:
+    """The guide, where there is one; it is closed by `closing`. `colors` chooses the way of its colors, where that is
+    not the usual one. Raises `MediaError`."""
     if settings.guide is None:
         return None
     return closing.enter_context(
-        SideInput(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap)
+        SideInput(settings.guide, max_size=settings.guide_size, loop=True, tonemap=settings.tonemap, colors=colors)
     )
 
 

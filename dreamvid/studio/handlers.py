@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 import yaml
 
+from dreamvid.config.gallery import list_gallery
 from dreamvid.config.presets import read_preset
 from dreamvid.config.settings import Settings
 from dreamvid.errors import DreamvidError
@@ -165,6 +166,19 @@ class Handlers:
         """A preset was chosen: (status)."""
         values = {} if name == DEFAULT_LOOK else read_preset(name, "dream")
         return merge(self.studio.session(request), values, anew=STYLE_KEYS)
+
+    @told
+    def take_gallery(self, event: gr.SelectData, request: gr.Request) -> Any:
+        """A picture of the gallery was chosen: (status)."""
+        session, looks = self.studio.session(request), list_gallery()
+        index = int(event.index)
+        if index >= len(looks):
+            return gr.skip()
+        try:
+            session.load_look(looks[index].recipe)
+        except DreamvidError as error:
+            return complain(session, str(error))
+        return status("", looks[index].about)
 
     @told
     def load_look(self, upload: str | None, request: gr.Request) -> Any:

@@ -87,13 +87,15 @@ class Previewer:
 
     def look_at(self, source: Path, settings: Settings, index: int, rate: Fraction | None, side: int) -> Still:
         """Frame `index` of a source of that rate (None: a picture), its longer side `side` pixels. `MediaError`."""
-        key = (source, index, side, settings.size, settings.tonemap, settings.deinterlace)
+        # What is kept in the film is brought into range to be looked at.
+        tonemap = settings.tonemap or ("hable" if settings.hdr or settings.ocio else None)
+        key = (source, index, side, settings.size, tonemap, settings.deinterlace)
         with self._books:
             if key in self._stills:
                 self._stills.move_to_end(key)
                 return self._stills[key]
         at = None if rate is None else index / rate
-        plain = Settings(size=settings.size, tonemap=settings.tonemap, deinterlace=settings.deinterlace)
+        plain = Settings(size=settings.size, tonemap=tonemap, deinterlace=settings.deinterlace)
         with self._looking:
             still = find_still(source, plain, at, side)
         with self._books:

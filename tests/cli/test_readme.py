@@ -18,7 +18,9 @@ import pytest
 import typer.main
 
 from dreamvid.cli.main import app, run
+from dreamvid.color.primaries import PRIMARIES
 from dreamvid.media import SoundTrack, open_writer
+from tests.color.scenes import PQ_2020, ramp, scene, write_film
 from tests.music.given import off, on, score
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +44,7 @@ def shown_lines(pages: Sequence[Path] = PAGES) -> list[str]:
     """What follows `dreamvid` on each line of code that begins with it, once; lines of shell scripts are left out."""
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     lines = re.findall(r"^    dreamvid ([^/\n].*?)(?: +#.*)?$", text, re.MULTILINE)
-    return [line.strip() for line in dict.fromkeys(lines) if "$" not in line]
+    return [line.strip() for line in dict.fromkeys(lines) if "$" not in line or "$OCIO" in line]
 
 
 def shown_commands() -> list[str]:
@@ -53,6 +55,17 @@ def marked_commands() -> list[Any]:
     """Those that only the guides show are run with the slow tests."""
     first = shown_lines([ROOT / "README.md"])
     return [line if line in first else pytest.param(line, marks=pytest.mark.slow) for line in shown_commands()]
+
+
+def write_layers(path: Path, light: np.ndarray, *vectors: str) -> None:
+    """An EXR of a renderer's: the picture, some layers of it, a matte, and vectors of what stands still."""
+    layers = ("", "diffuse", "ViewLayer.Combined")
+    channels = {f"{layer}.{name}".lstrip("."): light[..., k] for layer in layers for k, name in enumerate("RGB")}
+    channels |= {"A": light[..., 0] * 0 + 1, "crypto00.R": light[..., 0]}
+    ends = {"velocity": "RG", "backward": "uv", "ViewLayer.Vector": "XYZW"}
+    channels |= {f"{layer}.{end}": light[..., 0] * 0 for layer in vectors for end in ends[layer]}
+    header = {"type": OpenEXR.scanlineimage, "chromaticities": PRIMARIES["ap1"]}
+    OpenEXR.File(header, {name: np.ascontiguousarray(plane) for name, plane in channels.items()}).write(str(path))
 
 
 @pytest.fixture(scope="module")
@@ -86,19 +99,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("other.mp4", "clip-depth.mp4"):
         shutil.copy(clip, folder / name)
     cv2.imwrite(str(folder / "photo-depth.png"), np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (64, 1)))
+    write_film(folder / "hdr.mp4", ramp(64, 64), PQ_2020, codec="h265", bit_depth=10)
     (folder / "shot.chan").write_text("1 0 0 0 0 0 0\n2 0 0 -0.1 0 1 0\n")
     (folder / "docs" / "gallery").mkdir(parents=True)
     for name in ("eyes.jpg", "endless.yaml"):
         shutil.copy(ROOT / "docs" / "gallery" / name, folder / "docs" / "gallery" / name)
-    ground = np.ascontiguousarray(cv2.resize(picture, (64, 36)).astype(np.float32) / 255)
-    still = np.zeros((36, 64), np.float32)
-    layers = {name: ground[..., place] for place, name in enumerate("BGR")}
-    layers |= {f"{layer}.R": ground[..., 0] for layer in ("crypto00", "velocity")} | {"velocity.G": still}
-    layers |= {f"diffuse.{name}": ground[..., 1] for name in "RGB"} | {"backward.u": still, "backward.v": still}
     (folder / "shot").mkdir()
-    for name in ("shot/0001", "shot/0002", "vectors.0001", "vectors.0002", "mv.0001", "mv.0002"):
-        channels = {key: value for key, value in layers.items() if not (name[0] == "m" and key.startswith("back"))}
-        OpenEXR.File({"type": OpenEXR.scanlineimage}, channels).write(str(folder / f"{name}.exr"))
+    for number in (1, 2):
+        write_layers(folder / f"shot/{number:04}.exr", scene(number, (64, 64)), "ViewLayer.Vector", "backward")
+        for name in ("vectors", "mv"):
+            of_nuke = () if name == "mv" else ("backward",)
+            write_layers(folder / f"{name}.{number:04}.exr", scene(number, (36, 64)), "velocity", *of_nuke)
     (folder / "look.yaml").write_text("octaves: 2\n")
     (folder / "job.yaml").write_text(
         "shared: {model: dreamnet, octaves: 1, iterations: 1, frames: 2, audio: none}\nclips: [other.mp4]\n"
@@ -111,6 +122,7 @@ def desk(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of those files, where the command is given."""
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OCIO", "ocio://default")
     return tmp_path
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from dreamvid.config.gallery import list_gallery
+from dreamvid.config.settings import read_settings_file
 from dreamvid.errors import MediaError
 from dreamvid.studio.handlers import Handlers
 from dreamvid.studio.keys import Keys
@@ -39,6 +41,20 @@ def test_what_is_no_clip_is_said_under_the_picture(studio: Studio, tmp_path: Pat
     assert "notes.mp4" in said
     assert all("notes.mp4" in status for status in statuses(studio))
     assert not any((tmp_path / "handed").iterdir())
+
+
+def test_a_picture_of_the_gallery_gives_its_whole_look(studio: Studio) -> None:
+    session = studio.session(PAGE)
+    session.merge({"class": "castle", "strength": "2"}, anew=())
+    names = [look.name for look in list_gallery()]
+    assert len(names) >= 25
+    assert not {"guided", "sky-only", "near-and-far", "endless"} & set(names)  # those need other files, or are zooms
+    said = Handlers(studio).take_gallery(SimpleNamespace(index=names.index("swarm")), PAGE)
+    assert "no large octaves" in said
+    recipe = read_settings_file(list_gallery()[names.index("swarm")].recipe)
+    settings = session.settings
+    assert (settings.octaves, settings.strength, settings.class_) == (recipe["octaves"], 1.0, None)
+    assert Handlers(studio).take_gallery(SimpleNamespace(index=999), PAGE) == gr.skip()
 
 
 def test_a_key_without_a_clip_is_a_problem_too(studio: Studio) -> None:

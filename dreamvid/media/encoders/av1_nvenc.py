@@ -16,6 +16,7 @@ CODECS.add(
         smallest=(192, 128),
         quality_flag="-cq",
         stand_in="av1",
+        holds_hdr=True,
         bytes_per_pixel=0.04,
     )
 )

@@ -16,6 +16,7 @@ CODECS.add(
         (".mov", ".mkv"),
         multiple_of=(2, 1),
         smallest=(256, 120),
+        holds_hdr=True,
         bytes_per_pixel=0.44,
     )
 )

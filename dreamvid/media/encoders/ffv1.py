@@ -17,6 +17,7 @@ CODECS.add(
         ),
         (".mkv",),
         lossless=True,
+        holds_hdr=True,
         bytes_per_pixel=1.27,
     )
 )

@@ -16,6 +16,7 @@ CODECS.add(
         smallest=(160, 64),
         quality_flag="-cq",
         stand_in="h265",
+        holds_hdr=True,
         bytes_per_pixel=0.06,
     )
 )

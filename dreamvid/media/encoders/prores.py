@@ -14,6 +14,7 @@ CODECS.add(
         (Encoding("yuv422p10le", 10, ("-profile:v", "hq")), Encoding("yuva444p10le", 10, _4444, alpha=True)),
         (".mov", ".mkv"),
         multiple_of=(2, 1),
+        holds_hdr=True,
         bytes_per_pixel=0.77,
     )
 )
