@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -45,6 +44,14 @@ RENDERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+def _peak_gigabytes() -> float:
+    if sys.platform == "win32":
+        raise SystemExit("this measures memory, which Windows does not tell")
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
+
+
 def measure(name: str, size: str, frames: int) -> dict[str, float]:
     """Render once, in this process."""
     target, values = RENDERS[name]
@@ -57,7 +64,7 @@ def measure(name: str, size: str, frames: int) -> dict[str, float]:
                 begun, wall = time.process_time(), time.perf_counter()
         taken, passed = time.process_time() - begun, time.perf_counter() - wall
         written = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    memory = _peak_gigabytes()
     return {
         "processor": taken / (frames - 1), "wall": passed / (frames - 1), "memory": memory,
         "disk": written / frames / 1e6,
@@ -79,7 +86,7 @@ def main() -> None:
     for _ in range(options.rounds):
         for name in RENDERS:
             command = [sys.executable, __file__, "--size", options.size, "--frames", str(options.frames)]
-            said = subprocess.run([*command, "--child", name], capture_output=True, text=True, check=True).stdout
+            said = subprocess.run([*command, "--child", name], capture_output=True, encoding="utf-8", check=True).stdout
             found[name].append(json.loads(said.splitlines()[-1]))
     print(describe_machine(torch.device("cpu")))
     print("\n| output | processor, s a frame | time, s | memory, GiB | disk, MB a frame |\n|---|---|---|---|---|")

@@ -13,6 +13,7 @@ from dreamvid.doctor.findings import Fact, Findings
 BRINGS = {
     "farm": "one film on many machines: dreamvid farm",
     "midi": "scores that the picture follows: --midi",
+    "ocio": "color spaces of other programs, and ACES: --ocio",
     "networks": "two larger EfficientNet-Lite networks that need no download",
     "studio": "the web page: dreamvid studio",
 }
