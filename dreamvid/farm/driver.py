@@ -98,8 +98,9 @@ def render_on_farm(job: Job, farm: FarmSettings, pool: WorkerPool) -> Iterator[E
         tags = render_tags(job, prepared.settings)
         reader = clip.reader
         opened = OpenedJob(
-            place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity, journal
-        )
+            place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity,
+            journal, timecode=clip.timecode, sound=clip.sound,
+        )  # fmt: skip
         loop = _FarmLoop(job, farm, clip, task, journal, pool, tags, place.log, outbox.tell)
         yield from run_job(opened, loop, outbox)
 
@@ -172,6 +173,7 @@ class _FarmLoop(JobLoop):
             original=self.clip.original,
             metadata=self.tags,
             animation=self.clip.writer.animation,
+            timecode=self.clip.timecode,
         )
         journal.publish(journal.done, overwrite=job.overwrite)
         run_to_end(map(Notice, left_out), self.tell)
@@ -224,8 +226,9 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
         first=reader.first_index,
         finds_dissolves=settings.cuts == "auto",
         suffix=target.suffix if pictures else pieces_suffix(target),
-        first_number=first_number_of(reader, settings) if pictures else None,
+        first_number=first_number_of(reader, settings, clip.timecode) if pictures else None,
         tags=render_tags(job, settings) if pictures else {},
+        timecode=clip.timecode if pictures else None,
         networks=networks_fingerprint(dreaming),
     )
 

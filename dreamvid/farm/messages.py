@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreamvid.config.settings import Settings
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.render.plan import Clock
 from dreamvid.runtime.events import FrameDone
 
@@ -37,6 +38,7 @@ class Task:
         suffix: of the film, or of its numbered pictures.
         first_number: of its first picture, where it is a sequence of pictures; None: it is none.
         tags: metadata of each picture.
+        timecode: of the film's first frame.
         networks: fingerprint of the weights.
     """
 
@@ -49,6 +51,7 @@ class Task:
     suffix: str
     first_number: int | None
     tags: Mapping[str, str]
+    timecode: ClipTimecode | None
     networks: str
 
 

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import OpenEXR
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import FloatImage, to_display, to_linear, tone_map
+from dreamvid.images.exr_timecode import rate_of, timecode_attributes, timecode_of
 from dreamvid.images.header import not_an_image
 
 _BRIGHTEST = 65504.0  # of half floats; what infinity is taken for
@@ -92,7 +95,14 @@ def read_exr_distances(path: Path) -> npt.NDArray[np.float32]:
     raise MediaError(f"{path}: has no channel Z, Depth, V, Y or R; render a depth pass")
 
 
-def write_exr(path: Path, image: FloatImage, *, bit_depth: int, metadata: Mapping[str, str]) -> None:
+def write_exr(
+    path: Path,
+    image: FloatImage,
+    *,
+    bit_depth: int,
+    metadata: Mapping[str, str],
+    timecode: ClipTimecode | None = None,
+) -> None:
     """Write display values, (height, width, 3 or 4), as light in floats of 16 or 32 bits. Raises RuntimeError."""
     light = to_linear(np.clip(image[..., :3], 0, 1))
     planes = {name: light[..., index] for index, name in enumerate("RGB")}
@@ -102,7 +112,20 @@ def write_exr(path: Path, image: FloatImage, *, bit_depth: int, metadata: Mappin
     kind: Any = np.float16 if bit_depth == 16 else np.float32
     channels = {name: np.ascontiguousarray(plane, dtype=kind) for name, plane in planes.items()}
     header: dict[str, Any] = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, **metadata}
+    header |= timecode_attributes(timecode)
     OpenEXR.File(header, channels).write(str(path))
+
+
+def read_exr_rate(path: Path) -> Fraction | None:
+    """The frames per second that a file says its sequence has. Raises MediaError."""
+    with opened(path, header_only=True) as file:
+        return rate_of(file.parts[0].header)
+
+
+def read_exr_timecode(path: Path, rate: Fraction) -> ClipTimecode | None:
+    """The timecode of a file, of a sequence with so many frames per second. Raises MediaError."""
+    with opened(path, header_only=True) as file:
+        return timecode_of(file.parts[0].header, rate)
 
 
 def read_exr_metadata(path: Path) -> dict[str, str]:

@@ -69,7 +69,7 @@ def write_image(
         if suffix == ".exr":
             from dreamvid.images.exr import write_exr
 
-            write_exr(temporary, image, bit_depth=depth, metadata=metadata)
+            write_exr(temporary, image, bit_depth=depth, metadata=metadata, timecode=tags.timecode)
         elif suffix in _TIFF:
             from dreamvid.images.tiff import write_tiff
 

@@ -13,9 +13,10 @@ from typing import Self
 
 import numpy as np
 
-from dreamvid.config.timecode import Timecode
+from dreamvid.config.timecode import ClipTimecode, Timecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import BT709, ColorTags, FloatImage, tone_map_filters
+from dreamvid.images.content import image_format
 from dreamvid.images.header import read_header
 from dreamvid.images.read import fit_size, read_image, resize_image
 from dreamvid.media.ffmpeg import FFmpeg, cropping_arguments, input_arguments
@@ -322,14 +323,15 @@ def open_reader(
 ) -> Reader:
     """Open a video file, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images.
 
-    `start` and `end` are seconds, or timecodes, which count frames as the clip has them: the frames with
-    start <= index / rate < end are read, exactly; `end` may be after the end of the clip. `frames` limits their number.
+    `start` and `end` are seconds, or timecodes: the clip's own where it has one, else counted from its beginning. The
+    frames with start <= index / rate < end are read, exactly; `end` may be after the end of the clip. `frames` limits
+    their number.
     `size` is the exact (width, height) to resample to; `max_size` limits the longer side in pixels, keeps the aspect,
     and only shrinks.
 
     A clip with a constant rate gives each of its frames once; one with a variable rate is read at its usual
     rate, frames repeated or left out so that its duration stays. `rate` asks for another one; sequences have
-    24 unless told otherwise; a still has none and gives one frame. Rotation is applied, untagged video of 720
+    what their EXR files say, or 24; a still has none and gives one frame. Rotation is applied, untagged video of 720
     lines or more is taken as BT.709 and smaller as BT.601.
 
     `alpha` asks for a fourth channel, where the source has one. `tonemap`, one of `TONE_CURVES`, brings HDR (PQ, HLG,
@@ -344,10 +346,10 @@ def open_reader(
     path = Path(source)
     paths = list_sequence(source)
     if paths is not None:
-        sequence_rate = rate or SEQUENCE_RATE
-        first, last = (_seconds_of(time, sequence_rate, path) for time in (start, end))
-        span = _frame_range(path, len(paths), sequence_rate, first, last, frames)
+        sequence_rate = rate or _own_rate(paths[0]) or SEQUENCE_RATE
         info = _sequence_info(path, paths, sequence_rate, info, exr_layer)
+        first, last = (_seconds_of(time, info) for time in (start, end))
+        span = _frame_range(path, len(paths), sequence_rate, first, last, frames)
         work_size = fit_size(info.width, info.height, size, max_size)
         return ImageReader(info, work_size, sequence_rate, span, alpha=alpha, tonemap=tonemap, paths=paths, tell=tell)
     info = info or probe(path, exr_layer)
@@ -360,7 +362,7 @@ def open_reader(
     total = info.frame_count
     if video_rate != info.rate:
         total = max(1, int(info.duration * video_rate + Fraction(1, 2)))
-    first, last = (_seconds_of(time, info.rate, path) for time in (start, end))
+    first, last = (_seconds_of(time, info) for time in (start, end))
     span = _frame_range(path, total, video_rate, first, last, frames)
     if info.video_codec == MOVING_WEBP:
         return WebpReader(info, work_size, video_rate, span, alpha=alpha, tell=tell)
@@ -369,12 +371,33 @@ def open_reader(
     )
 
 
-def _seconds_of(time: Fraction | Timecode | None, rate: Fraction, path: Path) -> Fraction | None:
-    """A time of a clip, whose timecodes count frames at `rate`."""
+def _seconds_of(time: Fraction | Timecode | None, info: ClipInfo) -> Fraction | None:
+    """A time of a clip that is a film: a timecode is the clip's own, or counts from its beginning if it has none."""
+    if not isinstance(time, Timecode) or info.rate is None:
+        return None if isinstance(time, Timecode) else time
     try:
-        return time.seconds(rate) if isinstance(time, Timecode) else time
+        if info.timecode is None:
+            return time.seconds(info.rate)
+        return info.timecode.index_of(time.text, info.frame_count) / info.rate
     except ValueError as error:
-        raise MediaError(f"{path}: {error}") from None
+        raise MediaError(f"{info.path}: {error}") from None
+
+
+def _own_rate(picture: Path) -> Fraction | None:
+    """The rate of the sequence that a picture is the first of, where it says so: EXR can."""
+    if image_format(picture) != "exr":
+        return None
+    from dreamvid.images.exr import read_exr_rate
+
+    return read_exr_rate(picture)
+
+
+def _own_timecode(picture: Path, rate: Fraction) -> ClipTimecode | None:
+    if image_format(picture) != "exr":
+        return None
+    from dreamvid.images.exr import read_exr_timecode
+
+    return read_exr_timecode(picture, rate)
 
 
 def _frame_range(
@@ -424,5 +447,5 @@ def _sequence_info(
             )
     return replace(
         known, path=source, kind="sequence", rate=rate, duration=len(paths) / rate, frame_count=len(paths),
-        first_number=first_number(source, paths),
+        first_number=first_number(source, paths), timecode=_own_timecode(paths[0], rate),
     )  # fmt: skip

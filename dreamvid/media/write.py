@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import BT709, ColorTags
 from dreamvid.images.header import ImageTags, is_image, read_image_tags
@@ -51,6 +52,7 @@ def open_writer(
     protected: Sequence[Path | str] = (),
     first_number: int = 1,
     resume: int | None = None,
+    timecode: ClipTimecode | None = None,
     tell: Tell = ignore,
 ) -> Writer:
     """Open a video, an image, or a numbered sequence (`out/%05d.png`) for writing; the name says which.
@@ -62,7 +64,8 @@ def open_writer(
     that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold it, it is dropped;
     `tell` hears what of the source cannot be kept. `sound` is stored as `plan_sound` finds it can be, and cut to the
     length of the picture. `metadata` comes back from `read_metadata`. Of `original` its own tags, chapters
-    and subtitles are kept, in an image its EXIF and color profile.
+    and subtitles are kept, in an image its EXIF and color profile. `timecode` is that of the first frame of a film, or
+    of a sequence, in which EXR files hold it.
 
     A sequence starts at `first_number`, and its folder is created if its parent exists. With `resume`, that many
     frames have already been written by an earlier writer that was stopped; they are kept, and writing continues.
@@ -94,6 +97,7 @@ def open_writer(
             writer = SequenceWriter(
                 path, width, height, files=files, first_number=first_number, resume=resume, alpha=alpha,
                 bit_depth=bit_depth, quality=quality, metadata=metadata, tags=tags, overwrite=overwrite,
+                timecode=timecode,
             )  # fmt: skip
         run_to_end(map(Notice, lost), tell)
     else:
@@ -117,7 +121,7 @@ def open_writer(
         writer = VideoWriter(
             path, width, height, rate=rate, codec=chosen, encoding=encoding, crf=crf, alpha=alpha,
             color=color or BT709, sound=plan, original=original, metadata=metadata,
-            sample_aspect=sample_aspect, overwrite=overwrite, tell=tell,
+            sample_aspect=sample_aspect, overwrite=overwrite, tell=tell, timecode=timecode,
         )  # fmt: skip
         run_to_end(map(Notice, () if plan is None else plan.notices), tell)
         if replaced:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from dreamvid.config.settings import Settings
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.config.vectors import method_of
 from dreamvid.errors import MediaError
 from dreamvid.media import (
@@ -27,6 +28,7 @@ from dreamvid.media.write import codec_for
 from dreamvid.motion.long_range import reduce
 from dreamvid.motion.vector_check import better_reading, frames_to_check
 from dreamvid.motion.vectors import VectorFiles
+from dreamvid.output.film_timecode import film_timecode, first_number
 from dreamvid.output.fingerprint import files_of, fingerprint_job, job_tag, picture_fingerprints
 from dreamvid.output.journal import Journal, path_of_journal
 from dreamvid.output.recipe import recipe_tags
@@ -106,6 +108,8 @@ class OpenedClip:
         sources: what is still needed when the last frame is done.
         clock: of the whole source.
         flow: how motion is measured; None: it is a still, or nothing is.
+        timecode: of the film's first frame.
+        sound: what the film sounds like.
     """
 
     selection: ShotSelection
@@ -120,6 +124,8 @@ class OpenedClip:
     mask: SideInput | None
     depths: FilmDepths | None
     vectors: VectorFiles | None
+    timecode: ClipTimecode | None = None
+    sound: SoundTrack | None = None
 
 
 def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> OpenedClip:
@@ -135,6 +141,7 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     start = reader.first_index / reader.rate if reader.rate else Fraction(0)
     sound = choose_sound(settings, own_sound, start) if is_film else None
     original = Original.read(reader.info, start)
+    timecode = film_timecode(settings, reader, place.target, tell)
     sources = Sources([job.source, *([] if sound is None else [sound.path])] if is_film else [])
     writer = open_target(
         place.target,
@@ -145,6 +152,7 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
         overwrite=place.may_replace,
         resume=0 if is_film and place.is_resumed else None,
         tags={} if is_film else None,  # a film's go to the recorder
+        timecode=timecode,
         tell=tell,
     )
     clock = STILL
@@ -162,7 +170,10 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     vectors = open_film_vectors(settings, reader)
     if vectors is not None and not place.is_resumed:
         _check_vectors(job, reader, vectors, tell)
-    return OpenedClip(selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths, vectors)
+    return OpenedClip(
+        selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths, vectors, timecode,
+        sound,
+    )
 
 
 def _check_vectors(job: Job, reader: Reader, vectors: VectorFiles, tell: Tell) -> None:
@@ -216,8 +227,9 @@ def _open_loop(
     }
     identity = fingerprint_job(prepared.settings, job.source, facts, by_picture=True)
     open_with = partial(
-        OpenedJob, place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity
-    )
+        OpenedJob, place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity,
+        timecode=clip.timecode, sound=clip.sound,
+    )  # fmt: skip
     if reader.rate is None:
         return open_with(journal=None), _StillLoop(clip, prepared, place.log)
     scratch = scratch_bytes(job.settings, reader.frame_count, reader.rate, reader.width, reader.height)
@@ -226,7 +238,7 @@ def _open_loop(
     loop = RecordedLoop(
         journal,
         partial(_begin_film, job, clip, prepared, journal.folder, tell),
-        partial(open_target, job=job, reader=reader, original=clip.original),
+        partial(open_target, job=job, reader=reader, original=clip.original, timecode=clip.timecode),
         Ending(
             reader.rate,
             clip.writer.sound,
@@ -235,6 +247,7 @@ def _open_loop(
             clip.original,
             clip.writer.animation,
             clip.sources,
+            clip.timecode,
         ),
         job.settings.save_every,
         place.log,
@@ -365,13 +378,14 @@ def open_target(
     overwrite: bool | None = None,
     resume: int | None = None,
     tags: Mapping[str, str] | None = None,
-    first_number: int | None = None,
+    number: int | None = None,
+    timecode: ClipTimecode | None = None,
     tell: Tell = ignore,
 ) -> Writer:
     """The writer of the target, or of a part of it, or of a sequence of which so many frames are there already.
 
-    `tags` (None: the job's) are metadata of a target that is no part; pictures are numbered from `first_number` on
-    (None: as those of the source, or from 1). `overwrite` None: the job's.
+    `tags` (None: the job's) are metadata of a target that is no part; pictures are numbered from `number` on
+    (None: see `first_number_of`). `timecode` is that of the target's first frame. `overwrite` None: the job's.
     """
     settings = job.settings
     film = target if not part else job.target or default_output(job.source, settings.codec)
@@ -394,18 +408,18 @@ def open_target(
         metadata={} if part else render_tags(job, settings) if tags is None else tags,
         overwrite=part or (job.overwrite if overwrite is None else overwrite),
         protected=[path for path in protected if path],
-        first_number=first_number_of(reader, settings) if first_number is None else first_number,
+        first_number=first_number_of(reader, settings, timecode) if number is None and not part else number or 1,
         resume=resume,
+        timecode=None if part else timecode,
         tell=tell,
     )
 
 
-def first_number_of(reader: Reader, settings: Settings) -> int:
+def first_number_of(reader: Reader, settings: Settings, timecode: ClipTimecode | None) -> int:
     """The number that the first picture gets: the settings', or that of the source's, where it is numbered pictures, or
-    1."""
-    if settings.first_frame is not None:
-        return settings.first_frame
-    return reader.info.first_number + reader.first_index if reader.info.kind == "sequence" else 1
+    1. Raises `SettingsError` where the settings want that of its timecode, and it has none."""
+    of_source = reader.info.first_number + reader.first_index if reader.info.kind == "sequence" else 1
+    return first_number(settings, timecode, of_source)
 
 
 def render_tags(job: Job, settings: Settings) -> dict[str, str]:

@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from dreamvid.config.settings import ZoomSettings
+from dreamvid.config.timecode import ClipTimecode, Timecode
 from dreamvid.media import SoundTrack, Writer, default_output, open_writer, video_codec
 from dreamvid.media.target import output_pattern
 from dreamvid.media.write import codec_for
+from dreamvid.output.film_timecode import first_number, given_timecode
 from dreamvid.output.fingerprint import files_of, fingerprint_job
 from dreamvid.output.journal import Journal, path_of_journal
 from dreamvid.output.recipe import recipe_tags
@@ -116,7 +118,9 @@ def _open_loop(
     identity = fingerprint_job(prepared.settings, None if source is None else source.path, facts)
     journal = Journal(place.target, identity, fresh=job.fresh)
     frames = frame_count(settings)
-    opened = OpenedJob(place, job.source, frames, *size, settings.fps, prepared, identity, journal)
+    opened = OpenedJob(
+        place, job.source, frames, *size, settings.fps, prepared, identity, journal, timecode=_timecode(settings)
+    )
     loop = RecordedLoop(
         journal,
         partial(_begin, flight, prepared),
@@ -127,6 +131,7 @@ def _open_loop(
             recipe_tags(prepared.settings),
             job.overwrite,
             animation=flight.writer.animation,
+            timecode=_timecode(settings),
             sources=flight.sources,
         ),
         settings.save_every,
@@ -134,6 +139,11 @@ def _open_loop(
         tell,
     )
     return opened, loop
+
+
+def _timecode(settings: ZoomSettings) -> ClipTimecode | None:
+    given = settings.timecode
+    return given_timecode(given, settings.fps) if isinstance(given, Timecode) else None
 
 
 def zoom_output(source: Path, codec: str = "h264") -> Path:
@@ -194,8 +204,9 @@ def _open_target(
         sound=sound,
         overwrite=overwrite or part,
         protected=[path for path in protected if path],
-        first_number=1 if settings.first_frame is None else settings.first_frame,
+        first_number=1 if part else first_number(settings, _timecode(settings), 1),
         resume=resume,
+        timecode=None if part else _timecode(settings),
         tell=tell,
     )
 
