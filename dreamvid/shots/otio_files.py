@@ -52,7 +52,7 @@ def read_timeline(path: Path, rate: Fraction | None = None) -> Any:
         raise MediaError(
             f"{path}: not a timeline that can be read here; export it as .otio, or install an OpenTimelineIO adapter"
         )
-    options = {"rate": float(rate)} if rate is not None and path.suffix.lower() == ".edl" else {}
+    options = {"rate": float(exact_rate(float(rate)))} if rate is not None and path.suffix.lower() == ".edl" else {}
     try:
         found = otio.adapters.read_from_file(str(path), **options)
     except Exception as error:  # adapters raise whatever they run into

@@ -17,7 +17,7 @@ from dreamvid.config.settings import make_settings
 from dreamvid.errors import MediaError
 from dreamvid.media import open_writer, probe
 from dreamvid.media.ffmpeg import run_ffmpeg
-from dreamvid.shots.otio_files import path_of_url
+from dreamvid.shots.otio_files import path_of_url, read_timeline
 from dreamvid.timeline.plan import TimelinePlan, plan_timeline
 
 VALUES = {"model": "dreamnet", "octaves": "1", "iterations": "1", "flow": "none", "cuts": "none"}
@@ -165,6 +165,13 @@ def test_an_edl_is_a_timeline(clips: Path, tmp_path: Path) -> None:
     )
     made = plan_timeline(tmp_path / "edit.edl", tmp_path / "out", SETTINGS, media=[clips], rate=Fraction(24))
     assert parts(made) == [("A", 10, 30), ("B", 24, 48)]
+
+
+def test_the_rate_of_an_edl_may_be_rounded(tmp_path: Path) -> None:
+    event = "001  A        V     C        01:00:59;28 01:01:00;04 01:00:00;00 01:00:00;04\n"
+    (tmp_path / "edit.edl").write_text(f"TITLE: edit\n\n{event}")
+    (item,) = read_timeline(tmp_path / "edit.edl", Fraction("29.97")).find_clips()
+    assert item.source_range.start_time.value == 109_690
 
 
 def test_numbered_pictures_are_media(tmp_path: Path) -> None:
