@@ -75,7 +75,12 @@ def exact_rate(rate: float) -> Fraction:
 
 
 def frame_of(time: Any, rate: Fraction) -> int:
-    """The frame of a `RationalTime` at a rate. Those that count at another one are converted, to the nearest."""
+    """The frame of a `RationalTime` at a rate. Those that count at another one are converted, to the nearest.
+
+    Raises `MediaError` where it has no rate.
+    """
+    if not (time.rate > 0 and math.isfinite(time.value)):
+        raise MediaError(f"the timeline has a time of {time.value} at {time.rate} frames per second; export it again")
     if abs(Fraction(time.rate) / rate - 1) < _NEAR:  # 23.976 for 24000/1001
         count: float = time.value
         return round(count)
@@ -96,7 +101,9 @@ def path_of_url(url: str, folder: Path) -> Path | None:
         return Path(url)
     if parts.scheme not in ("", "file"):
         return None
-    name = unquote(parts.path) if parts.scheme else url
+    name = unquote(parts.path)
+    if not parts.scheme and (folder / url).exists():  # many programs write names as they are
+        name = url
     if os.name == "nt" and name[:1] == "/" and name[2:3] == ":":
         name = name[1:]
     return folder / name if name else None

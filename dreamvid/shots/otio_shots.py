@@ -58,8 +58,11 @@ def cuts_of_timeline(
     timeline = read_timeline(path, rate)
     tracks = [track for track in timeline.video_tracks() if len(track)]
     origin = 0 if timecode is None else timecode.frame
-    used = [] if clip is None else list(_parts_used(tracks, clip, rate, origin))
-    bounds = [frame for part in used for frame in part] if used else list(_own_cuts(tracks[:1], rate))
+    try:
+        used = [] if clip is None else list(_parts_used(tracks, clip, rate, origin))
+        bounds = [frame for part in used for frame in part] if used else list(_own_cuts(tracks[:1], rate))
+    except import_otio().exceptions.OTIOError as error:
+        raise MediaError(f"{path}: its clips have no length ({error}); export the timeline again") from error
     if not bounds:
         raise MediaError(f"{path}: has no clips on a video track; export the timeline again")
     last = max(bounds)

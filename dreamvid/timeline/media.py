@@ -11,7 +11,7 @@ from typing import Any
 
 from dreamvid.errors import DreamvidError, MediaError
 from dreamvid.media import AS_CODED, ClipInfo, open_reader
-from dreamvid.shots.otio_files import exact_rate, frame_of, import_otio, path_of_url
+from dreamvid.shots.otio_files import exact_rate, frame_of, import_otio, path_of_url, time_range
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ def uses_of(timeline: Any, finder: MediaFinder, handles: int) -> Iterator[Use | 
                 yield _use(item, finder.find(item), handles)
             except DreamvidError as error:
                 yield error if isinstance(error, MediaError) else MediaError(str(error))
+            except import_otio().exceptions.OTIOError as error:
+                yield MediaError(f"clip {item.name}: its length cannot be told ({error}); export the timeline again")
 
 
 def _is_seen(item: Any) -> bool:
@@ -138,12 +140,16 @@ def _is_seen(item: Any) -> bool:
 
 
 def _use(item: Any, media: Media, handles: int) -> Use:
-    shown = _frames(item.visible_range(), media.rate)  # the parts in dissolves too
-    shown = _warped(item, *shown)
     reference = item.media_reference
     available = reference.available_range
     own = 0 if media.info.timecode is None else media.info.timecode.frame
-    origins = [own, 0] if available is None else [_frames(available, media.rate)[0], own, 0]
+    if item.source_range is None and available is None:  # all of it
+        item.source_range = time_range(import_otio(), own, media.frames, media.rate)
+    shown = _warped(item, *_frames(item.visible_range(), media.rate))  # the parts in dissolves too
+    origins = [own, 0]
+    if available is not None:
+        first_there = getattr(reference, "start_frame", media.info.first_number) - media.info.first_number
+        origins.insert(0, _frames(available, media.rate)[0] - first_there)
     fits = (origin for origin in origins if origin <= shown[0] and shown[1] <= origin + media.frames)
     origin = next(fits, None)
     if origin is None:

@@ -109,7 +109,7 @@ def plan_timeline(
         raise MediaError(problems[0] if problems else f"{path}: has no clips with media on its video tracks")
     names = _Names(folder, settings.codec)
     pulls = [
-        _make_pull(group, names.output(group[0].media, first, end), settings, overwrite, first, end)
+        _make_pull(group, names.output(group[0].media, group[0].origin, first, end), settings, overwrite, first, end)
         for group, first, end in _joined(uses)
     ]
     return TimelinePlan(target, tuple(pulls), problems, timeline, overwrite)
@@ -135,13 +135,13 @@ class _Names:
 
     def __init__(self, folder: Path, codec: str) -> None:
         self._folder, self._codec = folder, codec
-        self._stems: dict[str, Path] = {}
+        self._stems: dict[str, tuple[Path, int]] = {}
 
-    def output(self, media: Media, first: int, end: int) -> Path:
+    def output(self, media: Media, origin: int, first: int, end: int) -> Path:
         """`A001.240-359.dream.mp4`: the frames are counted from 0 in the media."""
         own = media.path.parent.name if media.info.kind == "sequence" else media.path.stem
         stem, number = own, 1
-        while self._stems.setdefault(stem, media.path) != media.path:
+        while self._stems.setdefault(stem, (media.path, origin)) != (media.path, origin):
             number += 1
             stem = f"{own}-{number}"
         return default_output(self._folder / f"{stem}.{first}-{end - 1}.mov", self._codec)

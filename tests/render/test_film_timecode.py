@@ -17,7 +17,7 @@ from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media import open_reader, probe
 from dreamvid.media.ffmpeg import run_ffmpeg
-from dreamvid.render import Job, Notice, render_job
+from dreamvid.render import Job, Notice, render_job, runner
 from dreamvid.zoom.job import ZoomJob, render_zoom
 from tests.output.stopping import stop_after
 
@@ -176,3 +176,24 @@ def test_pictures_get_a_proxy_with_the_sound(tmp_path: Path) -> None:
     proxy = probe(tmp_path / "f.proxy.mov")
     assert (proxy.width, proxy.frame_count, str(proxy.timecode)) == (20, 4, "01:00:00:05")
     assert proxy.audio_codecs
+
+
+def test_a_proxy_that_was_interrupted_is_made_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = clip(tmp_path / "clip.mov", "25", "01:00:00:05")
+    real = runner.write_proxy
+
+    def stop(*args: Any, **kwargs: Any) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "write_proxy", stop)
+    with pytest.raises(KeyboardInterrupt):
+        render(source, tmp_path / "film.mov", proxy=True, frames=3)
+    made = (tmp_path / "film.mov").stat().st_mtime_ns
+    monkeypatch.setattr(runner, "write_proxy", real)
+    render(source, tmp_path / "film.mov", proxy=True, frames=3)
+    assert (tmp_path / "film.mov").stat().st_mtime_ns == made
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "clip.mov", "film.mov", "film.mov.json", "film.proxy.mov"
+    ]  # fmt: skip

@@ -152,9 +152,18 @@ def test_media_are_found_by_name(clips: Path, plan: Callable[..., TimelinePlan])
     moved = clip("a", media(Path("/old/place/A.mov")), HOUR, 10)
     unlinked = otio.schema.Clip(name="B", source_range=span(2 * HOUR, 10))
     assert parts(plan(moved, unlinked, media=[clips])) == [("A", 0, 10), ("B", 0, 10)]
-    assert path_of_url("sub/a%20b.mov", Path("/edit")) == Path("/edit/sub/a%20b.mov")
+    assert path_of_url("sub/a%20b.mov", Path("/edit")) == Path("/edit/sub/a b.mov")
+    assert path_of_url("C 1.mov", clips) == path_of_url("C%201.mov", clips) == clips / "C 1.mov"
     assert path_of_url("file://localhost/x/a%20b.mov", Path("/edit")) == Path("/x/a b.mov")
     assert path_of_url("https://example.com/a.mov", Path("/edit")) is None
+
+
+def test_a_clip_without_ranges_is_all_of_its_media(clips: Path, plan: Callable[..., TimelinePlan]) -> None:
+    assert parts(plan(otio.schema.Clip(name="d", media_reference=media(clips / "D.mov")), handles=5)) == [("D", 0, 50)]
+    broken = clip("a", media(clips / "A.mov"), HOUR, 10)
+    broken.source_range = otio.opentime.TimeRange(time(0, 0), time(10, 0))
+    with pytest.raises(MediaError, match=r"a time of 0\.0 at 0\.0 frames per second"):
+        plan(broken)
 
 
 def test_an_edl_is_a_timeline(clips: Path, tmp_path: Path) -> None:
@@ -180,8 +189,9 @@ def test_numbered_pictures_are_media(tmp_path: Path) -> None:
             writer.write(np.full((16, 16, 3), 0.5, np.float32))
     reference = otio.schema.ImageSequenceReference(
         target_url_base=(tmp_path / "in").as_uri() + "/", name_prefix="s.", name_suffix=".png", start_frame=1001,
-        frame_zero_padding=4, rate=25, available_range=span(1001, 12, 25),
+        frame_zero_padding=4, rate=25, available_range=span(1003, 10, 25),
     )  # fmt: skip
+    reference.start_frame = 1003  # there are two more before
     path = write(tmp_path / "edit.otio", clip("s", reference, 1004, 4, 25))
     made = ["run", str(path), "-o", str(tmp_path / "out"), "--codec", "png", "--handles", "1", *OPTIONS]
     assert run(made) == 0
