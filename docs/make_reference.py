@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from dreamvid.cli.main import app
 from dreamvid.config.fields import takes_schedule
 from dreamvid.config.settings import GROUPS, ZOOM_GROUPS, SoundSettings, key_of
+from dreamvid.config.sound import GridSettings
 from dreamvid.farm.settings import FarmSettings
 from dreamvid.models import MODELS
 from dreamvid.models.spec import ModelSpec
@@ -44,7 +45,7 @@ _MODELS: Mapping[str, Iterable[type[BaseModel]]] = {
     "zoom": [model for _, model in ZOOM_GROUPS],
     "explore": [model for _, model in GROUPS],
     "visualize": [model for _, model in VISUALISE_GROUPS],
-    "audio": [SoundSettings],
+    "audio": [SoundSettings, GridSettings],
     "run": [model for _, model in GROUPS],
     "farm": [FarmSettings, *(model for _, model in GROUPS)],
     "train": [TrainSettings],

@@ -57,6 +57,7 @@ from dreamvid.runtime.calibration_cache import MeasuredLooks
 from dreamvid.runtime.device import choose_machine, find_machine
 from dreamvid.runtime.events import Event, run_to_end
 from dreamvid.runtime.frames import Dreams, Frame, to_tensor
+from dreamvid.runtime.layers import beauty_of
 from dreamvid.schedule import Schedule
 from dreamvid.visualize.job import DrawingEvent, PictureDone, check_steady, draw_subjects
 from dreamvid.visualize.settings import VisualizeSettings
@@ -336,7 +337,7 @@ class Dreamer:
             for frame, event in dreams:
                 self._on_event(event)
                 if frame is not None:
-                    yield frame
+                    yield beauty_of(frame)
 
     def _for_model(self, settings: AnySettings) -> AnySettings:
         return settings.for_model(self._goals[0].network.spec.look)

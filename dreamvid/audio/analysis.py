@@ -68,6 +68,8 @@ class SoundAnalysis:
     """What is known over time and is no envelope: pitch, bars, controllers, curves."""
     grid: Grid = NO_GRID
     """Beats, bars and sections, as far as they were asked for; its beats are `beat_times`."""
+    sound_grid: Grid = NO_GRID
+    """The same in the time of the sound, which the picture follows later or earlier by the offset; all of it."""
 
     def at(self, seconds: float, frame_seconds: float = 0.0) -> dict[str, float]:
         """Return all that is heard during a frame that is shown from `seconds` on for `frame_seconds`; see `value`."""
@@ -130,7 +132,8 @@ def analyze_sound(
     duration = samples / SAMPLE_RATE
     curves, beats = _measured(meters, wanted, count_hops(samples), attack, release, bpm, grid)
     delay = round(offset * RATE)
-    grid = _grid(meters, wanted, beats.times, duration, grid).within(delay / RATE, duration)
+    sound_grid = _grid(meters, wanted, beats.times, duration, grid)
+    grid = sound_grid.within(delay / RATE, duration)
     signals = grid.signals(wanted)
     if meters.pitch is not None:
         signals[PITCH] = Steps.of_hops(meters.pitch.notes(), RATE, delay)
@@ -143,6 +146,28 @@ def analyze_sound(
         tempo=beats.tempo,
         signals=signals,
         grid=grid,
+        sound_grid=sound_grid,
+    )
+
+
+def with_grid(heard: SoundAnalysis, grid: Grid, offset: float, release: float) -> SoundAnalysis:
+    """Return what was heard with other beats, bars and sections, which stand in the time of the sound; see
+    `analyze_sound`. Without measuring anything anew: sections are those of `grid`, if it has any, else as they were."""
+    if not len(grid.sections):
+        grid = replace(grid, sections=heard.sound_grid.sections, kinds=heard.sound_grid.kinds)
+    delay = round(offset * RATE)
+    shown = grid.within(delay / RATE, heard.duration)
+    envelopes = dict(heard.envelopes)
+    if "beat" in envelopes:
+        envelopes["beat"] = _delayed(pulses(grid.beats, len(envelopes["beat"]), release), delay)
+    return replace(
+        heard,
+        envelopes=envelopes,
+        beat_times=shown.beats,
+        tempo=mean_tempo(grid.beats),
+        signals={**heard.signals, **shown.signals(heard.signals)},
+        grid=shown,
+        sound_grid=grid,
     )
 
 

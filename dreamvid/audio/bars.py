@@ -45,17 +45,16 @@ def find_bars(flux: Flux, beats: Times, wave: Curve, chroma: Features) -> Bars:
     """
     if len(beats) < _FEWEST:
         return Bars(beats[:0], None)
-    strong = np.asarray(maximum_filter1d(flux, _NEAR, axis=1), np.float64)
-    struck = np.hstack([_at(strong, _between(beats, share)) for share in (0.0, 0.5)])
+    struck = np.hstack([_at(flux, _between(beats, share)) for share in (0.0, 0.5)])
     likeness = {lag: _likeness(struck, lag) for lag in (2, 3, 4, 6)}
     loud = maximum_filter1d(wave, _NEAR)[np.round(beats * RATE).astype(int).clip(0, len(wave) - 1)]
-    accents = _accents(_at(strong, beats), np.asarray(loud, np.float64), _changes(chroma, beats))
+    accents = _accents(_at(flux, beats), np.asarray(loud, np.float64), _changes(chroma, beats))
     if likeness[3] > likeness[4] + _TRIPLE_MARGIN:
         if likeness[6] > likeness[3] + _SIX_MARGIN:
             return Bars(beats[_phase(accents, 6) :: 6], "6/8")
         first = _phase(accents, 3)
-        return Bars(beats[first::3], "6/8" if _halves(strong, beats, first) else "3/4")
-    if _is_in_thirds(strong, beats):
+        return Bars(beats[first::3], "6/8" if _halves(flux, beats, first) else "3/4")
+    if _is_in_thirds(flux, beats):
         return Bars(beats[_phase(accents, 2) :: 2], "6/8")
     return Bars(beats[_phase(accents, 4) :: 4], "4/4")
 
@@ -65,10 +64,13 @@ def _between(beats: Times, share: float) -> Times:
     return np.asarray(beats[:-1] + share * np.diff(beats), np.float64)
 
 
-def _at(strong: Strengths, times: Times) -> Strengths:
-    """Return (times, bands): what begins then."""
-    hops = np.round((times + LATE) * RATE).astype(int).clip(0, strong.shape[1] - 1)
-    return np.asarray(strong[:, hops].T, np.float64)
+def _at(flux: Flux, times: Times) -> Strengths:
+    """Return (times, bands): what begins around each time."""
+    hops = np.round((times + LATE) * RATE).astype(int).clip(0, flux.shape[1] - 1)
+    strongest = np.zeros((flux.shape[0], len(hops)), np.float32)
+    for away in range(-(_NEAR // 2), _NEAR // 2 + 1):
+        np.maximum(strongest, flux[:, (hops + away).clip(0, flux.shape[1] - 1)], out=strongest)
+    return np.asarray(strongest.T, np.float64)
 
 
 def _likeness(struck: Strengths, lag: int) -> float:
@@ -108,14 +110,14 @@ def _phase(accents: Strengths, beats: int) -> int:
     return int(np.argmax(scores))
 
 
-def _halves(strong: Strengths, beats: Times, first: int) -> bool:
+def _halves(flux: Flux, beats: Times, first: int) -> bool:
     """Whether bars of three beats fall into two halves rather than three thirds: then they are six eighths."""
-    middle = _at(strong, _between(beats, 0.5)[first + 1 :: 3]).mean()
-    others = [_at(strong, beats[first + number :: 3]).mean() for number in (1, 2)]
+    middle = _at(flux, _between(beats, 0.5)[first + 1 :: 3]).mean()
+    others = [_at(flux, beats[first + number :: 3]).mean() for number in (1, 2)]
     return bool(middle > max(others))
 
 
-def _is_in_thirds(strong: Strengths, beats: Times) -> bool:
+def _is_in_thirds(flux: Flux, beats: Times) -> bool:
     """Whether beats are struck in three, all three: in swung ones the second is not."""
-    whole, second, third, half = (_at(strong, _between(beats, share)).mean() for share in (0, 1 / 3, 2 / 3, 0.5))
+    whole, second, third, half = (_at(flux, _between(beats, share)).mean() for share in (0, 1 / 3, 2 / 3, 0.5))
     return bool(min(second, third) > max(_THIRDS * whole, half))

@@ -5,6 +5,7 @@ time,value                            a table of a spreadsheet: commas, semicolo
 Adobe After Effects 8.0 Keyframe Data what After Effects copies from a selected property
 {"rendered_frames": [{"frame": 0, …   what Parseq exports
 {"strength_schedule": "0:(0.65), …    Deforum's settings, and its strings of keyframes alone
+song.als                              what is automated in a set of Ableton Live
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
+from dreamvid.audio.live import is_live_set, read_live_set
 from dreamvid.audio.signals import Lines
 from dreamvid.config.signals import CurveFile
 from dreamvid.errors import MediaError, SettingsError, did_you_mean, shown
@@ -53,9 +55,8 @@ class _Points(NamedTuple):
 
 def read_curve(file: CurveFile, fps: Fraction | float) -> Lines:
     """Read a curve for a film of `fps` frames per second. Raises `MediaError` or `SettingsError` in one line."""
-    text = _read_text(file.path)
     try:
-        points = _read(text, file)
+        points = _read_live(file) if is_live_set(file.path) else _read(_read_text(file.path), file)
         if not points.times:
             raise _Fault("contains no points")
         seconds = np.asarray(points.times, np.float64) / _per_second(points, file, fps)
@@ -68,7 +69,9 @@ def read_curve(file: CurveFile, fps: Fraction | float) -> Lines:
     return Lines(seconds[order], values[order])
 
 
-_REMEDY = "give a table of time and value, After Effects keyframes, or an export of Parseq or Deforum"
+_REMEDY = (
+    "give a table of time and value, After Effects keyframes, an Ableton Live set, or an export of Parseq or Deforum"
+)
 
 
 class _Fault(ValueError):  # noqa: N818 - the file is at fault, not the program
@@ -251,6 +254,22 @@ def _read_after_effects(lines: Sequence[str], file: CurveFile) -> _Points:
     rows = next((rows for name, rows in tables if wanted in name.lower()), tables[0][1])
     times, values = zip(*rows, strict=True)
     return _Points(times, values, "frames", rate)
+
+
+# Ableton Live.
+
+
+def _read_live(file: CurveFile) -> _Points:
+    """The automation of a parameter, by `track/parameter` or by the parameter alone, in the seconds of the song."""
+    live = read_live_set(file.path)
+    lanes = {name: events for name, events in live.lanes.items() if len(events) > 1}
+    wanted = (file.column or file.name).lower()
+    named = [name for name in lanes if wanted in (name.lower(), name.rpartition("/")[2].lower())]
+    if not lanes:
+        raise _Fault("automates nothing")
+    name = named[0] if len(named) == 1 else _pick([*lanes], file)
+    beats, values = live.drawn(lanes[name])
+    return _Points(live.seconds(beats).tolist(), values.tolist())
 
 
 # Parseq and Deforum.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,6 +19,7 @@ COUNTED = ("bar", "bar_phase", "beat_phase", "section", "since_section")
 """What expressions may ask for."""
 
 _NONE: Times = np.empty(0)
+_SECTION = re.compile(r"section\s*([0-9]{1,6})", re.IGNORECASE)
 _TINY = 1e-8  # seconds, by which times may be off by rounding
 
 
@@ -132,3 +134,36 @@ class Since:
         until = seconds + frame_seconds - _TINY if frame_seconds else seconds + _TINY
         found = int(np.searchsorted(self.times, until, side="right")) - 1
         return max(0.0, float(seconds - self.times[found])) if found >= 0 else 0.0
+
+
+def signature_of(beats: int) -> str:
+    """The time signature of bars of so many beats."""
+    return {2: "2/4", 3: "3/4", 4: "4/4", 6: "6/8"}.get(beats, f"{beats}/4")
+
+
+def kinds_of(names: list[str]) -> tuple[int, ...]:
+    """The numbers of sections: their own, or of names in the order in which they come."""
+    numbers = [int(found[1]) if (found := _SECTION.fullmatch(name)) else name for name in names]
+    numbers = [int(name) if isinstance(name, str) and re.fullmatch("[0-9]{1,6}", name) else name for name in numbers]
+    if all(isinstance(number, int) for number in numbers):
+        return tuple(number for number in numbers if isinstance(number, int))
+    order = list(dict.fromkeys(names))
+    return tuple(order.index(name) for name in names)
+
+
+def count_bars(meters: Sequence[tuple[int, int, int]], quarter: int, end: int) -> tuple[list[int], list[int]]:
+    """Return when bars and beats begin, in ticks from that of the first meter to before `end`.
+
+    `meters` are (tick, beats in a bar, the part of a whole note that is one), in order, each of which begins a bar;
+    `quarter` is the number of ticks of a quarter note. In compound time, such as 6/8, three of the unit are a beat.
+    """
+    bars: list[int] = []
+    beats: list[int] = []
+    for (tick, count, unit), stop in zip(meters, [*(one[0] for one in meters[1:]), end], strict=True):
+        length = max(1, round(4 * quarter * count / unit))
+        group = 3 if unit >= 8 and count > 3 and count % 3 == 0 else 1
+        beat = max(1, round(4 * quarter * group / unit))
+        for bar in range(tick, stop, length):
+            bars.append(bar)
+            beats += range(bar, min(bar + length, stop), beat)
+    return bars, beats

@@ -16,17 +16,19 @@ from pathlib import Path
 
 import numpy as np
 
-from dreamvid.audio.grid import Grid
+from dreamvid.audio.grid import Grid, kinds_of, signature_of
+from dreamvid.audio.live import is_live_set, live_grid, read_live_set
 from dreamvid.errors import MediaError, SettingsError, shown
 
 _LARGEST = 2**24  # bytes
 _LONGEST = 24 * 3600.0  # seconds
-_USUAL_BEATS = 4
-_CLOSEST = 0.02  # seconds from a beat to the next
-_SECTION = re.compile(r"section\s*([0-9]{1,6})", re.IGNORECASE)
 _HEADERS = ("seconds", "time", "beat", "section")
 LABELS = ".txt"
 """What the name of a file with labels ends in."""
+USUAL_BEATS = 4
+"""Of a bar, where nothing says how many."""
+CLOSEST = 0.02
+"""Seconds from a beat to the next, at least."""
 
 
 def write_grid(path: Path, grid: Grid) -> None:
@@ -48,7 +50,7 @@ def write_grid(path: Path, grid: Grid) -> None:
 def _numbered(grid: Grid) -> list[tuple[float, int]]:
     """Each beat and its number in the bar; beats of an upbeat count up to the first bar."""
     first = int(np.searchsorted(grid.beats, grid.bars[0])) if len(grid.bars) else 0
-    length = int(np.searchsorted(grid.beats, grid.bars[1])) - first if len(grid.bars) > 1 else _USUAL_BEATS
+    length = int(np.searchsorted(grid.beats, grid.bars[1])) - first if len(grid.bars) > 1 else USUAL_BEATS
     starts = set(grid.bars.tolist())
     rows, number = [], max(0, length - first)
     for beat in grid.beats.tolist():
@@ -57,8 +59,14 @@ def _numbered(grid: Grid) -> list[tuple[float, int]]:
     return rows
 
 
-def read_grid(path: Path) -> Grid:
-    """Read a grid; beats may stand in any order. Raises `MediaError` in one line that names the line."""
+def read_grid(path: Path, sound: Path | None = None) -> Grid:
+    """Read a grid; beats may stand in any order. Raises `MediaError` in one line that names the line.
+
+    Of a set of Ableton Live: where `sound` is a warped clip in it, by the name of its file, that clip's beats, else
+    those of the arrangement.
+    """
+    if is_live_set(path):
+        return live_grid(read_live_set(path), path, "" if sound is None else sound.name)
     try:
         if path.stat().st_size > _LARGEST:
             raise MediaError(f"{path}: is too large for a list of beats; write one with dreamvid audio --beats-out")
@@ -152,28 +160,17 @@ def _grid(found: _Entries) -> Grid:
     beats = np.array(sorted(found.beats), np.float64)
     if not len(beats):
         raise SettingsError("there are no beats in it; write a time in seconds on each line")
-    if len(beats) > 1 and (close := int(np.argmin(np.diff(beats)))) is not None and np.diff(beats)[close] < _CLOSEST:
+    if len(beats) > 1 and (close := int(np.argmin(np.diff(beats)))) is not None and np.diff(beats)[close] < CLOSEST:
         raise SettingsError(f"the beats at {beats[close]:g} and {beats[close + 1]:g} s are too close; remove one")
     numbers = [found.beats[beat] for beat in beats.tolist()]
     if all(number is None for number in numbers):
-        bars = beats[::_USUAL_BEATS]
+        bars = beats[::USUAL_BEATS]
     else:
         bars = beats[[number == 1 for number in numbers]]
         if not len(bars):
             raise SettingsError("no beat has the number 1, with which a bar begins; number them 1, 2, 3, 4, 1 …")
     counts = np.diff(np.searchsorted(beats, bars))
-    usual = int(np.bincount(counts).argmax()) if len(counts) else _USUAL_BEATS
-    signature = {2: "2/4", 3: "3/4", 4: "4/4", 6: "6/8"}.get(usual, f"{usual}/4")
+    usual = int(np.bincount(counts).argmax()) if len(counts) else USUAL_BEATS
     sections = sorted(found.sections)
-    kinds = _kinds([found.sections[one] for one in sections])
-    return Grid(beats, bars, signature, np.array(sections, np.float64), kinds)
-
-
-def _kinds(names: list[str]) -> tuple[int, ...]:
-    """The numbers of sections: their own, or of names in the order in which they come."""
-    numbers = [int(found[1]) if (found := _SECTION.fullmatch(name)) else name for name in names]
-    numbers = [int(name) if isinstance(name, str) and re.fullmatch("[0-9]{1,6}", name) else name for name in numbers]
-    if all(isinstance(number, int) for number in numbers):
-        return tuple(number for number in numbers if isinstance(number, int))
-    order = list(dict.fromkeys(names))
-    return tuple(order.index(name) for name in names)
+    kinds = kinds_of([found.sections[one] for one in sections])
+    return Grid(beats, bars, signature_of(usual), np.array(sections, np.float64), kinds)

@@ -31,8 +31,9 @@ from dreamvid.audio.signals import Signal, Steps, Struck
 from dreamvid.config.sound import SoundSettings
 from dreamvid.schedule.names import HIGHEST, PLAYED, PLAYED_VARIABLES
 
-_SECTIONAL = {"section", "since_section", SECTIONS}
-_COUNTING = {"beat", BEATS, BARS, *COUNTED, *_SECTIONAL}
+SECTIONAL = frozenset({"section", "since_section", SECTIONS})
+"""What needs sections."""
+_COUNTING = {"beat", BEATS, BARS, *COUNTED, *SECTIONAL}
 """What a grid tells."""
 
 _PLAYED = re.compile(
@@ -93,7 +94,7 @@ def hear(settings: SoundSettings, names: Collection[str], sound: Path | None, fp
     `SettingsError`.
     """
     wanted = Wanted.sort(names, settings)
-    grid = given_grid(settings) if _COUNTING.intersection(wanted.sound) else None
+    grid = given_grid(settings, sound) if _COUNTING.intersection(wanted.sound) else None
     if sound is None:
         heard = _silent(settings, wanted.sound, grid)
     else:
@@ -131,11 +132,11 @@ def _empty() -> SoundAnalysis:
     return SoundAnalysis(RATE, 0.0, np.zeros(0, np.float32), {}, np.empty(0), None)
 
 
-def given_grid(settings: SoundSettings) -> Grid | None:
-    """The beats and bars that need not be looked for in the sound: those of `--beats`, or where no tempo is given those
+def given_grid(settings: SoundSettings, sound: Path | None = None) -> Grid | None:
+    """The beats and bars that need not be looked for in `sound`: those of `--beats`, or where no tempo is given those
     of the score, if it tells its tempo. Raises `MediaError` or `SettingsError`."""
     if settings.beats is not None:
-        return read_grid(settings.beats)
+        return read_grid(settings.beats, sound)
     if settings.bpm is not None or settings.midi is None:
         return None
     score = read_scores(settings.midi, settings.midi_offset or 0.0)
@@ -148,7 +149,7 @@ def needs_a_sound(settings: SoundSettings, names: Collection[str]) -> bool:
     if not wanted or not wanted <= _COUNTING:
         return bool(wanted)
     grid = given_grid(settings)
-    return grid is None or (not len(grid.sections) and not wanted.isdisjoint(_SECTIONAL))
+    return grid is None or (not len(grid.sections) and not wanted.isdisjoint(SECTIONAL))
 
 
 def _silent(settings: SoundSettings, names: Collection[str], grid: Grid | None) -> SoundAnalysis:

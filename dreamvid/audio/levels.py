@@ -8,22 +8,23 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import rfft
+from scipy.fft import next_fast_len, rfft
 from scipy.signal import ShortTimeFFT, get_window
 
 from dreamvid.audio.decode import SAMPLE_RATE, Samples
-from dreamvid.audio.framing import HOP, Framer, WindowMeter, count_hops
+from dreamvid.audio.framing import HOP, Decimator, Framer, WindowMeter, count_hops
 from dreamvid.audio.framing import RATE as RATE
 
 Curve = NDArray[np.float32]  # (hops,)
 
 
 class Band(NamedTuple):
-    """A range of frequencies in Hz, and the window in samples that it is measured with."""
+    """A range of frequencies in Hz, and the window in samples that it is measured with; of every `skip`th sample."""
 
     low: float
     high: float
     window: int
+    skip: int = 1
 
 
 # Longer windows tell neighboring frequencies apart, shorter ones neighboring moments. In 2048 samples a tone is 172
@@ -40,6 +41,7 @@ _WINDOWS = (1024, 2048, 4096, 8192)
 _HALF_WIDTH = 0.172  # of a Blackman-Harris window, from its middle to half its height
 _GRAIN = 63  # samples added up first, where a sound is measured by its samples: a seventh of a hop
 _CHUNK = 1024  # hops transformed at a time: 20 MB at most
+_SKIP, _HIGHEST_SKIPPED = 7, 1000.0  # samples, of which one will do for bands up to so many Hz
 
 _QUIETEST = 1e-4  # -80 dB of full scale: below is the noise of converters and dither
 _FAINTEST = 0.02  # -34 dB of the whole track: below, a band holds what leaks from others and the noise of codecs
@@ -55,7 +57,10 @@ def band_between(low: float, high: float) -> Band:
     quickly, they let through three times as much of a tone at 110 Hz.
     """
     fine = (window for window in _WINDOWS if _WIDTH / window <= _BLUR * (high - low))
-    return Band(low, high, next(fine, _WINDOWS[-1]))
+    window = next(fine, _WINDOWS[-1])
+    if high > _HIGHEST_SKIPPED:
+        return Band(low, high, window)
+    return Band(low, high, 2 * _SKIP * next_fast_len(math.ceil(window / _SKIP / 2)), _SKIP)
 
 
 class LevelMeter(WindowMeter):
@@ -66,15 +71,17 @@ class LevelMeter(WindowMeter):
     and not before: or a drum at the start of a frame would light up the frame before it.
     """
 
-    def __init__(self, bands: Mapping[str, Band], window: int) -> None:
-        shape = get_window("blackmanharris", window).astype(np.float32)
-        transform = ShortTimeFFT(shape, HOP, SAMPLE_RATE, fft_mode="onesided2X", scale_to="psd", phase_shift=None)
-        frequencies = np.fft.rfftfreq(window, 1 / SAMPLE_RATE)
+    def __init__(self, bands: Mapping[str, Band], window: int, skip: int = 1) -> None:
+        rate, hop, length = SAMPLE_RATE / skip, HOP // skip, window // skip
+        shape = get_window("blackmanharris", length).astype(np.float32)
+        transform = ShortTimeFFT(shape, hop, rate, fft_mode="onesided2X", scale_to="psd", phase_shift=None)
+        frequencies = np.fft.rfftfreq(length, 1 / rate)
         self._shape, self._unit = transform.win, np.float32(transform.delta_f)
         self._rows = {name: slice(*np.searchsorted(frequencies, (one.low, one.high))) for name, one in bands.items()}
         self._sums: dict[str, list[NDArray[np.float64]]] = {name: [] for name in bands}
-        super().__init__(Framer(window, window // 2 + round(_HALF_WIDTH * window), _CHUNK, mirrored=True))
-        self._window = window
+        framer = Framer(length, length // 2 + round(_HALF_WIDTH * length), _CHUNK, mirrored=True, hop=hop)
+        super().__init__(framer, None if skip == 1 else Decimator(skip, _HIGHEST_SKIPPED))
+        self._window, self._hop = length, hop
 
     def _measure(self, windows: Samples) -> None:
         spectra = rfft(windows * self._shape, axis=1)
@@ -89,7 +96,7 @@ class LevelMeter(WindowMeter):
     def curves(self) -> dict[str, NDArray[np.float64]]:
         """(hops,) of each band, as decoded: about [0, 1]."""
         # Where the window reaches beyond the end, the sound would seem to click: the level stays as it was.
-        whole = max(1, 1 + (self._framer.seen - round((0.5 - _HALF_WIDTH) * self._window)) // HOP)
+        whole = max(1, 1 + (self._framer.seen - round((0.5 - _HALF_WIDTH) * self._window)) // self._hop)
         curves = {}
         for name, sums in self._sums.items():
             curves[name] = np.sqrt(np.concatenate(sums))
@@ -147,9 +154,10 @@ class PowerMeter:
 
 def level_meters(bands: Mapping[str, Band]) -> list[LevelMeter]:
     """What measures some bands: those of one window together."""
-    windows = sorted({band.window for band in bands.values()})
+    windows = sorted({(band.window, band.skip) for band in bands.values()})
     return [
-        LevelMeter({name: band for name, band in bands.items() if band.window == window}, window) for window in windows
+        LevelMeter({name: band for name, band in bands.items() if (band.window, band.skip) == known}, *known)
+        for known in windows
     ]
 
 

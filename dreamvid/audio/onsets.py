@@ -90,9 +90,16 @@ class FluxMeter(WindowMeter):
 
     def flux(self) -> Flux:
         """All of it; ten hours take 0.6 GB."""
-        flux: Flux = np.concatenate(self._rises, 1)
-        flux[:, -_CUT_HOPS:] = 0
-        return flux
+        if len(self._rises) > 1:  # each part goes as soon as it is in its place
+            flux, first = np.empty((_BANDS, sum(part.shape[1] for part in self._rises)), np.float32), 0
+            self._rises.reverse()
+            while self._rises:
+                part = self._rises.pop()
+                flux[:, first : first + part.shape[1]] = part
+                first += part.shape[1]
+            self._rises = [flux]
+        self._rises[0][:, -_CUT_HOPS:] = 0
+        return self._rises[0]
 
     def onsets(self) -> Curve:
         """`onset_curve` of all bands, without putting the whole together."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamvid.audio.grid import count_bars
 from dreamvid.errors import MediaError, SettingsError, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -248,22 +249,12 @@ class _Grid(NamedTuple):
             return cls((), (), ())
         tells_tempo = bool(tempi or signs)
         signs = signs if signs and signs[0][0] == 0 else [(0, 4, 4), *signs]
-        bars: list[float] = []
-        counted: list[float] = []
-        for (tick, beats, unit), end in zip(signs, [*(sign[0] for sign in signs[1:]), last + 1], strict=True):
-            length = max(1, round(4 * file.ticks_per_beat * beats / unit))
-            bars += [offset + clock(place) for place in range(tick, end, length)]
-            # In compound time three of the unit are a beat.
-            group = 3 if unit >= 8 and beats > 3 and beats % 3 == 0 else 1
-            beat = max(1, round(4 * file.ticks_per_beat * group / unit))
-            counted += [
-                offset + clock(place + within)
-                for place in range(tick, end, length)
-                for within in range(0, min(length, end - place), beat)
-            ]
+        bars, counted = (
+            tuple(offset + clock(tick) for tick in ticks) for ticks in count_bars(signs, file.ticks_per_beat, last + 1)
+        )
         per_minute = dict.fromkeys(round(60e6 / max(1, tempo), 3) for _, tempo in tempi)
         signatures = tuple(dict.fromkeys(f"{a}/{b}" for _, a, b in signs))
-        return cls(tuple(bars), tuple(per_minute) or (120.0,), signatures, tuple(counted), tells_tempo)
+        return cls(bars, tuple(per_minute) or (120.0,), signatures, counted, tells_tempo)
 
 
 def _decoded(name: str) -> str:

@@ -17,6 +17,8 @@ SLOWEST, FASTEST = 50.0, 200.0
 _USUAL, _SPREAD = 130.0, 1.0  # beats per minute, octaves: where the beat of most music lies
 _SPAN, _STEP = 8 * RATE, 2 * RATE  # hops over which a tempo is measured, and from one measurement to the next
 _BAR_SPAN, _BAR_STEP = 16 * RATE, 4 * RATE  # the same, where bars are compared
+_STARTS_AT_ONCE = 256
+_SMOOTHED = 16  # hops, beyond which smoothing does not reach
 _LAG_PARTS = 4  # of a hop
 _LAG_REACH = 0.02  # by which a beat may be longer than another
 _APART = 0.06  # of a tempo: what is nearer is the same
@@ -34,13 +36,16 @@ def measure_likeness(flux: Flux, span: int = _SPAN, step: int = _STEP) -> Likene
     Band by band, so that a hi-hat after a bass drum is no repetition. Divided by the length of the overlap, so that
     long lags count as much as short ones; lags of more than half the span are left out.
     """
-    smooth = gaussian_filter1d(flux, SCATTER, axis=1)
-    span = min(span, smooth.shape[1])
-    rows = []
-    for first in range(0, smooth.shape[1] - span + 1, step):
-        part = smooth[:, first : first + span]
-        spectrum = np.fft.rfft(part - part.mean(1, keepdims=True), 2 * span)
-        rows.append(np.fft.irfft(np.square(np.abs(spectrum)).sum(0), 2 * span)[: span // 2])
+    span, hops = min(span, flux.shape[1]), flux.shape[1]
+    starts, rows = range(0, hops - span + 1, step), []
+    for group in range(0, len(starts), _STARTS_AT_ONCE):  # so that hours are not smoothed at once
+        near = starts[group : group + _STARTS_AT_ONCE]
+        begin, end = max(0, near[0] - _SMOOTHED), min(hops, near[-1] + span + _SMOOTHED)
+        smooth = gaussian_filter1d(flux[:, begin:end], SCATTER, axis=1)
+        for first in near:
+            part = smooth[:, first - begin : first - begin + span]
+            spectrum = np.fft.rfft(part - part.mean(1, keepdims=True), 2 * span)
+            rows.append(np.fft.irfft(np.square(np.abs(spectrum)).sum(0), 2 * span)[: span // 2])
     likeness: Likeness = np.maximum(np.array(rows), 0) / (span - np.arange(span // 2))
     return likeness
 

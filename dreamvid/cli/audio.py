@@ -13,6 +13,7 @@ import typer
 from dreamvid.cli.options import with_options
 from dreamvid.config.fields import Group, input_files, setting
 from dreamvid.config.settings import SoundSettings
+from dreamvid.config.sound import GridSettings
 from dreamvid.config.types import FramesPerSecond
 from dreamvid.errors import MediaError, SettingsError
 
@@ -30,7 +31,7 @@ class TableSettings(Group):
     )
 
 
-@with_options([("Sound", SoundSettings), ("Table", TableSettings)], "audio")
+@with_options([("Sound", SoundSettings), ("Correct the beats", GridSettings), ("Table", TableSettings)], "audio")
 def audio(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Song or film")],
     output: Annotated[
@@ -62,12 +63,17 @@ def audio(
 
     dreamvid audio song.mp3 --beats-out grid.csv
 
+    dreamvid audio song.mp3 --tempo half --downbeat 1.25 --beats-out grid.csv
+
     dreamvid clip.mp4 --react song.mp3 --strength "0.6 + 0.8*bass"
     """
     sound = SoundSettings(**{name: value for name, value in given.items() if name in SoundSettings.model_fields})
+    edits = GridSettings(**{name: value for name, value in given.items() if name in GridSettings.model_fields})
     fps = TableSettings(fps=given.get("fps")).fps
 
+    from dreamvid.audio.analysis import with_grid
     from dreamvid.audio.drawing import describe, describe_score, describe_sections, draw_analysis
+    from dreamvid.audio.gridedit import edit_grid
     from dreamvid.audio.hearing import all_names, hear, scores_of
     from dreamvid.images.header import check_file
     from dreamvid.images.write import check_image_target
@@ -85,10 +91,12 @@ def audio(
         check_target(target, None, overwrite=overwrite, protected=[source, *input_files(sound).values()])
     score = scores_of(sound)
     analysis = hear(sound, all_names(sound, score), source, fps or _rate_of(source) or _RATE_WITHOUT_PICTURE)
+    if edits != GridSettings():
+        analysis = with_grid(analysis, edit_grid(analysis.sound_grid, edits), sound.offset, sound.release)
     write_image(picture, draw_analysis(analysis, source.name, score), overwrite=overwrite)
     _write_table(table, analysis, *_raster(source, fps, analysis.duration), overwrite=overwrite)
     if beats_out is not None:
-        _write_beats(beats_out, analysis, sound.offset, overwrite=overwrite)
+        _write_beats(beats_out, analysis, overwrite=overwrite)
     typer.echo(describe(analysis))
     for line in describe_sections(analysis):
         typer.echo(line)
@@ -122,14 +130,14 @@ def _raster(source: Path, fps: Fraction | None, duration: float) -> tuple[Fracti
     return fps, math.ceil(duration * fps)
 
 
-def _write_beats(path: Path, analysis: SoundAnalysis, offset: float, *, overwrite: bool) -> None:
-    """Write the grid in the time of the sound, which the picture follows `offset` seconds later."""
+def _write_beats(path: Path, analysis: SoundAnalysis, *, overwrite: bool) -> None:
+    """Write the grid in the time of the sound."""
     from dreamvid.audio.gridfile import write_grid
     from dreamvid.images.write import publish, temporary_beside
 
     temporary = temporary_beside(path)
     try:
-        write_grid(temporary, analysis.grid.within(-round(offset * analysis.rate) / analysis.rate, math.inf))
+        write_grid(temporary, analysis.sound_grid.within(0, analysis.duration))
         publish(temporary, path, overwrite=overwrite)
     except OSError as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror}); check the folder and the disk") from error

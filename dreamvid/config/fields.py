@@ -36,6 +36,7 @@ class Facts:
             name after a word that takes one, such as `model:NAME`; where `metavar` is `NAME=FILE`, a name stands before
             the file.
         file_is_of_clip: whether the file that it names belongs to the clip, so that `--like` leaves it out.
+        is_document: whether that file is a list or a project, not a sound or a picture.
         repeatable: whether the option may be given several times; the value is a list.
         measured_ahead: whether all that it says is known before the first frame, so that a worker does not need it.
         brings_look: whether other defaults come with another value of it.
@@ -58,6 +59,7 @@ class Facts:
     part_of_look: bool = False
     is_input_file: bool = False
     file_is_of_clip: bool = False
+    is_document: bool = False
     repeatable: bool = False
     measured_ahead: bool = False
     brings_look: bool = False

@@ -338,6 +338,7 @@ class MotionSettings(Group):
         "of cuts (CSV or EDL, as written by `dreamvid shots`)",
         "auto|none|FILE",
         is_input_file=True,
+        is_document=True,
         part_of_look=False,
         selects_frames=True,
         off="none",

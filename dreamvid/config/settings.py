@@ -1,8 +1,8 @@
 """All settings of a render: the groups put together, read from files, and checked.
 
 The command line's flags, the keys of presets and configuration files, and the recipe of a render are all made from the
-models in `groups.py`, `sound.py`, `job.py`, `camera.py` and `space.py`. Precedence, weakest first: defaults, the
-model's own look, preset, configuration file, flags.
+models in `groups.py`, `sound.py`, `job.py`, `passes.py`, `camera.py` and `space.py`. Precedence, weakest first:
+defaults, the model's own look, preset, configuration file, flags.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dreamvid.config.groups import (
     ObjectiveSettings,
 )
 from dreamvid.config.job import OutputSettings, PartSettings, RunSettings, SourceSettings
+from dreamvid.config.passes import PassSettings
 from dreamvid.config.scheduled import LayerSchedule, SettingsOfMoment, SettingsOverTime
 from dreamvid.config.sound import SoundSettings
 from dreamvid.config.space import SpaceSettings
@@ -46,6 +47,7 @@ __all__ = [
     "ObjectiveSettings",
     "OutputSettings",
     "PartSettings",
+    "PassSettings",
     "RunSettings",
     "Settings",
     "SoundSettings",
@@ -78,6 +80,7 @@ class _Common(
     SoundSettings,
     SourceSettings,
     OutputSettings,
+    PassSettings,
     RunSettings,
 ):
     """The settings that all renders have in common, flat, as in a configuration file."""
@@ -180,6 +183,7 @@ GROUPS: tuple[tuple[str, type[Group]], ...] = (
     ("Range and size", PartSettings),
     ("Source", SourceSettings),
     ("Output", OutputSettings),
+    ("Passes and EXR", PassSettings),
     ("Running", RunSettings),
 )
 """The groups of a film in the order of `--help`, with their headings."""

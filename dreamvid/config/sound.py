@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from dreamvid.config.fields import Group, setting
 from dreamvid.config.signals import Bands, CurveFiles, Files, NamedFiles, names_of
@@ -58,7 +59,8 @@ class SoundSettings(Group):
     curve: CurveFiles | None = setting(
         None,
         "Curve drawn elsewhere: glow=x.csv gives its value over time, glow. Reads tables (CSV) in seconds, frames or "
-        "beats, keyframes copied from After Effects, and what Parseq and Deforum export. Repeat for several",
+        "beats, keyframes copied from After Effects, automation of Ableton Live, and what Parseq and Deforum export. "
+        "Repeat for several",
         "NAME=FILE",
         is_input_file=True,
         repeatable=True,
@@ -68,9 +70,10 @@ class SoundSettings(Group):
     beats: Path | None = setting(
         None,
         "Beats, bars and sections instead of those found in the sound: a file that `dreamvid audio --beats-out` wrote, "
-        "a table with a time and a number in the bar on each line, or labels of Audacity",
+        "a table with a time and a number in the bar on each line, labels of Audacity, or a set of Ableton Live (.als)",
         "FILE",
         is_input_file=True,
+        is_document=True,
         measured_ahead=True,
         not_for=("library",),
     )
@@ -83,3 +86,18 @@ class SoundSettings(Group):
     def declared(self) -> Names:
         """What expressions may name. Raises `SettingsError` where a name would stand for two things."""
         return names_of(self.stem or (), self.band or (), self.curve or (), has_notes=self.midi is not None)
+
+
+class GridSettings(Group):
+    """How a person corrects the beats that were found."""
+
+    tempo: Literal["half", "double"] | None = setting(
+        None, "Half or double as many beats; a bar keeps their number", "half|double"
+    )
+    downbeat: float | None = setting(
+        None, "Time in the sound, in seconds: the beat nearest to it begins a bar", "S", ge=0, le=86_400
+    )
+    beats_per_bar: int | None = setting(None, "Beats in each bar", "N", ge=1, le=32)
+    shift_beats: float = setting(
+        0.0, "Move all beats by this many seconds; negative is earlier", "S", ge=-60, le=60, slider=(-0.2, 0.2)
+    )

@@ -22,10 +22,18 @@ from dreamvid.errors import SettingsError
 from dreamvid.farm.cluster import FarmError, choose_share, connected
 from dreamvid.farm.files import share
 from dreamvid.farm.joint import fade, shares
-from dreamvid.farm.journal import FarmJournal, path_of_journal
+from dreamvid.farm.journal import FarmJournal, is_of_passes, path_of_journal
 from dreamvid.farm.messages import SharedFile, Stretch, Task
 from dreamvid.farm.plan import Unit, longest_first, plan_units, shots_within
-from dreamvid.farm.rendering import fade_name, files_written, networks_fingerprint, open_segment
+from dreamvid.farm.rendering import (
+    fade_name,
+    files_written,
+    load_layers,
+    networks_fingerprint,
+    open_segment,
+    open_unit_passes,
+    pass_pattern,
+)
 from dreamvid.farm.settings import FarmSettings
 from dreamvid.farm.worker_pool import Joined, Lost, Reported, WorkerPool
 from dreamvid.images.write import publish, temporary_beside
@@ -34,9 +42,11 @@ from dreamvid.media.codecs import pieces_suffix
 from dreamvid.media.segments import join_segments
 from dreamvid.media.target import output_pattern
 from dreamvid.media.write import codec_for
+from dreamvid.media.write_passes import PassFile, pass_files_beside
 from dreamvid.models.weights import cache_path
 from dreamvid.output.fingerprint import fingerprint_job, picture_fingerprints
 from dreamvid.output.frame_store import load_frame
+from dreamvid.output.passes import pass_bytes, pass_depth, side_passes
 from dreamvid.output.sidecar import RenderLog
 from dreamvid.render.job import Job, OpenedClip, first_number_of, open_clip, open_source, prepare_clip, render_tags
 from dreamvid.render.preparation import Prepared, fetch_missing
@@ -53,8 +63,11 @@ from dreamvid.runtime.events import (
     Tell,
     run_to_end,
 )
+from dreamvid.runtime.frames import Frame
+from dreamvid.runtime.layers import LayeredFrame, beauty_of
 from dreamvid.shots.shots import Shot, gather_shots
 
+_COPIES = 2  # of passes: in the journal, and in their place
 _SHORTEST_STRETCH = 480  # frames: below that, opening the source takes longer than looking for cuts in it
 
 
@@ -100,6 +113,7 @@ def render_on_farm(job: Job, farm: FarmSettings, pool: WorkerPool) -> Iterator[E
         opened = OpenedJob(
             place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity,
             journal, timecode=clip.timecode, sound=clip.sound,
+            beside=round(_COPIES * pass_bytes(job.settings, target) * reader.width * reader.height),
         )  # fmt: skip
         loop = _FarmLoop(job, farm, clip, task, journal, pool, tags, place.log, outbox.tell)
         yield from run_job(opened, loop, outbox)
@@ -154,15 +168,22 @@ class _FarmLoop(JobLoop):
         """Fade the joints between chunks, join all segments, and put the film in its place."""
         job, task, journal = self.job, self.task, self.journal
         with tempfile.TemporaryDirectory(prefix="dreamvid-farm-") as folder:
-            segments = list(journal.segments)
+            written = [*journal.segments, *journal.passes]
             for unit, following in pairwise(journal.units):
                 if unit.fade_out:
-                    segments += _write_joint(unit, following, task, job, journal, Path(folder))
-            segments = [_adopt(path, journal) for path in segments]
-        segments.sort(key=lambda path: path.name)
+                    written += _write_joint(unit, following, task, job, journal, Path(folder))
+            written = [_adopt(path, journal) for path in written]
+        segments = sorted((path for path in written if not is_of_passes(path.name)), key=lambda path: path.name)
+        if task.pass_files:
+            begun = journal.begin_placing(journal.done)
+            for output in task.pass_files:
+                _place_pictures(
+                    _passes_by_number(written, output, task), output.path, overwrite=job.overwrite, again=begun
+                )
         if task.first_number is not None:
             begun = journal.begin_placing(journal.done)
-            _place_pictures(segments, journal.target, overwrite=job.overwrite, again=begun)
+            pictures = {int(path.stem): path for path in segments}
+            _place_pictures(pictures, journal.target, overwrite=job.overwrite, again=begun)
             return
         self.clip.sources.check()
         left_out = join_segments(
@@ -215,6 +236,7 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
         if path is not None and path.is_file():
             files[f"weights of {network.spec.name}"] = share(path)
     pictures = output_pattern(target) is not None
+    beside = side_passes(target, settings)
     # The network that `auto` stands for here is to be the same everywhere.
     automatic = networks.get(("auto", settings.weights))
     model = {} if automatic is None else {"model": automatic.spec.name}
@@ -227,9 +249,12 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
         finds_dissolves=settings.cuts == "auto",
         suffix=target.suffix if pictures else pieces_suffix(target),
         first_number=first_number_of(reader, settings, clip.timecode) if pictures else None,
-        tags=render_tags(job, settings) if pictures else {},
-        timecode=clip.timecode if pictures else None,
+        tags=render_tags(job, settings) if pictures or beside else {},
+        timecode=clip.timecode,
         networks=networks_fingerprint(dreaming),
+        pass_files=tuple(pass_files_beside(target, beside, settings.passes_as)),
+        pass_depth=pass_depth(target, settings),
+        first_pass=first_number_of(reader, settings, clip.timecode),
     )
 
 
@@ -327,26 +352,41 @@ def _write_joint(unit: Unit, following: Unit, task: Task, job: Job, journal: Far
     """The segment between two chunks: both dreams of each frame, faded into each other."""
     raws = open_source(job, unit.end / task.clock.rate, unit.fade_out)
     writer = open_segment(folder, unit.end, task, job, raws)
-    with raws, writer:
+    passes = open_unit_passes(folder, unit.end, task, job, raws)
+    files = []
+    with raws, writer, passes or contextlib.nullcontext():
         for index, raw, share_of_next in zip(range(unit.end, unit.until), raws, shares(unit.fade_out), strict=False):
             before = load_frame(journal.folder / fade_name(index, unit))
             after = load_frame(journal.folder / fade_name(index, following))
-            writer.write(fade(raw, before, after, share_of_next))
-    return files_written(writer)
+            frame: Frame | LayeredFrame = fade(raw, before, after, share_of_next)
+            if job.settings.passes is not None:
+                frame = LayeredFrame(beauty_of(frame), raw, **load_layers(journal.folder / fade_name(index, unit)))
+            writer.write(frame)
+            if passes is not None:
+                passes.write(frame)
+                files += passes.latest_files
+    return [*files_written(writer), *files]
 
 
 def _adopt(path: Path, journal: FarmJournal) -> Path:
     return path if path.parent == journal.folder else Path(shutil.move(path, journal.folder / path.name))
 
 
-def _place_pictures(pictures: list[Path], target: Path, *, overwrite: bool, again: bool) -> None:
-    """Give finished pictures their names, perhaps `again`; where others are replaced, those of a longer sequence go."""
+def _passes_by_number(written: list[Path], output: PassFile, task: Task) -> dict[int, Path]:
+    """The files of passes that go to one output, by the numbers that they get there."""
+    start = pass_pattern(output).partition("%")[0]
+    found = (path for path in written if path.name.startswith(start))
+    return {int(path.stem.removeprefix(start)) - task.first + task.first_pass: path for path in found}
+
+
+def _place_pictures(pictures: Mapping[int, Path], target: Path, *, overwrite: bool, again: bool) -> None:
+    """Give finished pictures, by their numbers, their names, perhaps `again`; where others are replaced, those of a
+    longer sequence go."""
     pattern = output_pattern(target)
     if pattern is None:
         raise ValueError(f"{target} is not a pattern for numbered pictures")
     placed = set()
-    for path in pictures:
-        number = int(path.stem)
+    for number, path in pictures.items():
         place = pattern.path(number)
         copy = temporary_beside(place)
         shutil.copyfile(path, copy)  # the journal stays whole until all are in place

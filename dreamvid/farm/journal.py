@@ -3,7 +3,9 @@
     out.mp4.farm/
       journal.json               what is rendered, from what, in which units, and the files of those that are finished
       segment-00000120.mp4       encoded, named after its first frame in the source
+      pass-00000120.exr          passes of a frame, named after its number in the source; `dream.pass-…` of one alone
       fade-00000480-before.png   a frame that two chunks are faded at, by the one and by the other
+      fade-00000480-before.npz   the layers of it that are not faded, where passes are wanted
       frames-00000120.json       what there is to say about each frame of a unit
 
 A unit counts once `journal.json` names its files; all else in the folder is dropped when it is opened again. The plan
@@ -19,12 +21,17 @@ from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from dreamvid.farm.messages import Piece
+from dreamvid.farm.messages import LAYERS_MARK, Piece
 from dreamvid.farm.plan import Unit
 from dreamvid.media.target import beside
 from dreamvid.output.journal_folder import JournalFolder
 from dreamvid.output.snapshot import write_durably
 from dreamvid.runtime.events import Figures, FrameDone, Notice, Tell, ignore
+
+
+def is_of_passes(name: str) -> bool:
+    """Whether a file holds passes of a frame."""
+    return LAYERS_MARK in name
 
 
 class _Done(NamedTuple):
@@ -33,7 +40,7 @@ class _Done(NamedTuple):
 
     @property
     def segments(self) -> list[str]:
-        return [name for name in self.files if not name.startswith(("fade-", "frames-"))]
+        return [name for name in self.files if not name.startswith(("fade-", "frames-")) and not is_of_passes(name)]
 
 
 def path_of_journal(target: Path) -> Path:
@@ -80,6 +87,11 @@ class FarmJournal(JournalFolder):
         """The encoded files that are here, in the film's order."""
         names = sorted(name for done in self._done.values() for name in done.segments)
         return [self.folder / name for name in names]
+
+    @property
+    def passes(self) -> list[Path]:
+        """The files of passes that are here, in no order."""
+        return [self.folder / name for done in self._done.values() for name in done.files if is_of_passes(name)]
 
     def receive(self, unit: Unit, piece: Piece) -> None:
         """Take a piece of a file of a unit. Raises `MediaError` where the disk is full."""

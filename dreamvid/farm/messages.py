@@ -8,8 +8,12 @@ from pathlib import Path
 
 from dreamvid.config.settings import Settings
 from dreamvid.config.timecode import ClipTimecode
+from dreamvid.media.write_passes import PassFile
 from dreamvid.render.plan import Clock
 from dreamvid.runtime.events import FrameDone
+
+LAYERS_MARK = "pass-"
+"""In the names of files with passes, before the number of the frame in the source."""
 
 PIECE_BYTES = 4 * 2**20
 """The most of a file that travels at once."""
@@ -40,6 +44,8 @@ class Task:
         tags: metadata of each picture.
         timecode: of the film's first frame.
         networks: fingerprint of the weights.
+        pass_files: what passes beside the film are written to in the end, in floats of `pass_depth` bits; the
+            film's first frame gets the number `first_pass` there.
     """
 
     settings: Settings
@@ -53,6 +59,9 @@ class Task:
     tags: Mapping[str, str]
     timecode: ClipTimecode | None
     networks: str
+    pass_files: tuple[PassFile, ...] = ()
+    pass_depth: int | None = None
+    first_pass: int = 1
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from dreamvid.config.passes import values_per_pixel
 from dreamvid.config.settings import Settings
 from dreamvid.config.vectors import method_of
-from dreamvid.farm.messages import PIECE_BYTES, Message, Piece, Stretch, Task
+from dreamvid.farm.messages import LAYERS_MARK, PIECE_BYTES, Message, Piece, Stretch, Task
 from dreamvid.farm.plan import Unit
 from dreamvid.media import Reader, Writer
 from dreamvid.media.target import output_pattern
+from dreamvid.media.write_passes import PassFile, PassWriter, open_pass_writer
 from dreamvid.models import Network
 from dreamvid.motion.dissolves import Mark
 from dreamvid.output.fingerprint import network_fingerprint
@@ -42,11 +47,13 @@ from dreamvid.render.two_pass import TwoPassFilm
 from dreamvid.runtime.device import choose_machine
 from dreamvid.runtime.events import FrameDone, Notice, Outbox, run_to_end
 from dreamvid.runtime.frames import Dreams, Frame
+from dreamvid.runtime.layers import LayeredFrame, Plane, beauty_of
 from dreamvid.runtime.lifecycle import Lifecycle
-from dreamvid.runtime.pipeline import WriteBehind
+from dreamvid.runtime.pipeline import WriteBehind, depth_within
 from dreamvid.shots.selection import Transitions
 from dreamvid.shots.shots import watch_cuts, watch_transitions
 
+BEFORE = "before"
 _REPORT_SECONDS = 0.5
 
 
@@ -112,7 +119,9 @@ class Renderer:
         ):  # fmt: skip
             output = UnitWriter(unit, Path(folder), task, self._job, reader)
             film, dreams = self._begin(reader, Path(folder))
-            with output, contextlib.closing(dreams), WriteBehind(output.write, FRAMES_BEHIND) as encoder:
+            values = values_per_pixel(self._job.settings.passes or ())
+            behind = depth_within(reader.width * reader.height * 4 * values, FRAMES_BEHIND)
+            with output, contextlib.closing(dreams), WriteBehind(output.write, behind) as encoder:
                 for frame, event in dreams:
                     index = unit.begin + film.done - 1
                     if frame is not None and index >= unit.first - unit.fade_in:
@@ -160,21 +169,23 @@ class UnitWriter(Lifecycle):
         self._unit, self._folder, self._task = unit, folder, task
         self._job, self._reader = job, reader
         self._writer: Writer | None = None
+        self._passes = open_unit_passes(folder, unit.first, task, job, reader)
         self._length = 0
         self._finished: queue.SimpleQueue[Path] = queue.SimpleQueue()
 
-    def write(self, item: tuple[int, Frame]) -> None:
+    def write(self, item: tuple[int, Frame | LayeredFrame]) -> None:
         """Take a frame with its number in the source. Raises `MediaError`."""
         index, frame = item
         if not self._unit.first <= index < self._unit.end:
-            path = self._folder / fade_name(index, self._unit)
-            store_frame(path, frame, deep=True)
-            self._finished.put(path.with_suffix(".png"))
+            self._store_fade(self._folder / fade_name(index, self._unit), frame)
             return
         if self._writer is None:
             self._begin_segment(index)
         assert self._writer is not None  # noqa: S101
         self._writer.write(frame)
+        if self._passes is not None:
+            self._passes.write(frame)
+            self._put(self._passes.latest_files)
         if self._writer.frame_count == self._length or index == self._unit.end - 1:
             self._close_segment()
 
@@ -191,7 +202,18 @@ class UnitWriter(Lifecycle):
             return
         writer, self._writer = self._writer, None
         writer.finish()
-        for path in files_written(writer):
+        self._put(files_written(writer))
+
+    def _store_fade(self, path: Path, frame: Frame | LayeredFrame) -> None:
+        store_frame(path, beauty_of(frame), deep=True)
+        self._put([path.with_suffix(".png")])
+        if isinstance(frame, LayeredFrame) and path.stem.endswith(BEFORE):  # the one after may have begun just there
+            layers: dict[str, Any] = frame.layers_of_motion()
+            np.savez(path.with_suffix(".npz"), **layers)
+            self._put([path.with_suffix(".npz")])
+
+    def _put(self, paths: Iterable[Path]) -> None:
+        for path in paths:
             self._finished.put(path)
 
     def take_pieces(self) -> Iterator[Message]:
@@ -229,6 +251,36 @@ def open_segment(folder: Path, index: int, task: Task, job: Job, reader: Reader)
     )
 
 
+def open_unit_passes(folder: Path, first: int, task: Task, job: Job, reader: Reader) -> PassWriter | None:
+    """The writer of passes beside the film, of frames from number `first` of the source on, if there are any; in a
+    folder of their own."""
+    files = [replace(one, path=folder / f"passes-{first:08}" / pass_pattern(one)) for one in task.pass_files]
+    if not files:
+        return None
+    return open_pass_writer(
+        files,
+        width=reader.width,
+        height=reader.height,
+        alpha=reader.alpha,
+        bit_depth=task.pass_depth,
+        compression=job.settings.exr_compression,
+        metadata=task.tags,
+        first_number=first,
+        timecode=None if task.timecode is None else task.timecode.after(first - task.first),
+    )
+
+
+def load_layers(path: Path) -> dict[str, Plane]:
+    """The layers of a frame that is to be faded, beside its picture, which has this name without a suffix."""
+    with np.load(path.with_suffix(".npz")) as stored:
+        return dict(stored)
+
+
+def pass_pattern(output: PassFile) -> str:
+    """The name of a file of passes while it is not in its place yet."""
+    return f"{LAYERS_MARK}%08d.exr" if output.as_layers else f"{output.names[0]}.{LAYERS_MARK}%08d.exr"
+
+
 def files_written(writer: Writer) -> list[Path]:
     """What a finished segment consists of."""
     pattern = output_pattern(writer.target)
@@ -237,7 +289,7 @@ def files_written(writer: Writer) -> list[Path]:
 
 def fade_name(index: int, unit: Unit) -> str:
     """The name of a frame that is to be faded, without its suffix: of the chunk before the joint, or after it."""
-    return f"fade-{index:08}-{'before' if index >= unit.end else 'after'}"
+    return f"fade-{index:08}-{BEFORE if index >= unit.end else 'after'}"
 
 
 def networks_fingerprint(networks: Iterable[Network]) -> str:

@@ -25,13 +25,17 @@ import OpenEXR
 from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import FloatImage, to_display, to_linear, tone_map
-from dreamvid.images.exr_timecode import rate_of, timecode_attributes, timecode_of
+from dreamvid.images.exr_timecode import rate_of, timecode_of
 from dreamvid.images.header import not_an_image
 
 _BRIGHTEST = 65504.0  # of half floats; what infinity is taken for
 _COMPLAINTS = ("(EXR_ERR_", "Warning: Exception raised reading")
 _ONE_AT_A_TIME = threading.Lock()
 _OVER = 1.001  # beyond white by more than rounding
+_METHODS = {"none": "no"}  # what OpenEXR calls it
+
+StoredPlane = npt.NDArray[np.float16] | npt.NDArray[np.float32]
+"""One channel as an EXR holds it, (height, width)."""
 
 
 def read_exr_header(path: Path, layer: str | None = None) -> tuple[int, int, bool]:
@@ -100,20 +104,43 @@ def write_exr(
     image: FloatImage,
     *,
     bit_depth: int,
-    metadata: Mapping[str, str],
-    timecode: ClipTimecode | None = None,
+    metadata: Mapping[str, Any],
+    compression: str | None = None,
 ) -> None:
     """Write display values, (height, width, 3 or 4), as light in floats of 16 or 32 bits. Raises RuntimeError."""
-    light = to_linear(np.clip(image[..., :3], 0, 1))
+    write_exr_channels(path, stored_planes(image, bit_depth), metadata=metadata, compression=compression)
+
+
+def write_exr_channels(
+    path: Path, channels: Mapping[str, StoredPlane], *, metadata: Mapping[str, Any], compression: str | None = None
+) -> None:
+    """Write channels, (height, width) float16 or float32 by their names, as they are; `compression` is a name that
+    `--exr-compression` takes, None: zip. Raises RuntimeError."""
+    method = getattr(OpenEXR, f"{_METHODS.get(compression or 'zip', compression or 'zip').upper()}_COMPRESSION")
+    header: dict[str, Any] = {"compression": method, "type": OpenEXR.scanlineimage, **metadata}
+    OpenEXR.File(header, {name: np.ascontiguousarray(plane) for name, plane in channels.items()}).write(str(path))
+
+
+def stored_planes(image: FloatImage, bit_depth: int) -> dict[str, StoredPlane]:
+    """What an EXR of display values, (height, width, 3 or 4), holds: R, G and B, premultiplied by A where there is
+    alpha, in floats of 16 or 32 bits."""
+    light = scene_light(image[..., :3])
     planes = {name: light[..., index] for index, name in enumerate("RGB")}
     if image.shape[2] == 4:
         alpha = np.clip(image[..., 3], 0, 1)
         planes = {name: plane * alpha for name, plane in planes.items()} | {"A": alpha}
+    return {name: as_stored(plane, bit_depth) for name, plane in planes.items()}
+
+
+def as_stored(plane: npt.NDArray[np.float32], bit_depth: int) -> StoredPlane:
+    """A plane in floats of 16 or 32 bits."""
     kind: Any = np.float16 if bit_depth == 16 else np.float32
-    channels = {name: np.ascontiguousarray(plane, dtype=kind) for name, plane in planes.items()}
-    header: dict[str, Any] = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, **metadata}
-    header |= timecode_attributes(timecode)
-    OpenEXR.File(header, channels).write(str(path))
+    return np.ascontiguousarray(plane, dtype=kind)
+
+
+def scene_light(colors: FloatImage) -> FloatImage:
+    """The linear light that display values, (height, width, 3), are written as; not premultiplied."""
+    return to_linear(np.clip(colors, 0, 1))
 
 
 def read_exr_rate(path: Path) -> Fraction | None:

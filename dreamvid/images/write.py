@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import secrets
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,14 +50,16 @@ def write_image(
     metadata: Mapping[str, str] | None = None,
     tags: ImageTags | None = None,
     overwrite: bool = True,
+    compression: str | None = None,
 ) -> None:
     """Write float32 RGB in [0, 1], shape (height, width, 3), or 4 with alpha, as the format its name asks for.
 
     The file appears whole or not at all. PNG and TIFF hold 8 or 16 bits, EXR 16 or 32 (floating point; sRGB becomes
     light), the others 8; the first is the default. Alpha fits into all but JPEG and BMP. `quality` is that of JPEG and
-    WebP, 1 to 100. `metadata` goes into the description as JSON, in EXR into attributes of their own; BMP has
-    none. `tags` are those of another picture, to be kept. Raises MediaError if the format is unknown or does not
-    support the depth, if the file cannot be written, or if it exists and `overwrite` is off.
+    WebP, 1 to 100, `compression` that of EXR (None: zip). `metadata` goes into the description as JSON, in EXR into
+    attributes of their own; BMP has none. `tags` are those of another picture, to be kept. Raises MediaError if the
+    format is unknown or does not support the depth, if the file cannot be written, or if it exists and `overwrite` is
+    off.
     """
     path = Path(path)
     depth = check_image_target(path, bit_depth)
@@ -64,18 +68,29 @@ def write_image(
         raise ValueError(f"an image must have the shape (height, width, 3), not {image.shape}")
     metadata = dict(metadata or {})
     tags, _ = tags_that_fit(path, tags or ImageTags(), metadata)
-    temporary = temporary_beside(path)
-    try:
+    with whole_file(path, overwrite=overwrite) as temporary:
         if suffix == ".exr":
             from dreamvid.images.exr import write_exr
+            from dreamvid.images.exr_timecode import timecode_attributes
 
-            write_exr(temporary, image, bit_depth=depth, metadata=metadata, timecode=tags.timecode)
+            attributes = {**metadata, **timecode_attributes(tags.timecode)}
+            write_exr(temporary, image, bit_depth=depth, metadata=attributes, compression=compression)
         elif suffix in _TIFF:
             from dreamvid.images.tiff import write_tiff
 
             write_tiff(temporary, quantize(image, depth), metadata=metadata, icc_profile=tags.icc_profile)
         else:
             temporary.write_bytes(_encode(suffix, quantize(image, depth), quality or _QUALITY, metadata, tags))
+
+
+@contextmanager
+def whole_file(path: Path, *, overwrite: bool, made_again: bool = False) -> Iterator[Path]:
+    """A hidden file for the block to write, which gets the name `path` when it is left without an error: there is never
+    a part of it under that name. Where a file is `made_again` after a kill, and by nobody else meanwhile, the hidden
+    one is the same, so that none is left behind. Raises MediaError for what goes wrong in the block, too."""
+    temporary = temporary_beside(path, hashlib.sha256(path.name.encode()).hexdigest() if made_again else None)
+    try:
+        yield temporary
         publish(temporary, path, overwrite=overwrite)
     except cv2.error as error:
         raise MediaError(f"{path}: cannot be encoded ({error.err}); choose another format or size") from error
@@ -204,9 +219,9 @@ def check_image_target(path: Path, bit_depth: int | None = None) -> int:
     return bit_depth or depths[0]
 
 
-def temporary_beside(path: Path) -> Path:
-    """Return a hidden, unused name in the same folder and with the same ending."""
-    return path.with_name(f".dreamvid-{secrets.token_hex(6)}{path.suffix}")
+def temporary_beside(path: Path, mark: str | None = None) -> Path:
+    """Return a hidden, unused name in the same folder and with the same ending; always the same one with a `mark`."""
+    return path.with_name(f".dreamvid-{(mark or secrets.token_hex(6))[:12]}{path.suffix}")
 
 
 def publish(temporary: Path, path: Path, *, overwrite: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,16 +12,15 @@ from typing import Self
 
 import numpy as np
 
-from dreamvid.config.timecode import ClipTimecode, Timecode
+from dreamvid.config.timecode import Timecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import BT709, ColorTags, FloatImage, tone_map_filters
-from dreamvid.images.content import image_format
-from dreamvid.images.header import read_header
 from dreamvid.images.read import fit_size, read_image, resize_image
 from dreamvid.media.ffmpeg import FFmpeg, cropping_arguments, input_arguments
-from dreamvid.media.probe import MOVING_WEBP, ClipInfo, probe, probe_image
+from dreamvid.media.probe import MOVING_WEBP, ClipInfo, probe
 from dreamvid.media.read_webp import read_webp, webp_timing
-from dreamvid.media.sequence import first_number, list_sequence
+from dreamvid.media.sequence import list_sequence
+from dreamvid.media.sequence_info import own_rate, sequence_info
 from dreamvid.runtime.events import Notice, Progress, Tell, ignore
 
 SEQUENCE_RATE = Fraction(24)
@@ -346,8 +344,8 @@ def open_reader(
     path = Path(source)
     paths = list_sequence(source)
     if paths is not None:
-        sequence_rate = rate or _own_rate(paths[0]) or SEQUENCE_RATE
-        info = _sequence_info(path, paths, sequence_rate, info, exr_layer)
+        sequence_rate = rate or own_rate(paths[0]) or SEQUENCE_RATE
+        info = sequence_info(path, paths, sequence_rate, info, exr_layer)
         first, last = (_seconds_of(time, info) for time in (start, end))
         span = _frame_range(path, len(paths), sequence_rate, first, last, frames)
         work_size = fit_size(info.width, info.height, size, max_size)
@@ -383,23 +381,6 @@ def _seconds_of(time: Fraction | Timecode | None, info: ClipInfo) -> Fraction | 
         raise MediaError(f"{info.path}: {error}") from None
 
 
-def _own_rate(picture: Path) -> Fraction | None:
-    """The rate of the sequence that a picture is the first of, where it says so: EXR can."""
-    if image_format(picture) != "exr":
-        return None
-    from dreamvid.images.exr import read_exr_rate
-
-    return read_exr_rate(picture)
-
-
-def _own_timecode(picture: Path, rate: Fraction) -> ClipTimecode | None:
-    if image_format(picture) != "exr":
-        return None
-    from dreamvid.images.exr import read_exr_timecode
-
-    return read_exr_timecode(picture, rate)
-
-
 def _frame_range(
     path: Path,
     total: int,
@@ -424,28 +405,3 @@ def _frame_range(
 
 def _seconds(time: Fraction) -> str:
     return f"{float(time):.3f} s"
-
-
-def _sequence_info(
-    source: Path, paths: list[Path], rate: Fraction, known: ClipInfo | None, exr_layer: str | None
-) -> ClipInfo:
-    """Return the facts about a sequence: what any of its images has; all must have one size."""
-    if known is None:
-        known = probe_image(paths[0], exr_layer)
-        for path in paths[1:]:
-            header = read_header(path, exr_layer)
-            if (header.width, header.height) != (known.width, known.height):
-                raise MediaError(
-                    f"{path}: is {header.width}x{header.height}, but {paths[0].name} is {known.width}x{known.height}; "
-                    "give all images the same size"
-                )
-            known = replace(
-                known,
-                has_alpha=known.has_alpha or header.has_alpha,
-                bit_depth=max(known.bit_depth, header.bit_depth),
-                pictures=max(known.pictures, header.pictures),
-            )
-    return replace(
-        known, path=source, kind="sequence", rate=rate, duration=len(paths) / rate, frame_count=len(paths),
-        first_number=first_number(source, paths), timecode=_own_timecode(paths[0], rate),
-    )  # fmt: skip

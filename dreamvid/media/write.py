@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from dreamvid.config.passes import PassName
 from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import BT709, ColorTags
@@ -23,10 +24,11 @@ from dreamvid.media.codecs import (
 )
 from dreamvid.media.mux import Original
 from dreamvid.media.probe import ClipInfo
-from dreamvid.media.sequence import NumberedFiles, list_sequence
+from dreamvid.media.sequence import list_sequence
 from dreamvid.media.sound import SoundTrack, plan_sound
 from dreamvid.media.target import check_target, output_pattern
-from dreamvid.media.write_images import ImageWriter, SequenceWriter, StillWriter
+from dreamvid.media.write_images import ImageWriter, SequenceWriter, StillWriter, check_resumed
+from dreamvid.media.write_passes import PassFile, open_pass_writer
 from dreamvid.media.write_video import VideoWriter
 from dreamvid.media.writer import Writer
 from dreamvid.runtime.events import Notice, Tell, ignore, run_to_end
@@ -53,19 +55,22 @@ def open_writer(
     first_number: int = 1,
     resume: int | None = None,
     timecode: ClipTimecode | None = None,
+    passes: Sequence[PassName] = (),
+    compression: str | None = None,
     tell: Tell = ignore,
 ) -> Writer:
     """Open a video, an image, or a numbered sequence (`out/%05d.png`) for writing; the name says which.
 
     `codec` is the name of one of `CODECS` and `crf` its quality (None: the codec's default); they, `rate` in frames per
-    second, `color` (None: BT.709), `sound` and `sample_aspect` concern videos only, `quality` JPEG and WebP. A codec
-    of pictures only says what the name says. `bit_depth` is of a component; None is the format's own. ffv1 keeps
-    RGB exactly, the other codecs store limited range. Where chroma comes in pairs, an odd size grows by one pixel
-    that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold it, it is dropped;
-    `tell` hears what of the source cannot be kept. `sound` is stored as `plan_sound` finds it can be, and cut to the
-    length of the picture. `metadata` comes back from `read_metadata`. Of `original` its own tags, chapters
-    and subtitles are kept, in an image its EXIF and color profile. `timecode` is that of the first frame of a film, or
-    of a sequence, in which EXR files hold it.
+    second, `color` (None: BT.709), `sound` and `sample_aspect` concern videos only, `quality` JPEG and WebP,
+    `compression` EXR. A codec of pictures only says what the name says. `bit_depth` is of a component; None is the
+    format's own. ffv1 keeps RGB exactly, the other codecs store limited range. Where chroma comes in pairs, an odd size
+    grows by one pixel that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold
+    it, it is dropped; `tell` hears what of the source cannot be kept. `sound` is stored as `plan_sound` finds it can
+    be, and cut to the length of the picture. `metadata` comes back from `read_metadata`. Of `original` its own tags,
+    chapters and subtitles are kept, in an image its EXIF and color profile. `timecode` is that of the first frame of a
+    film, or of a sequence, in which EXR files hold it. Where `passes` are given, the target is an EXR that holds these
+    as layers, and takes frames with their layers.
 
     A sequence starts at `first_number`, and its folder is created if its parent exists. With `resume`, that many
     frames have already been written by an earlier writer that was stopped; they are kept, and writing continues.
@@ -87,17 +92,23 @@ def open_writer(
         _check_image_codec(path, codec)
         check_target(path, files, overwrite=overwrite or resume is not None, protected=guarded)
         tags, lost = tags_that_fit(path, _kept_tags(original), metadata)
-        if files is None:
+        if passes:
+            writer = open_pass_writer(
+                [PassFile(path, tuple(passes))], width=width, height=height, alpha=alpha, bit_depth=bit_depth,
+                compression=compression, metadata=metadata, overwrite=overwrite, protected=guarded,
+                first_number=first_number, resume=resume, timecode=timecode,
+            )  # fmt: skip
+        elif files is None:
             writer = StillWriter(
                 path, width, height, alpha=alpha, bit_depth=bit_depth, quality=quality,
-                metadata=metadata, tags=tags, overwrite=overwrite,
+                metadata=metadata, tags=tags, overwrite=overwrite, compression=compression,
             )  # fmt: skip
         else:
-            _check_resumed(files, first_number, resume or 0)
+            check_resumed(files, first_number, resume or 0)
             writer = SequenceWriter(
                 path, width, height, files=files, first_number=first_number, resume=resume, alpha=alpha,
                 bit_depth=bit_depth, quality=quality, metadata=metadata, tags=tags, overwrite=overwrite,
-                timecode=timecode,
+                timecode=timecode, compression=compression,
             )  # fmt: skip
         run_to_end(map(Notice, lost), tell)
     else:
@@ -195,13 +206,6 @@ def _check_image_codec(path: Path, codec: str) -> None:
     suffix = picture_suffix(codec)
     if suffix is not None and path.suffix.lower() != suffix:
         raise MediaError(f"{path}: codec {codec} writes {suffix} files; change the name, or leave out --codec")
-
-
-def _check_resumed(files: NumberedFiles, first: int, count: int) -> None:
-    there = files.existing().keys()
-    for number in range(first, first + count):
-        if number not in there:
-            raise MediaError(f"{files.path(number)}: was written earlier but no longer exists; start over with --fresh")
 
 
 def _kept_tags(original: Original | None) -> ImageTags:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,16 +30,18 @@ class ImageWriter(Writer):
         metadata: Mapping[str, str],
         tags: ImageTags,
         overwrite: bool,
+        compression: str | None = None,
     ) -> None:
         super().__init__(target, width, height, alpha=alpha, keeps_alpha=target.suffix.lower() in ALPHA_SUFFIXES)
         self._bit_depth = check_image_target(target, bit_depth)
         self.deep = self._bit_depth > 8
         self._quality, self._metadata, self._tags, self._overwrite = quality, metadata, tags, overwrite
+        self._compression = compression
 
     def _store(self, path: Path, frame: FloatImage, *, overwrite: bool) -> None:
         write_image(
             path, frame, bit_depth=self._bit_depth, quality=self._quality,
-            metadata=self._metadata, tags=self._tags, overwrite=overwrite,
+            metadata=self._metadata, tags=self._tags, overwrite=overwrite, compression=self._compression,
         )  # fmt: skip
 
 
@@ -80,10 +82,11 @@ class SequenceWriter(ImageWriter):
         tags: ImageTags,
         overwrite: bool,
         timecode: ClipTimecode | None = None,
+        compression: str | None = None,
     ) -> None:
         super().__init__(
             target, width, height, alpha=alpha, bit_depth=bit_depth, quality=quality,
-            metadata=metadata, tags=tags, overwrite=overwrite,
+            metadata=metadata, tags=tags, overwrite=overwrite, compression=compression,
         )  # fmt: skip
         self._timecode = timecode
         self._files, self._first_number, self._resumes = files, first_number, resume is not None
@@ -98,10 +101,24 @@ class SequenceWriter(ImageWriter):
 
     def _finish(self) -> None:
         written = range(self._first_number, self._first_number + self.frame_count)
-        if self._overwrite:  # a longer, older sequence would otherwise go on after the end of this one
-            for number, path in self._files.existing().items():
-                if number not in written:
-                    path.unlink()
+        if self._overwrite:
+            drop_others(self._files, written)
+
+
+def check_resumed(files: NumberedFiles, first: int, count: int) -> None:
+    """Raise a MediaError unless the files that an earlier writer has written, so many from number `first` on, are
+    there."""
+    there = files.existing().keys()
+    for number in range(first, first + count):
+        if number not in there:
+            raise MediaError(f"{files.path(number)}: was written earlier but no longer exists; start over with --fresh")
+
+
+def drop_others(files: NumberedFiles, written: Collection[int]) -> None:
+    """Delete pictures of an older, longer sequence, which would otherwise go on after the end of the `written` one."""
+    for number, path in files.existing().items():
+        if number not in written:
+            path.unlink()
 
 
 def numbered(path: Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from dreamvid.errors import MediaError
 from dreamvid.images.color import FloatImage
 from dreamvid.media.sound import SoundPlan
+from dreamvid.runtime.layers import LayeredFrame, beauty_of
 from dreamvid.runtime.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
@@ -44,13 +45,22 @@ class Writer(Lifecycle):
         self._channels = 4 if alpha else 3
         self._stored_channels = 4 if alpha and keeps_alpha else 3
 
-    def write(self, frame: FloatImage) -> None:
-        """Append a float32 frame, RGB in [0, 1] (clipped), shape (height, width, 3 or 4). Raises MediaError."""
+    @property
+    def frame_bytes(self) -> int:
+        """What one frame takes in memory while it waits."""
+        return self.width * self.height * 3 * 4
+
+    def write(self, frame: FloatImage | LayeredFrame) -> None:
+        """Append a float32 frame, RGB in [0, 1] (clipped), shape (height, width, 3 or 4); of layers the beauty is
+        stored. Raises MediaError."""
+        self._write(np.ascontiguousarray(self._checked(beauty_of(frame))[..., : self._stored_channels]))
+        self.frame_count += 1
+
+    def _checked(self, frame: FloatImage) -> FloatImage:
         due = self.height, self.width, self._channels
         if frame.shape != due:
             raise ValueError(f"expected a frame of shape {due}, not {frame.shape}")
-        self._write(np.ascontiguousarray(frame[..., : self._stored_channels]))
-        self.frame_count += 1
+        return frame
 
     @abstractmethod
     def _write(self, frame: FloatImage) -> None:

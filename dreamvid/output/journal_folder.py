@@ -34,7 +34,7 @@ _MOST_VALUES = 10**7  # of an index: a long film has many segments
 _SHOWN = 60  # characters of a value that differs
 _OURS = re.compile(
     r"lock|journal\.json|report\.jsonl|segments\.ffconcat|film\.\w+|film\.ffmetadata"
-    r"|(state|segment|frame|frames|fade)-\d+(-before|-after)?\.\w+|\d{8}\.\w+"
+    r"|(state|segment|frame|frames|fade)-\d+(-before|-after)?\.\w+|\d{8}\.\w+|(\w+\.)?pass-\d+\.exr"
     r"|state-\d+-\d+\.st|keyframe-\d+-(back|forth|goal)\.st|spool\.raw"
     r"|\.dreamvid-[0-9a-f]+\.\w+|\.[\w.-]+\.part"
 )

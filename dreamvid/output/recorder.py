@@ -17,12 +17,14 @@ from dreamvid.media import FloatImage, Original, SoundPlan, Writer
 from dreamvid.media.animation import Animation
 from dreamvid.media.segments import join_segments
 from dreamvid.media.target import output_pattern
+from dreamvid.media.write_passes import PassWriter
 from dreamvid.output.frame_store import load_frame, store_frame
 from dreamvid.output.journal import Journal
 from dreamvid.output.snapshot import Snapshot, make_durable
 from dreamvid.output.sources import Sources
 from dreamvid.runtime.events import BackwardFrameDone, Event, Notice, ShotStarted, Tell, ignore, run_to_end
 from dreamvid.runtime.frames import Dreams
+from dreamvid.runtime.layers import LayeredFrame, beauty_of
 from dreamvid.runtime.lifecycle import Lifecycle
 from dreamvid.runtime.pipeline import WriteBehind, depth_within
 
@@ -32,6 +34,10 @@ FRAMES_BEHIND = 4
 OPEN_SEGMENT_BYTES = 256 * 2**20
 """What the pictures of the open segment may take, about."""
 _MOST_FRAMES, _LEAST_FRAMES = 240, 24
+
+
+Item = FloatImage | LayeredFrame | Snapshot | ShotStarted
+"""What a recorder takes: a frame, a snapshot of the state after it, or that a shot begins."""
 
 
 class DreamLoop(Protocol):
@@ -119,7 +125,7 @@ class Recorder(Lifecycle):
         """Make ready for the first frame that was not kept."""
 
     @abstractmethod
-    def write(self, item: FloatImage | Snapshot | ShotStarted) -> None:
+    def write(self, item: Item) -> None:
         """Take a frame, a snapshot of the state after the frames so far, or that a shot begins. Raises `MediaError`."""
 
     @abstractmethod
@@ -128,17 +134,26 @@ class Recorder(Lifecycle):
 
 
 def _most_behind(writer: Writer) -> int:
-    return depth_within(writer.width * writer.height * 3 * 4, FRAMES_BEHIND)
+    return depth_within(writer.frame_bytes, FRAMES_BEHIND)
 
 
 def choose_recorder(
-    journal: Journal, open_target: Callable[..., Writer], ending: Ending, tell: Tell = ignore
+    journal: Journal,
+    open_target: Callable[..., Writer],
+    ending: Ending,
+    tell: Tell = ignore,
+    open_passes: Callable[..., PassWriter | None] | None = None,
 ) -> Recorder:
     """The recorder for the journal's target; `open_target` opens a writer at a path, of a `part` of the film or with
-    `resume`, so many frames of a sequence being there already. `tell` hears what of `ending` had to be left out."""
+    `resume`, so many frames of a sequence being there already. `tell` hears what of `ending` had to be left out.
+    `open_passes` opens, with `resume`, that of passes beside the target, if there are any."""
+    recorder: Recorder
     if output_pattern(journal.target) is not None:
-        return SequenceRecorder(journal, open_target)  # pictures have no sound and no tags of their own
-    return FilmRecorder(journal, partial(open_target, part=True), ending, tell)
+        recorder = SequenceRecorder(journal, open_target)  # pictures have no sound and no tags of their own
+    else:
+        recorder = FilmRecorder(journal, partial(open_target, part=True), ending, tell)
+    passes = open_passes(resume=journal.done if journal.going_on else None) if open_passes is not None else None
+    return recorder if passes is None else PassRecorder(journal, recorder, passes)
 
 
 class SequenceRecorder(Recorder):
@@ -154,7 +169,7 @@ class SequenceRecorder(Recorder):
     def start(self) -> None:
         self._writer.start()
 
-    def write(self, item: FloatImage | Snapshot | ShotStarted) -> None:
+    def write(self, item: Item) -> None:
         if isinstance(item, ShotStarted):
             return
         if not isinstance(item, Snapshot):
@@ -210,14 +225,15 @@ class FilmRecorder(Recorder):
         for index in range(self.frame_count, self._journal.done):
             self._encode(load_frame(self._journal.frame_path(index)))
 
-    def write(self, item: FloatImage | Snapshot | ShotStarted) -> None:
+    def write(self, item: Item) -> None:
         if isinstance(item, Snapshot):
             self._save(item)
         elif isinstance(item, ShotStarted):
             self._close_segment()
         else:
-            self._unsaved.append((self.frame_count, item))
-            self._encode(item)
+            frame = beauty_of(item)
+            self._unsaved.append((self.frame_count, frame))
+            self._encode(frame)
 
     def settle(self, snapshot: Snapshot) -> None:
         self._close_segment()
@@ -267,3 +283,50 @@ class FilmRecorder(Recorder):
                 store_frame(self._journal.frame_path(index), frame, self._deep)
         self._unsaved.clear()
         self._journal.save(snapshot, self._segments, self.first_open)
+
+
+class PassRecorder(Recorder):
+    """Lets another recorder record the frames, and writes the passes beside them.
+
+    A snapshot counts the passes, too: they are on the disk before it is saved.
+    """
+
+    def __init__(self, journal: Journal, film: Recorder, passes: PassWriter) -> None:
+        super().__init__(journal)
+        self._film, self._passes = film, passes
+        self._unsaved: list[Path] = []
+        self.length = film.length
+        self.frame_count, self.first_open = film.frame_count, film.first_open
+        self.most_behind = min(film.most_behind, _most_behind(passes))
+
+    def start(self) -> None:
+        self._film.start()
+        self._passes.start()
+
+    def write(self, item: Item) -> None:
+        if isinstance(item, Snapshot):
+            self._make_durable()
+        elif not isinstance(item, ShotStarted):
+            try:
+                self._passes.write(item)
+            finally:
+                self._unsaved += self._passes.latest_files
+        self._film.write(item)
+
+    def settle(self, snapshot: Snapshot) -> None:
+        self._make_durable()
+        self._film.settle(snapshot)
+
+    def finish(self) -> None:
+        self._passes.finish()
+        self._film.finish()
+
+    def abort(self) -> None:
+        self._film.abort()
+        self._passes.abort()
+        self._passes.withdraw(self._unsaved)
+
+    def _make_durable(self) -> None:
+        for path in self._unsaved:
+            make_durable(path)
+        self._unsaved.clear()

@@ -115,6 +115,8 @@ class Trial:
     frames: list[FrameDone]
     sizes: list[int]
     every: int
+    passes: float = 0.0
+    """Bytes of passes beside the film, of each frame."""
 
     def whole(self, target: Path, frames: int, *, cut_ratio: float = 0.0, unseen: int = 0) -> Estimate:
         """The estimate for a film of so many frames; `unseen` ones are dreamed before them."""
@@ -139,7 +141,7 @@ class Trial:
             cut=frame * cut_ratio,
             memory=_peak_memory(),
             device_memory=torch.cuda.max_memory_allocated() if started.device.startswith("cuda") else None,
-            size=_whole_size(self.sizes, frames, between_keys),
+            size=_whole_size(self.sizes, frames, between_keys) + round(self.passes * frames),
             free=shutil.disk_usage(folder).free,
         )
 
@@ -154,7 +156,8 @@ def run_trial(
     frames = []
     with tempfile.TemporaryDirectory(prefix="dreamvid-") as folder:
         is_sequence = output_pattern(target) is not None
-        trial = Path(folder, f"%05d{target.suffix}" if is_sequence else f"trial{target.suffix}")
+        trial = Path(folder, "trial", f"%05d{target.suffix}" if is_sequence else f"trial{target.suffix}")
+        trial.parent.mkdir()  # what lies beside it is in the temporary folder, too
         for event in render(trial):
             if isinstance(event, Notice):
                 tell(event)
@@ -164,11 +167,12 @@ def run_trial(
                 started, loading = event, time.perf_counter() - begun
             elif isinstance(event, FrameDone):
                 frames.append(event)
-        files = sorted(Path(folder).glob(f"*{target.suffix}"))
+        files = sorted(trial.parent.glob(f"*{target.suffix}"))
         sizes = [path.stat().st_size for path in files] if is_sequence else packet_sizes(trial)
+        passes = [path.stat().st_size for path in Path(folder).rglob("*.exr") if path not in files]
     if started is None:
         raise RuntimeError("a render says when it has started")
-    return Trial(started, loading, frames, sizes, every)
+    return Trial(started, loading, frames, sizes, every, sum(passes) / max(1, len(sizes)))
 
 
 def _work(look: Look, iterations: tuple[int, ...], size: tuple[int, int]) -> float:

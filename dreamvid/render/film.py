@@ -26,9 +26,9 @@ from dreamvid.render.carry import Carry, Goal, Recalled
 from dreamvid.render.dissolve import Crossing
 from dreamvid.render.metrics import FrameMetrics
 from dreamvid.render.plan import FramePlan, Planner
-from dreamvid.render.still import compose_frame, energy_of
+from dreamvid.render.still import compose_frame, energy_of, finish_frame
 from dreamvid.runtime.events import FrameDone, ShotStarted
-from dreamvid.runtime.frames import Dreams, Frame, join_alpha, split_alpha, to_frame, to_tensor
+from dreamvid.runtime.frames import Dreams, Frame, split_alpha, to_tensor
 from dreamvid.runtime.pipeline import ReadAhead, depth_within, map_ahead
 
 FRAMES_AHEAD = 4  # decoded; with what has been followed already, about 9 frames are in memory at a time
@@ -136,7 +136,7 @@ class Film:
             energy = energy_of(shown - raw)
             now = time.perf_counter()
             done = FrameDone(index, self._shot, energy, self._carry.fresh, now - clock, figures)
-            yield join_alpha(to_frame(shown), frame.alpha), done
+            yield finish_frame(raw, shown, plan, frame.alpha, frame.motion), done
             clock = now
 
     def _next_residual(self, raw: Tensor, frame: MotionFrame, plan: FramePlan[FrameSettings]) -> Tensor:

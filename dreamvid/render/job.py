@@ -25,12 +25,14 @@ from dreamvid.media import (
     open_writer,
 )
 from dreamvid.media.write import codec_for
+from dreamvid.media.write_passes import PassWriter
 from dreamvid.motion.long_range import reduce
 from dreamvid.motion.vector_check import better_reading, frames_to_check
 from dreamvid.motion.vectors import VectorFiles
 from dreamvid.output.film_timecode import film_timecode, first_number
 from dreamvid.output.fingerprint import files_of, fingerprint_job, job_tag, picture_fingerprints
 from dreamvid.output.journal import Journal, path_of_journal
+from dreamvid.output.passes import check_passes, open_side_passes, own_passes, pass_bytes, target_depth
 from dreamvid.output.recipe import recipe_tags
 from dreamvid.output.recorder import Ending
 from dreamvid.output.sidecar import RenderLog
@@ -103,7 +105,7 @@ class OpenedClip:
 
     Attributes:
         reader: of the wanted part, not started yet.
-        writer: of the target, not started yet.
+        writer: of the target, not started yet; `passes`: of those beside it, likewise.
         original: what is kept of the source beside its picture.
         sources: what is still needed when the last frame is done.
         clock: of the whole source.
@@ -126,6 +128,7 @@ class OpenedClip:
     vectors: VectorFiles | None
     timecode: ClipTimecode | None = None
     sound: SoundTrack | None = None
+    passes: PassWriter | None = None
 
 
 def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> OpenedClip:
@@ -143,6 +146,7 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     original = Original.read(reader.info, start)
     timecode = film_timecode(settings, reader, place.target, tell)
     sources = Sources([job.source, *([] if sound is None else [sound.path])] if is_film else [])
+    check_passes(place.target, settings, tell)
     writer = open_target(
         place.target,
         job,
@@ -155,6 +159,16 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
         timecode=timecode,
         tell=tell,
     )
+    passes = open_passes(
+        place.target,
+        job,
+        reader,
+        timecode,
+        overwrite=place.may_replace,
+        resume=0 if is_film and place.is_resumed else None,
+    )
+    if passes is not None:
+        closing.callback(passes.withdraw)
     clock = STILL
     if reader.rate is not None:
         # Of the whole source: a part is to look as it does there.
@@ -172,7 +186,7 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
         _check_vectors(job, reader, vectors, tell)
     return OpenedClip(
         selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths, vectors, timecode,
-        sound,
+        sound, passes,
     )
 
 
@@ -229,6 +243,7 @@ def _open_loop(
     open_with = partial(
         OpenedJob, place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity,
         timecode=clip.timecode, sound=clip.sound,
+        beside=round(pass_bytes(job.settings, place.target) * reader.width * reader.height),
     )  # fmt: skip
     if reader.rate is None:
         return open_with(journal=None), _StillLoop(clip, prepared, place.log)
@@ -252,6 +267,7 @@ def _open_loop(
         job.settings.save_every,
         place.log,
         tell,
+        partial(open_passes, place.target, job, reader, clip.timecode),
     )
     return open_with(journal=journal, passes=2 if job.settings.two_pass else 1, scratch=scratch), loop
 
@@ -331,12 +347,19 @@ class _StillLoop(JobLoop):
     log: RenderLog
 
     def render(self) -> Iterator[Event]:
-        reader, writer = self.clip.reader, self.clip.writer
+        reader, writer, passes = self.clip.reader, self.clip.writer, self.clip.passes
         dreams = dream_pictures(reader, self.prepared.planner, self.prepared.machine.device)
-        with reader, writer, contextlib.closing(self.log.watch(dreams)) as watched:
+        with (
+            reader,
+            writer,
+            passes or contextlib.nullcontext(),
+            contextlib.closing(self.log.watch(dreams)) as watched,
+        ):
             for frame, event in watched:
                 if frame is not None:
                     writer.write(frame)
+                    if passes is not None:
+                        passes.write(frame)
                 yield event
 
 
@@ -388,6 +411,8 @@ def open_target(
     (None: see `first_number_of`). `timecode` is that of the target's first frame. `overwrite` None: the job's.
     """
     settings = job.settings
+    if number is None:
+        number = 1 if part else first_number_of(reader, settings, timecode)
     film = target if not part else job.target or default_output(job.source, settings.codec)
     codec = codec_for(film, settings.codec, pieces=part)
     protected = (job.source, sound and sound.path, *files_of(settings))
@@ -398,7 +423,7 @@ def open_target(
         rate=reader.rate,
         codec=codec,
         crf=settings.crf,
-        bit_depth=settings.bit_depth or depth_to_keep(target, codec, reader.info),
+        bit_depth=target_depth(target, settings) or depth_to_keep(target, codec, reader.info),
         quality=settings.jpeg_quality,
         alpha=reader.alpha,
         color=reader.color,
@@ -408,10 +433,38 @@ def open_target(
         metadata={} if part else render_tags(job, settings) if tags is None else tags,
         overwrite=part or (job.overwrite if overwrite is None else overwrite),
         protected=[path for path in protected if path],
-        first_number=first_number_of(reader, settings, timecode) if number is None and not part else number or 1,
+        first_number=number,
         resume=resume,
         timecode=None if part else timecode,
+        passes=own_passes(target, settings),
+        compression=settings.exr_compression,
         tell=tell,
+    )
+
+
+def open_passes(
+    target: Path,
+    job: Job,
+    reader: Reader,
+    timecode: ClipTimecode | None,
+    *,
+    overwrite: bool | None = None,
+    resume: int | None = None,
+) -> PassWriter | None:
+    """The writer of the passes beside the target, if there are any; see `open_target`."""
+    settings = job.settings
+    return open_side_passes(
+        target,
+        settings,
+        size=(reader.width, reader.height),
+        is_still=reader.rate is None,
+        alpha=reader.alpha,
+        metadata={} if settings.passes is None else render_tags(job, settings),
+        overwrite=job.overwrite if overwrite is None else overwrite,
+        protected=[job.source, *files_of(settings)],
+        first_number=first_number_of(reader, settings, timecode),
+        resume=resume,
+        timecode=timecode,
     )
 
 

@@ -49,6 +49,7 @@ class FramePlan(Generic[F]):
         gain: what the residual is multiplied by where it is shown; (1, 1, H, W) where that varies by pixel.
         is_steady: whether what is dreamed stays the same throughout the film, but for its strength.
         mask: (1, 1, H, W) in [0, 1] on the dreamer's device, or None: where the dream may be seen.
+        depth: (1, 1, H, W) from 0 near to 1 far, where it is known.
     """
 
     dreamer: DreamCore
@@ -57,6 +58,7 @@ class FramePlan(Generic[F]):
     gain: float | Tensor = 1.0
     mask: Tensor | None = None
     is_steady: bool = True
+    depth: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,11 +215,11 @@ class Planner(Generic[S]):
         if not self._governed:
             # A step that was chosen is taken at its word.
             contrast = share * length * self._dreamer.nominal_contrast if self._dreamer.look.step is None else None
-            return FramePlan(dreamer, settings, contrast, strength, self._shown_mask)
+            return FramePlan(dreamer, settings, contrast, strength, self._shown_mask, depth=depth)
         peak = self._peak_strength
         contrast = share * peak * length * self._mixed(moment, lambda one: one.nominal_contrast)
         gain = strength / peak if peak else 0.0
-        return FramePlan(dreamer, settings, contrast, gain, self._shown_mask, self._is_steady)
+        return FramePlan(dreamer, settings, contrast, gain, self._shown_mask, self._is_steady, depth)
 
     @property
     def _is_steady(self) -> bool:

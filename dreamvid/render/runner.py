@@ -21,6 +21,7 @@ from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import SettingsError
 from dreamvid.media import SoundTrack, Writer
 from dreamvid.media.target import output_pattern
+from dreamvid.media.write_passes import PassWriter
 from dreamvid.output.disk_space import check_disk_space
 from dreamvid.output.fingerprint import network_fingerprint
 from dreamvid.output.journal import Journal
@@ -65,7 +66,7 @@ class Destination:
 
 def _check_numbers(target: Path, settings: DreamSettings) -> None:
     """Raise `SettingsError` where pictures are to be numbered from somewhere on and the output has no numbers."""
-    if settings.first_frame is not None and output_pattern(target) is None:
+    if settings.first_frame is not None and settings.passes is None and output_pattern(target) is None:
         raise SettingsError(
             f"--first-frame: {target.name} is one file, and has no numbers; write a sequence, such as -o out/%05d.png"
         )
@@ -99,6 +100,7 @@ class OpenedJob:
         scratch: bytes that the journal takes beside finished frames.
         timecode: of the first frame.
         sound: what the film sounds like, for a proxy of numbered pictures.
+        beside: bytes that each frame takes in passes, about.
     """
 
     destination: Destination
@@ -114,6 +116,7 @@ class OpenedJob:
     scratch: int = 0
     timecode: ClipTimecode | None = None
     sound: SoundTrack | None = None
+    beside: int = 0
 
 
 class JobLoop(ABC):
@@ -178,7 +181,12 @@ def _render(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Generator[Event
         done = journal.done
         left = opened.frames - done
         room = check_disk_space(
-            place.target, prepared.settings.codec, left, opened.width, opened.height, opened.scratch
+            place.target,
+            prepared.settings.codec,
+            left,
+            opened.width,
+            opened.height,
+            opened.scratch + left * opened.beside,
         )
         if room:
             outbox.tell(Notice(room))
@@ -211,6 +219,7 @@ class RecordedLoop(JobLoop):
         begin_at: what dreams, from a state or from the beginning, and its frames from there on.
         open_target: see `choose_recorder`.
         ending: what goes into the output beside the frames.
+        open_passes: opens the writer of passes beside the output, likewise; None: there are none.
     """
 
     journal: Journal
@@ -220,11 +229,12 @@ class RecordedLoop(JobLoop):
     save_seconds: float
     log: RenderLog
     tell: Tell
+    open_passes: Callable[..., PassWriter | None] | None = None
 
     def render(self) -> Iterator[Event]:
         if self.journal.published is not None:
             return
-        recorder = choose_recorder(self.journal, self.open_target, self.ending, self.tell)
+        recorder = choose_recorder(self.journal, self.open_target, self.ending, self.tell, self.open_passes)
         loop, dreams = self.begin_at(self.journal.snapshot)
         yield from record(loop, self.log.watch(dreams), recorder, self.save_seconds)
 

@@ -6,15 +6,18 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dreamvid.config.settings import Settings
 from dreamvid.dream import compose, level
+from dreamvid.motion.motion_stage import FrameMotion
 from dreamvid.render.metrics import FrameMetrics
 from dreamvid.render.plan import FramePlan, Planner
 from dreamvid.runtime.events import FrameDone, ShotStarted
 from dreamvid.runtime.frames import Dreams, Frame, join_alpha, split_alpha, to_frame, to_tensor
+from dreamvid.runtime.layers import LayeredFrame, Plane
 
 _MOST = 2.0  # that a still's residual is multiplied by
 
@@ -49,7 +52,41 @@ def dream_pictures(pictures: Iterable[Frame], planner: Planner[Settings], device
         shown = dream_still(raw, plan)
         figures = FrameMetrics().measure(raw, shown, None, plan.dreamer) if plan.settings.report else None
         done = FrameDone(index, index, energy_of(shown - raw), 1.0, time.perf_counter() - clock, figures)
-        yield join_alpha(to_frame(shown), alpha), done
+        yield finish_frame(raw, shown, plan, alpha), done
+
+
+def finish_frame(
+    raw: Tensor,
+    shown: Tensor,
+    plan: FramePlan[Any],
+    alpha: Frame | None,
+    motion: FrameMotion | None = None,
+) -> Frame | LayeredFrame:
+    """A finished frame, `raw` and `shown` (1, 3, H, W) in [0, 1], for those who write it: with the layers that the
+    settings want, if any. Without `motion` a shot begins."""
+    beauty = join_alpha(to_frame(shown), alpha)
+    names = plan.settings.passes
+    if names is None:
+        return beauty
+    size = beauty.shape[:2]
+    flow, reliability = np.zeros((*size, 2), np.float32), np.zeros(size, np.float32)
+    if motion is not None and "flow" in names:
+        flow = motion.flow[0].permute(1, 2, 0).cpu().numpy()
+    if motion is not None and "reliability" in names:
+        reliability = _plane(motion.reliability)
+    return LayeredFrame(
+        beauty,
+        source=join_alpha(to_frame(raw), alpha) if "source" in names or "dream" in names else None,
+        backward=flow if "flow" in names else None,
+        reliability=reliability if "reliability" in names else None,
+        mask=(np.ones(size, np.float32) if plan.mask is None else _plane(plan.mask)) if "mask" in names else None,
+        depth=_plane(plan.depth) if "depth" in names and plan.depth is not None else None,
+    )
+
+
+def _plane(field: Tensor) -> Plane:
+    """(1, 1, H, W) tensor to (H, W) array."""
+    return np.asarray(field[0, 0].cpu().numpy(), np.float32)
 
 
 def energy_of(residual: Tensor) -> float:

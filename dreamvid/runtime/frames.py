@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from dreamvid.runtime.events import Event
+from dreamvid.runtime.layers import LayeredFrame
 
 Frame = npt.NDArray[np.float32]
 """(H, W, 3) RGB in [0, 1]; with a fourth channel where the source has alpha, which nothing changes."""
 
-Dreams = Generator[tuple[Frame | None, Event], None, None]
-"""What a loop makes: finished frames, each with its event, and events that come without a frame."""
+Dreams = Generator[tuple[Frame | LayeredFrame | None, Event], None, None]
+"""What a loop makes: finished frames, each with its event, and events that come without a frame. A frame comes with its
+layers where passes are wanted."""
 
 
 def split_alpha(frame: Frame) -> tuple[Frame, Frame | None]:

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from dreamvid.config.fields import bounds_of, facts_of, plain_type, takes_schedule
 from dreamvid.config.registered import help_of, registered
 from dreamvid.config.settings import GROUPS, RunSettings, key_of
+from dreamvid.config.sound import GridSettings
 from dreamvid.schedule.names import what_is_built_in
 
 Kind = Literal["switch", "choice", "slider", "number", "text", "many", "file", "files"]
@@ -30,6 +31,7 @@ class Control:
         free: whether something else may be typed there, such as a choice with options.
         varies: whether it may change over time.
         brings_look: whether other controls change with it.
+        is_document: whether its file is a list or a project, not a sound or a picture.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Control:
     free: bool = False
     varies: bool = False
     brings_look: bool = False
+    is_document: bool = False
 
     @property
     def key(self) -> str:
@@ -112,10 +115,16 @@ def list_controls() -> tuple[Control, ...]:
     )
 
 
+def list_corrections() -> dict[str, Control]:
+    """What corrects the beats, by name."""
+    return {name: _control(name, info, "Beats") for name, info in GridSettings.model_fields.items()}
+
+
 def _control(name: str, info: FieldInfo, heading: str) -> Control:
     kind, facts = plain_type(info), facts_of(info)
     common = {"name": name, "heading": heading, "help": help_of(info), "default": info.default}
     common |= {"metavar": facts.metavar, "varies": takes_schedule(info), "brings_look": facts.brings_look}
+    common |= {"is_document": facts.is_document}
     if kind is bool:
         return Control(kind="switch", **common)
     if facts.repeatable:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from dreamvid.config.presets import describe_preset, list_presets
-from dreamvid.studio.controls import Control
+from dreamvid.studio.controls import Control, list_corrections
 from dreamvid.studio.renders import SLOTS
 from dreamvid.studio.studio import DEFAULT_LOOK
 
@@ -156,6 +156,44 @@ def build_keys(controls: Sequence[Control]) -> KeyWidgets:
         info="Keys, or an expression over t, f, rms, bass, mid, high, onset, beat, pitch and the bands that you name",
     )  # fmt: skip
     return KeyWidgets(setting, value, put, drop, text)
+
+
+@dataclass
+class BeatWidgets:
+    """The widgets that correct the beats."""
+
+    half: gr.Button
+    double: gr.Button
+    one: gr.Button
+    count: gr.Number
+    shift: gr.Slider
+    move: gr.Button
+    found: gr.Button
+    file: gr.DownloadButton
+
+
+def build_beats() -> BeatWidgets:
+    """What stands below the keyframes."""
+    known = list_corrections()
+    shift, count = known["shift_beats"], known["beats_per_bar"]
+    with gr.Accordion("Correct the beats", open=False):
+        with gr.Row():
+            half = gr.Button("Half tempo", elem_id="beats-half", size="sm", min_width=80)
+            double = gr.Button("Double tempo", elem_id="beats-double", size="sm", min_width=80)
+            one = gr.Button("The one is here", elem_id="beats-one", size="sm", min_width=80)
+        numbers = gr.Number(
+            value=None, step=1, placeholder="", label=count.label, info=f"{count.help}; press Enter",
+            elem_id="beats-count",
+        )  # fmt: skip
+        slider = gr.Slider(
+            1000 * (shift.low or 0), 1000 * (shift.high or 0), value=0, step=1, label="Milliseconds", buttons=[],
+            info="Negative is earlier", elem_id="beats-shift",
+        )  # fmt: skip
+        with gr.Row():
+            move = gr.Button("Move all beats", elem_id="beats-move", size="sm", min_width=80)
+            found = gr.Button("As found", elem_id="beats-found", size="sm", min_width=80)
+        file = gr.DownloadButton("Download the beats", elem_id="beats-file", size="sm", visible=False)
+    return BeatWidgets(half, double, one, numbers, slider, move, found, file)
 
 
 @dataclass

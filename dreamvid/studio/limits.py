@@ -39,6 +39,7 @@ class Limits:
         size: bytes of a file.
         picture: bytes of a file that is one picture.
         text: bytes of a file with a look.
+        document: bytes of a list, or of a project of another program.
         weights: bytes of a network's weights, unpacked.
         pixels: of a frame.
         frames: of a clip, or of the film that is made of it.
@@ -50,6 +51,7 @@ class Limits:
     size: int = 2 * 10**9
     picture: int = 400 * 10**6
     text: int = 10**6
+    document: int = 16 * 10**6
     weights: int = 10**9
     pixels: int = 48 * 10**6
     frames: int = 500_000

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from dreamvid.audio import ENVELOPES, analyze_sound
-from dreamvid.audio.analysis import BEATS
-from dreamvid.audio.hearing import hear
+from dreamvid.audio import ENVELOPES
+from dreamvid.audio.analysis import BARS, with_grid
+from dreamvid.audio.grid import Grid
+from dreamvid.audio.gridfile import read_grid
+from dreamvid.audio.hearing import SECTIONAL, hear
 from dreamvid.config.settings import Settings
+from dreamvid.config.sound import SoundSettings
 from dreamvid.errors import SettingsError
 from dreamvid.media import ClipInfo
 from dreamvid.shots.shots import gather_shots, watch_cuts
@@ -38,35 +42,39 @@ class Listener:
         Raises `MediaError`, and `SettingsError` where it is no longer wanted.
         """
         rate = clip.rate or Fraction(1)
-        more = settings.needs_sound.difference(ENVELOPES, (BEATS,))
-        key = clip.path, sound, more, settings.band, settings.beats, settings.midi
+        grid = None if settings.beats is None else read_grid(settings.beats, sound)
+        wanted = settings.needs_sound | {*ENVELOPES, BARS}
+        if grid is not None and (len(grid.sections) or SECTIONAL.isdisjoint(wanted)):
+            # Beats are corrected again and again, and nothing else has to be heard for it.
+            settings = settings.model_copy(update={"beats": None})
+        key = (clip.path, sound, wanted, *(getattr(settings, name) for name in SoundSettings.model_fields))
         if listen:
             with self._lock:
                 if key not in self._tracks:
-                    self._tracks[key] = self._listen(clip, rate, sound, settings, more, is_wanted)
+                    heard = None
+                    if sound is not None:
+                        with HEARING:
+                            heard = hear(settings, wanted, sound, rate)
+                    cuts = self._find_cuts(clip, rate, is_wanted)
+                    self._tracks[key] = Track(max(1, clip.frame_count), rate, heard, cuts)
                     for old in [*self._tracks][:-_TRACKS_KEPT]:
                         del self._tracks[old]
-        return self._tracks.get(key, Track(max(1, clip.frame_count), rate))
+        # Until somebody listens again, what was heard last is better than nothing.
+        like = [track for known, track in [*self._tracks.items()] if known[:2] == key[:2]]
+        track = self._tracks.get(key, like[-1] if like else Track(max(1, clip.frame_count), rate))
+        return track if grid is None else _corrected(track, grid, settings)
 
-
-    def _listen(
-        self,
-        clip: ClipInfo,
-        rate: Fraction,
-        sound: Path | None,
-        settings: Settings,
-        more: Collection[str],
-        is_wanted: Callable[[], bool],
-    ) -> Track:
-        heard = None
-        if sound is not None:
-            with HEARING:
-                is_plain = not more and settings.beats is None
-                heard = analyze_sound(sound) if is_plain else hear(settings, {*ENVELOPES, *more}, sound, rate)
+    def _find_cuts(self, clip: ClipInfo, rate: Fraction, is_wanted: Callable[[], bool]) -> tuple[int, ...]:
         if clip.path not in self._cuts:
             marks = _while_wanted(watch_cuts(clip.path, rate, info=clip), is_wanted)
             self._cuts[clip.path] = tuple(shot.first for shot in gather_shots(marks) if shot.first)
-        return Track(max(1, clip.frame_count), rate, heard, self._cuts[clip.path])
+        return self._cuts[clip.path]
+
+
+def _corrected(track: Track, grid: Grid, settings: Settings) -> Track:
+    if track.sound is None:
+        return track
+    return replace(track, sound=with_grid(track.sound, grid, settings.offset, settings.release))
 
 
 def _while_wanted(marks: Iterable[bool], is_wanted: Callable[[], bool]) -> Iterator[bool]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dreamvid.config.settings import OutputSettings, PartSettings, key_of
+from dreamvid.config.settings import OutputSettings, PartSettings, PassSettings, key_of
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.media import open_reader
 from dreamvid.studio.command import as_given, command_words, essential
@@ -25,7 +25,9 @@ from dreamvid.studio.turns import NoLongerWantedError
 FRAMES = 12
 _LONGEST = 180.0  # seconds
 _LOOK_EVERY = 0.2  # seconds
-_OF_THE_WHOLE = {key_of(name) for group in (PartSettings, OutputSettings) for name in group.model_fields} | {"shots"}
+_OF_THE_WHOLE = {
+    key_of(name) for group in (PartSettings, OutputSettings, PassSettings) for name in group.model_fields
+} | {"shots"}
 """What says how much of the film is rendered, how large, and what is written: here that is settled."""
 
 

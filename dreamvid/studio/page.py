@@ -8,15 +8,18 @@ from typing import Any
 
 import gradio as gr
 
+from dreamvid.studio.beats import BeatEditor
 from dreamvid.studio.controls import Control
 from dreamvid.studio.explorer import Explorer
 from dreamvid.studio.handlers import Handlers
 from dreamvid.studio.keys import Keys
 from dreamvid.studio.layout import (
+    BeatWidgets,
     KeyWidgets,
     Side,
     Slot,
     Stage,
+    build_beats,
     build_controls,
     build_explorer,
     build_files,
@@ -57,6 +60,7 @@ def build_page(studio: Studio) -> gr.Blocks:
                         cells = build_explorer()
                     with gr.Tab("Timeline") as tab:
                         key_widgets = build_keys(studio.controls)
+                        beats = build_beats()
                     with gr.Tab("Motion"):
                         moving = gr.Image(label="12 frames", show_label=False, interactive=False, elem_id="moving")
                         move = gr.Button("Play 12 frames around the playhead", size="md", elem_id="move")
@@ -65,6 +69,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         _join_controls(handlers, refresh, files)
         _join_explorer(explorer, refresh, *cells)
         _join_keys(keys, refresh, tab, key_widgets)
+        _join_beats(BeatEditor(studio), refresh, tab, beats)
         move.click(renders.motion, None, [moving, stage.status], **_STREAM)
         _join_renders(page, renders, stage, render, slots)
         page.unload(handlers.forget)
@@ -156,6 +161,21 @@ def _join_keys(handlers: Keys, refresh: _Refresh, tab: gr.Tab, keys: KeyWidgets)
     ]
     for event in edited:
         refresh.after(event)
+
+
+def _join_beats(editor: BeatEditor, refresh: _Refresh, tab: gr.Tab, beats: BeatWidgets) -> None:
+    stage = refresh.stage
+    shown = [stage.timeline, beats.file, stage.status]
+    tab.select(editor.show_file, None, beats.file, **_QUIET)
+    for event in (
+        beats.half.click(editor.half, None, shown, **_QUIET),
+        beats.double.click(editor.double, None, shown, **_QUIET),
+        beats.one.click(editor.set_one, None, shown, **_QUIET),
+        beats.count.submit(editor.set_count, beats.count, shown, **_QUIET),
+        beats.move.click(editor.move, beats.shift, shown, **_QUIET),
+        beats.found.click(editor.find_again, None, shown, **_QUIET),
+    ):
+        event.then(refresh.handlers.show_again, None, stage.look, **_STREAM)
 
 
 def _join_renders(page: gr.Blocks, renders: Renders, stage: Stage, render: gr.Button, slots: Sequence[Slot]) -> None:

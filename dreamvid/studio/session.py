@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Collection, Mapping
@@ -11,6 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from dreamvid.audio.gridedit import edit_grid
+from dreamvid.audio.gridfile import read_grid, write_grid
+from dreamvid.audio.live import is_live_set
 from dreamvid.config.fields import fields_of, files_in, input_files
 from dreamvid.config.settings import (
     ConditioningSettings,
@@ -23,6 +27,7 @@ from dreamvid.config.settings import (
     make_settings,
     read_settings_file,
 )
+from dreamvid.config.sound import GridSettings
 from dreamvid.errors import DreamvidError, MediaError, SettingsError
 from dreamvid.explore.still_frame import Still
 from dreamvid.media import ClipInfo, default_output
@@ -94,6 +99,7 @@ class Session:
     has_left: bool = False
     """Whether the page was closed; it may come back."""
     _history: list[dict[str, Any]] = field(default_factory=list)
+    _grids: set[str] = field(default_factory=set)
     _listener: Listener = field(default_factory=Listener)
     _ticket: int = 0
     _motion_ticket: int = 0
@@ -223,6 +229,8 @@ class Session:
             if upload.suffix.lower() not in _WEIGHTS:
                 raise MediaError(f"{upload.name}: weights must be {' or '.join(_WEIGHTS)} files")
             check_weights(upload, self.limits)
+        elif control.is_document or is_live_set(upload):
+            check_size(upload, self.limits.document)
         elif control.kind == "files" and upload.stat().st_size <= self.limits.text:
             check_size(upload, self.limits.text)  # a score, a curve, or a sound that cannot be long
         else:
@@ -296,6 +304,47 @@ class Session:
         settings = make_settings(essential(given))
         check_files(settings, {Path(path) for path in {**self.names, **names}})
         check_film(settings, self.source.info if self.source else None, self.limits)
+
+    def correct_beats(self, edits: GridSettings) -> None:
+        """Correct the beats that the picture follows, and follow them as a file. `DreamvidError`."""
+        settings = self.settings
+        if settings.beats is not None:
+            grid = read_grid(settings.beats, settings.react)
+        else:
+            track = self.track(listen=True)
+            if track is None or track.sound is None:
+                raise SettingsError("there is no sound whose beats could be corrected; drop in a song")
+            grid = track.sound.sound_grid
+        react = self.given.get("react")
+        song = self.names.get(str(react)) or (self.source.name if self.source else "")
+        with tempfile.TemporaryDirectory(dir=self.made) as folder:
+            made = Path(folder) / f"{Path(song).stem}.beats.csv"
+            write_grid(made, edit_grid(grid, edits))
+            kept = self.uploads.keep(made, self.key)
+        try:
+            changed = self.given | {"beats": str(kept)}
+            self._check(changed, {str(kept): kept.name})
+        except DreamvidError:
+            self.uploads.drop(kept, self.key)
+            raise
+        self.names[str(kept)] = kept.name
+        self._become(changed)
+        self._grids.add(str(kept))
+        # Those that no undo leads back to:
+        for old in self._grids.difference(one.get("beats") for one in (self.given, *self._history)):
+            self._grids.remove(old)
+            self.uploads.drop(Path(old), self.key)
+
+    def offer_beats(self) -> Path | None:
+        """The file of beats that the picture follows, where it may be fetched from; None where it follows the sound."""
+        beats = self.given.get("beats")
+        if beats is None:
+            return None
+        offered = self.made / Path(beats).parent.name / Path(beats).name
+        if not offered.exists():
+            offered.parent.mkdir(exist_ok=True)
+            shutil.copyfile(beats, offered)
+        return offered
 
     # What is looked at.
 

@@ -21,6 +21,8 @@ from dreamvid.schedule.keyframes import Key, Keyframes, KeyTime, parse_keyframes
 WIDTH, HEIGHT = 1200, 150  # px
 _WAVE_HEIGHT = 54
 _PAPER, _WAVE, _BEAT, _CUT, _HEAD, _DIM = "#14161b", "#39404e", "#4d8f5c", "#c7a04a", "#f2f4f8", "#7c8494"
+_BAR = "#8fe39a"
+_NUMBER_GAP = 44  # px, from the number of a bar to the next
 _COLORS = ("#8ab4ff", "#ff9d8a", "#8fe0b0", "#e2b6ff", "#ffd479")
 _MOST_POINTS = 400
 
@@ -77,7 +79,7 @@ class Track:
 
 
 def draw_timeline(track: Track, settings: Settings, playhead: int) -> npt.NDArray[np.uint8]:
-    """A picture (150, 1200, 3): waveform with beats and cuts above, what varies below, the playhead over all."""
+    """A picture (150, 1200, 3): waveform with beats, bars and cuts above, what varies below, the playhead over all."""
     image = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
     pen = ImageDraw.Draw(image)
     if track.sound is not None:
@@ -118,6 +120,13 @@ def _draw_sound(pen: ImageDraw.ImageDraw, track: Track, sound: SoundAnalysis) ->
     for beat in sound.beat_times.tolist():
         place = track.column(beat * float(track.rate))
         pen.line([(place, 6), (place, 6 + _WAVE_HEIGHT)], fill=_BEAT)
+    font, free = ImageFont.load_default(11), 0.0
+    for number, bar in enumerate(sound.grid.bars.tolist()):
+        place = track.column(bar * float(track.rate))
+        pen.line([(place, 0), (place, 8 + _WAVE_HEIGHT)], fill=_BAR, width=3)
+        if place >= free and place < WIDTH:
+            pen.text((place + 5, 6), str(number), fill=_BAR, font=font, anchor="lm")
+            free = place + _NUMBER_GAP
 
 
 def _draw_curves(

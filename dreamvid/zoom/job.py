@@ -11,12 +11,15 @@ from pathlib import Path
 
 from dreamvid.config.settings import ZoomSettings
 from dreamvid.config.timecode import ClipTimecode, Timecode
+from dreamvid.errors import SettingsError
 from dreamvid.media import SoundTrack, Writer, default_output, open_writer, video_codec
 from dreamvid.media.target import output_pattern
 from dreamvid.media.write import codec_for
+from dreamvid.media.write_passes import PassWriter
 from dreamvid.output.film_timecode import first_number, given_timecode
 from dreamvid.output.fingerprint import files_of, fingerprint_job
 from dreamvid.output.journal import Journal, path_of_journal
+from dreamvid.output.passes import check_passes, open_side_passes, pass_bytes, target_depth
 from dreamvid.output.recipe import recipe_tags
 from dreamvid.output.recorder import Ending
 from dreamvid.output.snapshot import Snapshot
@@ -84,6 +87,7 @@ class _OpenedFlight:
     guide: SideInput | None
     mask: SideInput | None
     scene: Scene
+    passes: PassWriter | None
 
 
 def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack, tell: Tell) -> _OpenedFlight:
@@ -93,11 +97,16 @@ def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack
     own_sound = job.source if source is not None and source.info.audio_codec is not None else None
     sound = choose_sound(settings, own_sound)
     sources = Sources([] if sound is None else [sound.path])
+    _check_passes(settings)
+    check_passes(place.target, settings, tell)
     # Opened now to find what would go wrong at the end.
     resume = 0 if place.is_resumed else None
     writer = _open_target(
         place.target, job, (width, height), source, overwrite=place.may_replace, sound=sound, resume=resume, tell=tell
     )
+    passes = _open_passes(place.target, job, (width, height), source, overwrite=place.may_replace, resume=resume)
+    if passes is not None:
+        closing.callback(passes.withdraw)
     clock = Clock(settings.fps, frame_count(settings), listen(settings, own_sound, settings.fps))
     mask = open_mask(settings.mask, (width, height), (width, height), closing)
     if source is not None and source.info.has_alpha:
@@ -107,7 +116,7 @@ def _open_flight(job: ZoomJob, place: Destination, closing: contextlib.ExitStack
     scene = open_scene(settings, (height, width), shape, closing)
     guide = open_guide(settings, closing)
     machine = choose_machine(settings.device, settings.precision, settings.threads)
-    return _OpenedFlight(source, width, height, writer, sources, clock, machine, guide, mask, scene)
+    return _OpenedFlight(source, width, height, writer, sources, clock, machine, guide, mask, scene, passes)
 
 
 def _open_loop(
@@ -118,9 +127,11 @@ def _open_loop(
     identity = fingerprint_job(prepared.settings, None if source is None else source.path, facts)
     journal = Journal(place.target, identity, fresh=job.fresh)
     frames = frame_count(settings)
+    beside = round(pass_bytes(settings, place.target) * flight.width * flight.height)
     opened = OpenedJob(
-        place, job.source, frames, *size, settings.fps, prepared, identity, journal, timecode=_timecode(settings)
-    )
+        place, job.source, frames, *size, settings.fps, prepared, identity, journal, beside=beside,
+        timecode=_timecode(settings),
+    )  # fmt: skip
     loop = RecordedLoop(
         journal,
         partial(_begin, flight, prepared),
@@ -137,6 +148,7 @@ def _open_loop(
         settings.save_every,
         place.log,
         tell,
+        partial(_open_passes, place.target, job, size, source, overwrite=place.may_replace),
     )
     return opened, loop
 
@@ -199,7 +211,7 @@ def _open_target(
         rate=settings.fps,
         codec=codec_for(film, settings.codec, pieces=part),
         crf=settings.crf,
-        bit_depth=settings.bit_depth,
+        bit_depth=target_depth(target, settings),
         quality=settings.jpeg_quality,
         sound=sound,
         overwrite=overwrite or part,
@@ -207,7 +219,44 @@ def _open_target(
         first_number=1 if part else first_number(settings, _timecode(settings), 1),
         resume=resume,
         timecode=None if part else _timecode(settings),
+        compression=settings.exr_compression,
         tell=tell,
+    )
+
+
+def _check_passes(settings: ZoomSettings) -> None:
+    """Raise `SettingsError` for passes that a zoom has not: it goes on from its own pictures, with no source below."""
+    others = [name for name in settings.passes or () if name != "beauty"]
+    if others:
+        raise SettingsError(
+            "--passes: a zoom has only the pass beauty, because there is no source under its dream; leave out "
+            f"{', '.join(others)}"
+        )
+
+
+def _open_passes(
+    target: Path,
+    job: ZoomJob,
+    size: tuple[int, int],
+    source: SideInput | None,
+    *,
+    overwrite: bool,
+    resume: int | None = None,
+) -> PassWriter | None:
+    """The writer of the pass beside the target, if there is one."""
+    settings = job.settings
+    return open_side_passes(
+        target,
+        settings,
+        size=size,
+        is_still=False,
+        alpha=False,
+        metadata={},
+        overwrite=overwrite,
+        protected=[*([] if source is None else [source.path]), *files_of(settings)],
+        first_number=first_number(settings, _timecode(settings), 1),
+        resume=resume,
+        timecode=_timecode(settings),
     )
 
 

@@ -116,3 +116,19 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for flag in ("--output", "--csv", "--fps", "--attack", "--release", "--offset", "--bpm", "--overwrite"):
         assert flag in shown
+
+
+def test_corrected_beats_are_shown_and_written(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = tmp_path / "grid.csv"
+    edits = ["--tempo", "half", "--downbeat", "0.5", "--beats-per-bar", "2", "--shift-beats", "0.25"]
+    assert cli.run(["audio", str(clip), "--offset", "0.3", *edits, "--beats-out", str(grid)]) == 0
+    assert "tempo 60.0 beats per minute, 3 beats, 2 bars of 2/4" in capsys.readouterr().out
+    beats = [row for row in rows_of(grid) if row["beat"]]
+    assert [row["beat"] for row in beats] == ["1", "2", "1", "2"]
+    assert [float(row["seconds"]) for row in beats] == pytest.approx([0.75, 1.75, 2.75, 3.75], abs=0.02)
+    rows = rows_of(clip.with_name("100% -i my clip.audio.csv"))
+    struck = [float(row["seconds"]) for row in rows if float(row["beat"]) > 0.99]
+    assert struck == pytest.approx([1.05, 2.05, 3.05], abs=0.05)
+    assert cli.run(["audio", str(clip), "--tempo", "slow", "--overwrite"]) != 0

@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import OpenEXR
 import opentimelineio as otio
 import pytest
 import typer.main
@@ -88,6 +89,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(clip, folder / name)
     cv2.imwrite(str(folder / "photo-depth.png"), np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (64, 1)))
     (folder / "shot.chan").write_text("1 0 0 0 0 0 0\n2 0 0 -0.1 0 1 0\n")
+    (folder / "docs" / "gallery").mkdir(parents=True)
+    for name in ("eyes.jpg", "endless.yaml"):
+        shutil.copy(ROOT / "docs" / "gallery" / name, folder / "docs" / "gallery" / name)
+    ground = np.ascontiguousarray(cv2.resize(picture, (64, 36)).astype(np.float32) / 255)
+    still = np.zeros((36, 64), np.float32)
+    layers = {name: ground[..., place] for place, name in enumerate("BGR")}
+    layers |= {f"{layer}.R": ground[..., 0] for layer in ("crypto00", "velocity")} | {"velocity.G": still}
+    layers |= {f"diffuse.{name}": ground[..., 1] for name in "RGB"} | {"backward.u": still, "backward.v": still}
+    (folder / "shot").mkdir()
+    for name in ("shot/0001", "shot/0002", "vectors.0001", "vectors.0002", "mv.0001", "mv.0002"):
+        channels = {key: value for key, value in layers.items() if not (name[0] == "m" and key.startswith("back"))}
+        OpenEXR.File({"type": OpenEXR.scanlineimage}, channels).write(str(folder / f"{name}.exr"))
     (folder / "look.yaml").write_text("octaves: 2\n")
     (folder / "job.yaml").write_text(
         "shared: {model: dreamnet, octaves: 1, iterations: 1, frames: 2, audio: none}\nclips: [other.mp4]\n"
@@ -123,7 +136,9 @@ def test_every_command_works(command: str, desk: Path) -> None:
         Path(words[words.index("--cuts") + 1]).write_text("\n".join(map(str, range(1, 42))))
     if "--shots" in words:
         smaller = smaller[: smaller.index("--frames")]
-    if "--like" in words:
+    if "gallery" in command:
+        smaller = [*smaller, "--layer", "inception4a"]
+    elif "--like" in words:
         assert run(["clip.mp4", *FILM, "--progress", "none"]) == 0
     quiet = [] if words[0] in ("audio", "presets", "shots") else ["--progress", "none"]
     if words[0] in ("photo.jpg",):

@@ -38,6 +38,7 @@ from dreamvid.render.runner import claim_target
 from dreamvid.render.targets import Networks
 from dreamvid.runtime.events import FarmProgress, FramesLost, Started, ignore
 from tests.farm.conftest import HOUR, LENGTHS, write_clip
+from tests.media.test_passes import channels_of, colors
 
 VALUES: dict[str, Any] = {
     "model": "dreamnet", "layer": "inception3a", "octaves": 1, "iterations": 2, "warm_iterations": 1, "threads": 1,
@@ -97,6 +98,89 @@ def test_a_part_of_it_dreams_as_in_the_whole(job: Job, alone: Path, pool: Worker
     list(render_job(replace(job, target=exact, settings=make_settings(VALUES, {"codec": "ffv1"}))))
     assert np.array_equal(frames_of(target), frames_of(exact)[first:end])
     assert probe(target).timecode == HOUR.after(first)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("film.mkv", {"passes": "all", "first_frame": 100}),
+        pytest.param("film.mkv", {"passes": "dream,flow", "passes_as": "files"}, marks=pytest.mark.slow),
+        pytest.param("out/%03d.exr", {"passes": "all", "exr_depth": 32}, marks=pytest.mark.slow),
+    ],
+)
+def test_passes_of_two_workers_are_those_of_one_process(
+    job: Job, pool: WorkerPool, tmp_path: Path, name: str, values: dict[str, Any]
+) -> None:
+    settings = make_settings(VALUES, {"codec": "ffv1" if name == "film.mkv" else "h264", "shots": "2-4"}, values)
+    one, many = tmp_path / "one", tmp_path / "many"
+    for folder in (one, many):
+        folder.mkdir()
+    list(render_job(replace(job, target=one / name, settings=settings)))
+    events = farm(replace(job, target=many / name, settings=settings), pool)
+    assert len(of(FrameDone, events)) == sum(LENGTHS[1:4])
+    files = sorted(path.relative_to(one) for path in one.rglob("*"))
+    assert files == sorted(path.relative_to(many) for path in many.rglob("*"))
+    exrs = [path for path in files if path.suffix == ".exr"]
+    assert len(exrs) == sum(LENGTHS[1:4]) * (2 if "passes_as" in values else 1)
+    assert all((one / path).read_bytes() == (many / path).read_bytes() for path in exrs)
+
+
+@pytest.mark.slow
+def test_passes_of_an_interrupted_farm_are_whole(
+    job: Job, pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While units come in; and while the files get their names, one of which is taken in between."""
+    settings = make_settings(VALUES, {"passes": "all", "passes_as": "files", "shots": "1-5"})
+    one, many = replace(job, target=tmp_path / "one.mp4", settings=settings), replace(
+        job, target=tmp_path / "many.mp4", settings=settings
+    )
+    list(render_job(one))
+    events = render_on_farm(many, WHOLE, pool)
+    for event in events:
+        if isinstance(event, FarmProgress) and event.done == 2:
+            break
+    with pytest.raises(KeyboardInterrupt):
+        events.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
+    placed: list[Path] = []
+
+    def interrupted(temporary: Path, path: Path, *, overwrite: bool) -> None:
+        placed.append(path)
+        if len(placed) == 20:
+            raise KeyboardInterrupt
+        publish(temporary, path, overwrite=overwrite)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "publish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            farm(many, pool)
+    assert not (tmp_path / "many.mp4").exists()
+    farm(many, pool)
+    expected = sorted((tmp_path / "one.mp4.passes").iterdir())
+    found = [path for path in sorted((tmp_path / "many.mp4.passes").iterdir()) if not path.name.startswith(".")]
+    assert [path.name for path in found] == [path.name for path in expected]
+    assert all(path.read_bytes() == other.read_bytes() for path, other in zip(found, expected, strict=True))
+    assert np.array_equal(frames_of(tmp_path / "many.mp4"), frames_of(tmp_path / "one.mp4"))
+    assert not (tmp_path / "many.mp4.farm").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["film.mkv", "out/%03d.exr"])
+def test_passes_of_chunks_go_on_over_their_joints(pool: WorkerPool, tmp_path: Path, name: str) -> None:
+    clip = tmp_path / "take.mkv"
+    write_clip(clip, (40,), step=1)
+    settings = make_settings(VALUES, {"codec": "ffv1" if name == "film.mkv" else "h264", "passes": "all"})
+    for folder in ("one", "many"):
+        (tmp_path / folder).mkdir()
+    list(render_job(Job(clip, tmp_path / "one" / name, settings)))
+    farm(Job(clip, tmp_path / "many" / name, settings), pool, FarmSettings(chunk=16, run_in=0, fade=6))
+    exrs = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.exr"))
+    assert len(exrs) == 40
+    for number, path in enumerate(exrs):
+        found, expected = channels_of(tmp_path / "many" / path), channels_of(tmp_path / "one" / path)
+        assert np.array_equal(colors(found, "source") + colors(found, "dream"), colors(found)), path
+        for channel in set(expected) - {f"{layer}{color}" for layer in ("", "dream.") for color in "RGB"}:
+            assert np.array_equal(found[channel], expected[channel]), (path, channel)
+        assert np.array_equal(found["dream.R"], expected["dream.R"]) or number > 8, "before the first joint"
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,11 @@ import pytest
 
 from dreamvid.audio import analyze_sound
 from dreamvid.audio.grid import Grid
+from dreamvid.audio.gridedit import edit_grid
 from dreamvid.audio.gridfile import read_grid, write_grid
 from dreamvid.audio.hearing import hear
 from dreamvid.config.settings import Settings
-from dreamvid.config.sound import SoundSettings
+from dreamvid.config.sound import GridSettings, SoundSettings
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.render.plan import Clock
 from dreamvid.render.preparation import listen
@@ -185,3 +187,45 @@ def test_a_later_reaction_counts_later(tmp_path: Path) -> None:
     assert heard.grid.bars[0] == 2.5
     assert heard.value("bar", 2.4) == -1
     assert heard.value("section", 5.4) == 0
+
+
+@pytest.mark.parametrize(
+    ("edits", "beats", "bars", "sections"),
+    [
+        ({"tempo": "half"}, np.arange(1.0, 9.1), [2, 5, 8], [0, 5]),
+        ({"tempo": "double"}, np.arange(1.0, 9.1, 0.25), np.arange(1.25, 9.0, 0.75), [0, 5]),
+        ({"downbeat": 2.4}, GRID.beats, [1, 2.5, 4, 5.5, 7, 8.5], [0, 5.5]),
+        ({"tempo": "half", "downbeat": 2.5}, np.arange(1.5, 9.1), [2.5, 5.5, 8.5], [0, 5.5]),
+        ({"beats_per_bar": 2}, GRID.beats, np.arange(1.0, 9.1), [0, 5]),
+        ({"shift_beats": -1.2}, np.arange(0.3, 7.9, 0.5), GRID.bars - 1.2, [0, 3.8]),
+        ({}, GRID.beats, GRID.bars, [0, 5]),
+    ],
+)
+def test_a_grid_is_corrected(edits: dict[str, Any], beats: Any, bars: Any, sections: list[float]) -> None:
+    made = edit_grid(GRID, GridSettings(**edits))
+    for found, wanted in ((made.beats, beats), (made.bars, bars), (made.sections, sections)):
+        assert found == pytest.approx(np.asarray(wanted, np.float64), abs=1e-9)
+    assert made.kinds == GRID.kinds
+    assert made.signature == ("2/4" if "beats_per_bar" in edits else "3/4")
+
+
+def test_a_meter_that_changes_keeps_changing() -> None:
+    bars = np.array([0.0, 4, 8, 12, 15, 18, 21, 24])  # three of four beats, four of three
+    grid = Grid(np.arange(27.0), bars, "4/4")
+    assert edit_grid(grid, GridSettings(downbeat=5.0)).bars.tolist() == [1, 5, 9, 13, 16, 19, 22, 25]
+    half = edit_grid(grid, GridSettings(tempo="half"))
+    assert half.bars.tolist() == [0, 8, 16, 22]
+    assert edit_grid(half, GridSettings(tempo="double")).beats.tolist() == grid.beats.tolist()
+
+
+@pytest.mark.parametrize(
+    ("grid", "edits", "message"),
+    [
+        (Grid(), {"tempo": "half"}, "no beats to correct; lay some with --bpm"),
+        (GRID, {"shift_beats": -20}, "--shift-beats -20: moves all beats before the sound"),
+        (Grid(np.arange(0, 1, 0.03)), {"tempo": "double"}, "--tempo double: beats would be less than 0.02 s apart"),
+    ],
+)
+def test_corrections_that_leave_nothing_are_one_line(grid: Grid, edits: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        edit_grid(grid, GridSettings(**edits))

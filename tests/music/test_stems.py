@@ -11,7 +11,7 @@ import pytest
 
 from dreamvid.audio import analyze_sound
 from dreamvid.audio.decode import decode_sound, stream_sound
-from dreamvid.audio.framing import HOP, Framer
+from dreamvid.audio.framing import HOP, Decimator, Framer
 from dreamvid.config.settings import Settings, ZoomSettings
 from dreamvid.errors import SettingsError
 from dreamvid.output.fingerprint import fingerprint_job
@@ -208,3 +208,24 @@ def test_what_is_in_the_files_counts_and_not_their_names(tmp_path: Path) -> None
     assert identity(stem=f"x={first}") != identity(stem=f"y={first}")
     assert identity(curve=f"x={first}:frames=24") != identity(curve=f"x={first}:frames=30")
     assert identity(band="x=40-90") != identity(band="x=40-91")
+
+
+@pytest.mark.parametrize(("factor", "passed"), [(3, 1800.0), (7, 1000.0)])
+def test_every_nth_sample_is_kept_without_what_it_cannot_hold(factor: int, passed: float) -> None:
+    """However the sound comes in blocks, and without delay; what would be heard as something else is gone."""
+    t = np.arange(RATE) / RATE
+    low = np.sin(2 * np.pi * 300 * t).astype(np.float32)
+    alias = np.sin(2 * np.pi * (RATE / factor - 200) * t).astype(np.float32)  # would become 200 Hz
+
+    def kept(sound: np.ndarray, *edges: int) -> np.ndarray:
+        decimator = Decimator(factor, passed)
+        parts = [decimator.take(block) for block in np.split(sound, edges)]
+        return np.concatenate([*parts, decimator.end()])
+
+    assert kept(low) == pytest.approx(low[::factor][: RATE // factor], abs=1e-2)
+    assert np.abs(kept(alias)[50:-50]).max() < 5e-3
+    noise = np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
+    for edges in ((1, 2, 30, 31), (10_007, 20_001), (44_000,)):
+        assert kept(noise, *edges) == pytest.approx(kept(noise), abs=1e-5)
+    for length in (0, 1, 5, 100, 443):
+        assert len(kept(low[:length])) == (max(1, length // factor) if length else 0)

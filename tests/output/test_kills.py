@@ -32,6 +32,8 @@ KINDS = {
     "film": (FILM, "out.mp4"),
     "two passes": ([*FILM, "--two-pass"], "out.mp4"),
     "sequence": (FILM, "frames/%04d.png"),
+    "passes in it": ([*FILM, "--passes", "all"], "frames/%04d.exr"),
+    "passes beside it": ([*FILM, "--passes", "all", "--passes-as", "files"], "out.mp4"),
     "zoom": (ZOOM, "out.mp4"),
     "loop": ([*ZOOM, "--loop"], "out.mp4"),
 }
@@ -95,6 +97,8 @@ def test_a_render_that_is_killed_again_and_again_ends_unbroken(kind: str, tmp_pa
             pytest.fail(f"it does not end: {names(folder)}")
         assert names(folder) == names(whole)
         assert np.array_equal(frames_of(folder, kind), frames_of(whole, kind))
+        for path in whole.rglob("*.exr"):
+            assert path.read_bytes() == (folder / path.relative_to(whole)).read_bytes(), path
         lines = sorted(folder.glob("*.report.jsonl"))[0].read_text().splitlines()
         assert [json.loads(line)["frame"] for line in lines] == list(range(30))
     print(f"{kind}: {kills} kills in {renders} renders")

@@ -197,3 +197,14 @@ def test_a_proxy_that_was_interrupted_is_made_by_the_same_command(
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "clip.mov", "film.mov", "film.mov.json", "film.proxy.mov"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "folder"), [("film.mov", "film.mov.passes"), ("f/%05d.exr", "f")])
+def test_passes_have_the_timecode_of_their_frames(tmp_path: Path, name: str, folder: str) -> None:
+    source = clip(tmp_path / "clip.mov", "25", "01:00:00:23")
+    render(source, tmp_path / name, passes="dream,source", frames=3)
+    files = sorted((tmp_path / folder).iterdir())
+    headers = [OpenEXR.File(str(path), header_only=True).parts[0].header for path in files]
+    codes = [header["timeCode"] for header in headers]
+    assert [(code.seconds, code.frame) for code in codes] == [(0, 23), (0, 24), (1, 0)]
+    assert "dream.R" in {channel.name for channel in headers[0]["channels"]}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from dreamvid.audio import SoundAnalysis
+from dreamvid.audio.grid import Grid
 from dreamvid.config.settings import Settings, make_settings
 from dreamvid.schedule import Moment, Schedule
 from dreamvid.studio.timeline import HEIGHT, WIDTH, Track, draw_timeline, drop_key, sample_curves, set_key
@@ -62,6 +65,17 @@ def test_the_picture_shows_playhead_cuts_and_curves() -> None:
         (TRACK, make_settings({"strength": "0:(0), 99:(1)"}), 0),
     ):
         assert not np.array_equal(draw_timeline(track, settings, playhead), plain)
+
+
+def test_the_picture_shows_where_bars_begin() -> None:
+    grid = Grid(np.arange(0, 4, 0.5), np.array([1.0, 3.0]), "4/4")
+    sound = SoundAnalysis(100, 4.0, np.zeros(401, np.float32), {}, grid.beats, 120.0, grid=grid)
+    drawn = draw_timeline(replace(TRACK, sound=sound), Settings(), 0).astype(int)
+    columns = [round(TRACK.column(25 * seconds)) for seconds in (0.5, 1.0, 3.0)]
+    beat, *bars = (drawn[50, column] for column in columns)
+    assert all(np.array_equal(bar, bars[0]) for bar in bars)
+    assert not np.array_equal(beat, bars[0])
+    assert (beat != drawn[50, columns[0] + 8]).any()
 
 
 def test_a_beat_without_a_sound_is_said_and_not_raised() -> None:
