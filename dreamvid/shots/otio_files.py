@@ -79,7 +79,7 @@ def frame_of(time: Any, rate: Fraction) -> int:
 
     Raises `MediaError` where it has no rate.
     """
-    if not (time.rate > 0 and math.isfinite(time.value)):
+    if not (0 < time.rate < math.inf and math.isfinite(time.value)):
         raise MediaError(f"the timeline has a time of {time.value} at {time.rate} frames per second; export it again")
     if abs(Fraction(time.rate) / rate - 1) < _NEAR:  # 23.976 for 24000/1001
         count: float = time.value
@@ -96,7 +96,10 @@ def time_range(otio: Any, first: int, frames: int, rate: Fraction) -> Any:
 
 def path_of_url(url: str, folder: Path) -> Path | None:
     """The file that a media reference means, seen from the `folder` of its timeline; None: it is none on a disk."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # half a web address
+        return None
     if len(parts.scheme) == 1:  # a drive of Windows
         return Path(url)
     if parts.scheme not in ("", "file"):
@@ -113,7 +116,8 @@ def name_of_media(reference: Any) -> str | None:
     """The name of the file, or of the numbered pictures with a # for the number, of a media reference."""
     otio = import_otio()
     if isinstance(reference, otio.schema.ExternalReference):
-        return unquote(urlsplit(reference.target_url).path).replace("\\", "/").rpartition("/")[2]
+        path = path_of_url(reference.target_url or "", Path())
+        return None if path is None else path.as_posix().replace("\\", "/").rpartition("/")[2]
     if isinstance(reference, otio.schema.ImageSequenceReference):
         return f"{reference.name_prefix}#{reference.name_suffix}"
     return None

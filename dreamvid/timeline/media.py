@@ -48,20 +48,19 @@ class MediaFinder:
     def __init__(self, folders: Sequence[Path]) -> None:
         """`folders` are those in which media are looked for by name; media references are relative to the first."""
         self._folders = folders
-        self._known: dict[Path, Media] = {}
+        self._known: dict[Path, Media | None] = {}
 
-    def find(self, item: Any) -> Media:
-        """The media of a clip. Raises `MediaError` where they are missing or cannot be read."""
+    def find(self, item: Any) -> Media | None:
+        """The media of a clip; None: a still picture. Raises `MediaError` where they are missing or cannot be read."""
         reference = item.media_reference
         path = self._path(item, reference)
         if path not in self._known:
             rate = None
-            if isinstance(reference, import_otio().schema.ImageSequenceReference) and reference.rate > 0:
+            if isinstance(reference, import_otio().schema.ImageSequenceReference) and 0 < reference.rate < math.inf:
                 rate = exact_rate(reference.rate)
             reader = open_reader(path, rate=rate, tonemap=AS_CODED)
-            if reader.rate is None:
-                raise MediaError(f"clip {item.name}: {path} is a still picture; dream it by itself, and relink it")
-            self._known[path] = Media(path, reader.info, reader.rate, reader.frame_count)
+            film = None if reader.rate is None else Media(path, reader.info, reader.rate, reader.frame_count)
+            self._known[path] = film
         return self._known[path]
 
     def _path(self, item: Any, reference: Any) -> Path:
@@ -78,13 +77,15 @@ class MediaFinder:
                 raise _missing(item, str((base or Path()) / name))
             return pattern
         if isinstance(reference, schema.ExternalReference):
-            path = path_of_url(reference.target_url, self._folders[0])
+            path = path_of_url(reference.target_url or "", self._folders[0])
             found = path if path is not None and path.exists() else self._by_name("" if path is None else path.name)
             if found is None:
                 raise _missing(item, reference.target_url)
             return found
-        reel = item.metadata.get("cmx_3600", {}).get("reel", "")  # an EDL knows names only
-        found = next((path for name in (item.name, reference.name, reel) if (path := self._by_name(name))), None)
+        of_edl = item.metadata.get("cmx_3600")  # which knows names only
+        reel = str(of_edl.get("reel", "")) if hasattr(of_edl, "get") else ""
+        names = item.name, getattr(reference, "name", ""), reel
+        found = next((path for name in names if (path := self._by_name(name))), None)
         if found is None:
             raise _missing(item, item.name or reel)
         return found
@@ -116,14 +117,16 @@ def _missing(item: Any, what: str) -> MediaError:
 
 def uses_of(timeline: Any, finder: MediaFinder, handles: int) -> Iterator[Use | MediaError]:
     """Each clip on the video tracks of a timeline that shows media, with `handles` more frames on either side as far as
-    they are available; or why it cannot be dreamed. Gaps, titles, sound and disabled clips are passed over."""
+    they are available; or why it cannot be dreamed. Gaps, titles, stills, sound and disabled clips are passed over."""
     schema = import_otio().schema
     for track in timeline.video_tracks():
         for item in track.find_clips():
             if not item.enabled or not _is_seen(item) or isinstance(item.media_reference, schema.GeneratorReference):
                 continue
             try:
-                yield _use(item, finder.find(item), handles)
+                media = finder.find(item)
+                if media is not None:
+                    yield _use(item, media, handles)
             except DreamvidError as error:
                 yield error if isinstance(error, MediaError) else MediaError(str(error))
             except import_otio().exceptions.OTIOError as error:
@@ -141,7 +144,7 @@ def _is_seen(item: Any) -> bool:
 
 def _use(item: Any, media: Media, handles: int) -> Use:
     reference = item.media_reference
-    available = reference.available_range
+    available = getattr(reference, "available_range", None)
     own = 0 if media.info.timecode is None else media.info.timecode.frame
     if item.source_range is None and available is None:  # all of it
         item.source_range = time_range(import_otio(), own, media.frames, media.rate)
@@ -178,6 +181,7 @@ def _warped(item: Any, first: int, end: int) -> tuple[int, int]:
         if isinstance(effect, schema.FreezeFrame):
             return first, first + 1
         if isinstance(effect, schema.LinearTimeWarp):
-            needed = max(1, math.ceil(frames * abs(effect.time_scalar)))
+            speed = abs(effect.time_scalar)
+            needed = max(1, math.ceil(frames * speed)) if math.isfinite(speed) else frames
             return (first, first + needed) if effect.time_scalar >= 0 else (first, first + max(needed, frames))
     return first, end

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -14,15 +16,17 @@ import pytest
 
 from dreamvid.cli.main import run
 from dreamvid.config.settings import make_settings
-from dreamvid.errors import MediaError
+from dreamvid.errors import DreamvidError, MediaError
 from dreamvid.media import open_writer, probe
 from dreamvid.media.ffmpeg import run_ffmpeg
 from dreamvid.shots.otio_files import path_of_url, read_timeline
+from dreamvid.shots.shotlist import read_shots
 from dreamvid.timeline.plan import TimelinePlan, plan_timeline
 
 VALUES = {"model": "dreamnet", "octaves": "1", "iterations": "1", "flow": "none", "cuts": "none"}
 SETTINGS = make_settings(VALUES)
 OPTIONS = [word for name, value in VALUES.items() for word in (f"--{name}", value)] + ["--progress", "none"]
+SAMPLES = Path(__file__).parents[2] / "samples"
 HOUR = 86_400  # frames, at 24
 
 
@@ -138,6 +142,7 @@ def test_what_cannot_be_dreamed_is_a_line_each(clips: Path, plan: Callable[..., 
             source_range=span(0, 10),
         ),
         off,
+        clip("logo", media(SAMPLES / "portrait.jpg"), 0, 10),
         clip("good", a, HOUR, 10),
     )
     assert [line.split(":")[0] for line in made.problems] == ["clip gone", "clip beyond"]
@@ -193,6 +198,7 @@ def test_numbered_pictures_are_media(tmp_path: Path) -> None:
     )  # fmt: skip
     reference.start_frame = 1003  # there are two more before
     path = write(tmp_path / "edit.otio", clip("s", reference, 1004, 4, 25))
+    assert parts(plan_timeline(path, tmp_path / "out", SETTINGS, handles=1)) == [("s.%04d", 2, 8)]
     made = ["run", str(path), "-o", str(tmp_path / "out"), "--codec", "png", "--handles", "1", *OPTIONS]
     assert run(made) == 0
     assert run(made) == 0
@@ -293,3 +299,22 @@ def test_options_belong_to_timelines_and_lists_have_their_own(
     assert "is a timeline; give a folder" in capsys.readouterr().err
     assert run(["run", str(tmp_path / "edit.fcpxyz"), "-o", str(tmp_path)]) == 1
     assert "no such file" in capsys.readouterr().err
+
+
+def test_a_damaged_timeline_is_one_line(clips: Path, tmp_path: Path) -> None:
+    """Whatever a letter or a number is changed to."""
+    speed = otio.schema.LinearTimeWarp(time_scalar=2.0)
+    whole = write(
+        tmp_path / "whole.otio",
+        clip("a", media(clips / "A.mov", span(HOUR, 96)), HOUR + 10, 20, effects=[speed]), dissolve(3, 3),
+        clip("b", otio.schema.MissingReference(), 5, 20, metadata={"cmx_3600": {"reel": "B"}}),
+    ).read_text()  # fmt: skip
+    chance = random.Random(1)
+    path = tmp_path / "damaged.otio"
+    for _ in range(150):
+        place, length = chance.randrange(len(whole)), chance.choice([0, 1, 4, 40])
+        text = chance.choice(["", "0", "-1", "1e400", "null", '"', "NaN", "[]", "A"])
+        path.write_text(whole[:place] + text + whole[place + length :])
+        for read in (lambda: plan_timeline(path, tmp_path, SETTINGS), lambda: read_shots(path, Fraction(24), 100)):
+            with contextlib.suppress(DreamvidError):
+                read()
