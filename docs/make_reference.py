@@ -46,6 +46,7 @@ _MODELS: Mapping[str, Iterable[type[BaseModel]]] = {
     "explore": [model for _, model in GROUPS],
     "visualize": [model for _, model in VISUALISE_GROUPS],
     "audio": [SoundSettings, GridSettings],
+    "run": [model for _, model in GROUPS],
     "farm": [FarmSettings, *(model for _, model in GROUPS)],
     "train": [TrainSettings],
 }

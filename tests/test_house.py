@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "dreamvid"
 FLOORS = (
     {"cli"},
     {"studio", "farm", "api", "doctor"},
-    {"zoom", "explore", "visualize", "train"},
+    {"zoom", "explore", "visualize", "timeline", "train"},
     {"render"},
     {"output", "shots", "dream", "motion", "models", "audio", "graphics", "media", "space", "color"},
     {"images"},

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreamvid.config.timecode import drops_numbers, format_timecode, is_timecode, parse_timecode
+from dreamvid.config.timecode import (
+    ClipTimecode,
+    counts_frames,
+    drops_numbers,
+    format_timecode,
+    is_timecode,
+    parse_timecode,
+)
 
 FILM, VIDEO, FAST = Fraction(24_000, 1001), Fraction(30_000, 1001), Fraction(60_000, 1001)
 RATES = (FILM, VIDEO, FAST, *map(Fraction, (24, 25, 30, 50, 60, 120)), Fraction(25, 2), Fraction(173, 10))
@@ -90,3 +97,62 @@ def test_what_is_no_timecode(text: str, rate: Fraction, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as caught:
         parse_timecode(text, rate)
     assert text in str(caught.value)
+
+
+@property_test
+@given(st.integers(0, A_DAY // 2), st.sampled_from(RATES), st.booleans())
+def test_a_clips_timecode_moves_by_frames(frames: int, rate: Fraction, drop: bool) -> None:
+    first = ClipTimecode.parse("23:50:00;00" if drop and drops_numbers(rate) else "23:50:00:00", rate)
+    later = first.after(frames)
+    assert str(later) == str(ClipTimecode.parse(str(later), rate))
+    assert first.index_of(str(later), A_DAY) == frames % len_of_day(first)
+
+
+def len_of_day(code: ClipTimecode) -> int:
+    return parse_timecode(f"24:00:00{';' if code.drop else ':'}00", code.rate)
+
+
+@property_test
+@given(st.integers(0, A_DAY // 3), st.sampled_from([(VIDEO, FAST), (Fraction(25), Fraction(50))]))
+def test_twice_the_rate_and_back_is_the_same_timecode(frame: int, rates: tuple[Fraction, Fraction]) -> None:
+    slow, fast = rates
+    code = ClipTimecode(frame, slow, drops_numbers(slow)).after(0)
+    assert code.at_rate(fast).at_rate(slow) == code
+    assert code.at_rate(fast).frame == 2 * code.frame
+
+
+@pytest.mark.parametrize(
+    ("code", "rate", "other", "expected"),
+    [
+        ("01:00:00:12", FILM, Fraction(24), "01:00:00:12"),
+        ("01:00:00:12", Fraction(24), Fraction(25), "01:00:00:12"),
+        ("01:00:00:24", Fraction(25), Fraction(24), "01:00:00:23"),
+        ("01:00:59;29", VIDEO, Fraction(25), "01:00:59:24"),
+        ("01:01:00:00", Fraction(25), VIDEO, "01:01:00:00"),
+        ("01:01:00;04", FAST, VIDEO, "01:01:00;02"),
+    ],
+)
+def test_another_rate_keeps_hours_minutes_and_seconds(
+    code: str, rate: Fraction, other: Fraction, expected: str
+) -> None:
+    assert str(ClipTimecode.parse(code, rate).at_rate(other)) == expected
+
+
+def test_rates_that_timecode_can_number() -> None:
+    assert all(map(counts_frames, (FILM, VIDEO, FAST, Fraction(24), Fraction(2997, 100))))
+    assert not any(map(counts_frames, (Fraction(25, 2), Fraction(173, 10))))
+
+
+@pytest.mark.parametrize(
+    ("text", "counted", "expected"),
+    [
+        ("01:00:00:12", 180_012, "01:00:00:12"),
+        ("01:00:00:12", 90_012, "01:00:00:24"),
+        ("01:00:00:12", None, "01:00:00:12"),
+        ("01:00:00:5", None, "01:00:00:05"),
+        ("01:00:00", None, "None"),
+        ("01:00:00:50", None, "01:00:00:25"),
+    ],
+)
+def test_the_number_beside_a_stored_timecode_tells_its_rate(text: str, counted: int | None, expected: str) -> None:
+    assert str(ClipTimecode.stored(text, Fraction(50), counted=counted)) == expected

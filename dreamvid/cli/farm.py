@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dreamvid.cli.options import Config, Fresh, Like, Output, Overwrite, Preset, Progress, with_options
+from dreamvid.cli.run import LISTS, refuse_beside_a_list
 from dreamvid.config.presets import read_preset
-from dreamvid.config.settings import GROUPS, Settings, key_of, make_settings, read_settings_file
-from dreamvid.errors import SettingsError
+from dreamvid.config.settings import GROUPS, Settings, make_settings, read_settings_file
 from dreamvid.farm.settings import FarmSettings, make_farm_settings
 from dreamvid.output.recipe import read_look
-
-_LISTS = (".yaml", ".yml")
 
 
 @with_options((("Farm", FarmSettings), *GROUPS))
@@ -46,9 +43,9 @@ def farm(
     """
     of_farm = {name: given.pop(name) for name in list(given) if name in FarmSettings.model_fields}
     farm_settings = make_farm_settings(of_farm)
-    if Path(source).suffix.lower() in _LISTS:
+    if Path(source).suffix.lower() in LISTS:
         mine = {"output": output, "preset": preset, "config": config, "like": like, "fresh": fresh, **given}
-        _refuse_settings_beside_a_list(mine)
+        refuse_beside_a_list(mine)
         _run_list(Path(source), farm_settings, overwrite, progress)
         return
     settings = make_settings(
@@ -68,14 +65,6 @@ def farm(
     job = Job(Path(source), Path(output) if output else None, settings, overwrite, fresh)
     with open_pool(farm_settings, settings) as pool:
         show(render_on_farm(job, farm_settings, pool), progress)
-
-
-def _refuse_settings_beside_a_list(given: Mapping[str, Any]) -> None:
-    for name, value in given.items():
-        if value:
-            raise SettingsError(
-                f"--{key_of(name)}: a list of clips contains its own settings; put it there, under `shared:` or a clip"
-            )
 
 
 def _run_list(file: Path, farm_settings: FarmSettings, overwrite: bool, progress: str) -> None:

@@ -14,6 +14,7 @@ from dreamvid.errors import MediaError, SettingsError
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from dreamvid.config.timecode import ClipTimecode
     from dreamvid.media import Reader
     from dreamvid.runtime.events import Tell
     from dreamvid.shots.shots import Shot
@@ -28,7 +29,10 @@ def shots(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="Write the list to a file: .csv for tables, .edl for editors"
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write the list to a file: .csv for tables, .edl or .otio for editing applications",
         ),
     ] = None,
     cuts: Annotated[
@@ -36,7 +40,7 @@ def shots(
         typer.Option(
             "--cuts",
             metavar="FILE",
-            help="Read the cuts from a file instead of detecting them: CSV, EDL, or one frame or time per line",
+            help="Read the cuts from a file instead of detecting them: CSV, EDL, OTIO, or one frame or time per line",
         ),
     ] = None,
     thumbnails: Annotated[
@@ -57,7 +61,7 @@ def shots(
 
     You can correct the list in any editor before you use it: delete a line to merge that shot into the one before it.
     """
-    frames_per_second = None if rate is None else _parse_rate(rate)
+    frames_per_second = None if rate is None else parse_rate(rate)
 
     from dreamvid.media.target import check_target
     from dreamvid.shots.shotlist import check_list_name, write_shots
@@ -75,14 +79,16 @@ def shots(
     found = _find(reader, clip_rate, cuts)
     for event in told:
         typer.echo(str(event), err=True)
-    _print_table(found, clip_rate)
+    timecode = reader.info.timecode
+    _print_table(found, clip_rate, timecode)
     if output is not None:
-        write_shots(output, found, clip_rate, clip=source.name, overwrite=overwrite)
+        write_shots(output, found, clip_rate, clip=source, timecode=timecode, overwrite=overwrite)
     if thumbnails is not None:
         _draw(source, reader, found, clip_rate, thumbnails, overwrite=overwrite)
 
 
-def _parse_rate(text: str) -> Fraction:
+def parse_rate(text: str, option: str = "--rate") -> Fraction:
+    """The frames per second of an option. Raises `SettingsError`."""
     from pydantic import TypeAdapter, ValidationError
 
     from dreamvid.config.types import FramesPerSecond
@@ -90,7 +96,7 @@ def _parse_rate(text: str) -> Fraction:
     try:
         value: Fraction = TypeAdapter(FramesPerSecond).validate_python(text)
     except ValidationError as error:
-        raise SettingsError(f"--rate: {explain_fault(error)}") from None
+        raise SettingsError(f"{option}: {explain_fault(error)}") from None
     return value
 
 
@@ -114,7 +120,7 @@ def _find(reader: Reader, rate: Fraction, cuts: Path | None) -> list[Shot]:
     from dreamvid.shots.shots import gather_shots
 
     if cuts is not None:
-        return read_shots(cuts, rate, reader.frame_count)
+        return read_shots(cuts, rate, reader.frame_count, reader.info.timecode, reader.info.path)
     with reader:
         frames = _with_progress(reader, "detecting cuts", reader.frame_count)
         return list(gather_shots(begins for _, begins in mark_cuts(frames, float(rate))))
@@ -129,7 +135,7 @@ def _draw(
     size = picture_size(clip.info, len(found))
     with open_reader(source, size=size, rate=rate, tonemap="hable", info=clip.info) as reader:
         frames = _with_progress(reader, "drawing the sheet", found[-1].middle + 1)
-        sheet = draw_shots(frames, found, rate, size)
+        sheet = draw_shots(frames, found, rate, size, clip.info.timecode)
     write_sheet(target, sheet, overwrite=overwrite)
 
 
@@ -144,17 +150,22 @@ def _with_progress(items: Iterable[T], what: str, count: int) -> Iterator[T]:
         yield from bar.track(items, total=count)
 
 
-def _print_table(found: Sequence[Shot], rate: Fraction) -> None:
+def _print_table(found: Sequence[Shot], rate: Fraction, timecode: ClipTimecode | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from dreamvid.config.timecode import format_timecode
+    from dreamvid.config.timecode import timecode_of
 
     table = Table(box=None, pad_edge=False)
     for heading in ("shot", "first frame", "frames", "start", "end", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for shot in found:
-        start, end = (format_timecode(frame, rate) for frame in (shot.first, shot.end))
+        start, end = (timecode_of(frame, rate, timecode) for frame in (shot.first, shot.end))
         seconds = f"{float(shot.frames / rate):.2f}"
         table.add_row(str(shot.number), str(shot.first), str(shot.frames), start, end, seconds)
-    Console(highlight=False, soft_wrap=True).print(table)
+    console = Console(highlight=False, soft_wrap=True)
+    if timecode is not None:
+        kind = " (drop-frame)" if timecode.drop else ""
+        reel = "" if timecode.reel is None else f", reel {timecode.reel}"
+        console.print(f"timecode {timecode}{kind} at {float(rate):.5g} frames per second{reel}", markup=False)
+    console.print(table)

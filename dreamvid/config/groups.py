@@ -351,5 +351,5 @@ class MotionSettings(Group):
         part_of_look=False,
         selects_frames=True,
         joined_by="-",
-        not_for=("library",),
+        not_for=("library", "run"),
     )

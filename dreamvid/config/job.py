@@ -9,7 +9,9 @@ from dreamvid.config.groups import max_size_setting, size_setting
 from dreamvid.config.registered import CodecName
 from dreamvid.config.types import (
     BitDepth,
+    FirstFrame,
     FramesPerSecond,
+    GivenTimecode,
     Side,
     Size,
     Tile,
@@ -23,19 +25,23 @@ class PartSettings(Group):
 
     start: Time | None = setting(
         None,
-        "Start at this time: 2.5, 2.5s, 1:02.5, or a timecode as printed by `dreamvid shots`",
+        "Start at this time: 2.5, 2.5s, 1:02.5 from the clip's beginning, or a timecode: the clip's own, where it has "
+        "one; `dreamvid shots` prints it",
         "TIME",
         selects_frames=True,
-        not_for=("explore",),
+        not_for=("explore", "run"),
     )
-    end: Time | None = setting(None, "Stop before this time", "TIME", selects_frames=True, not_for=("explore",))
+    end: Time | None = setting(None, "Stop before this time", "TIME", selects_frames=True, not_for=("explore", "run"))
     frames: int | None = setting(
-        None, "Maximum number of frames", "N", ge=1, le=10**9, selects_frames=True, not_for=("explore",)
+        None, "Maximum number of frames", "N", ge=1, le=10**9, selects_frames=True, not_for=("explore", "run")
     )
     size: Size | None = size_setting("Scale to exactly this size", not_for=("explore",))
     max_size: Side | None = max_size_setting()
     rate: FramesPerSecond | None = setting(
-        None, "Frame rate [default: that of the clip; 24 for image sequences]", "FPS", not_for=("explore",)
+        None,
+        "Frame rate [default: that of the clip; 24 for image sequences, or what EXR files say]",
+        "FPS",
+        not_for=("explore", "run"),
     )
 
 
@@ -74,12 +80,19 @@ class OutputSettings(Group):
         ge=0,
         le=63,
     )
-    first_frame: int | None = setting(
+    first_frame: FirstFrame | None = setting(
         None,
-        "Number of the first picture of a sequence [default: that of the source's, or 1]",
-        "N",
-        ge=0,
-        le=10**9,
+        "Number of the first picture of a sequence; timecode: the number of frames since midnight by its timecode "
+        "[default: that of the source's, or 1]",
+        "N|timecode",
+    )
+    timecode: GivenTimecode | None = setting(
+        None,
+        "Timecode of the film's first frame, with a ; before the frames for drop-frame; none: write none [default: the "
+        "clip's own]",
+        "HH:MM:SS:FF|none",
+        omit_default=True,
+        not_for=("run",),
     )
     audio: WordOrPath = setting(
         "copy",
@@ -87,6 +100,13 @@ class OutputSettings(Group):
         "copy|none|FILE",
         is_input_file=True,
         affects_frames=False,
+    )
+    proxy: bool = setting(
+        False,
+        "Also write OUTPUT.proxy.mov for editing: half the size, with the same timecode and sound",
+        "",
+        affects_frames=False,
+        omit_default=True,
     )
     sidecar: bool = setting(
         True, "Write OUTPUT.json next to the output: settings, versions, weights, timings", "", affects_frames=False

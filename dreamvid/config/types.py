@@ -283,6 +283,28 @@ def _parse_time(value: Any) -> Any:
     return _parse_seconds(value)
 
 
+def _parse_timecode(value: Any) -> Any:
+    """A timecode, or `none`."""
+    if isinstance(value, Timecode):
+        return value
+    text = shown(value).strip()
+    if text.lower() == "none":
+        return "none"
+    if not is_timecode(text):
+        raise ValueError(f"'{text}' is neither none nor a timecode such as 01:00:00:00 (01:00:00;00 for drop-frame)")
+    return Timecode(text)
+
+
+def _parse_first_frame(value: Any) -> Any:
+    """A number, or the word `timecode`."""
+    word = shown(value).strip().lower()
+    if word == "timecode":
+        return word
+    if isinstance(value, str) and not re.fullmatch(r"\d{1,12}", word, re.ASCII):
+        raise ValueError(f"'{shown(value)}' is neither a number such as 1001 nor the word timecode")
+    return value
+
+
 def _parse_rate(value: Any) -> Any:
     """Frames per second: `25`, `29.97`, `30000/1001`."""
     try:
@@ -373,6 +395,10 @@ Iterations = Annotated[
 ]
 BitDepth = Annotated[Literal[8, 10, 12, 16, 32], BeforeValidator(_parse_bits)]
 Seconds = Annotated[Fraction, BeforeValidator(_parse_seconds)]
+GivenTimecode = Annotated[InstanceOf[Timecode] | Literal["none"], BeforeValidator(_parse_timecode)]
+FirstFrame = Annotated[
+    Annotated[int, Field(ge=0, le=10**9)] | Literal["timecode"], BeforeValidator(_parse_first_frame)
+]
 Time = Annotated[Fraction | InstanceOf[Timecode], BeforeValidator(_parse_time)]
 WordOrPath = Annotated[str, BeforeValidator(_text_of_path), AfterValidator(_check_word_or_path)]
 FramesPerSecond = Annotated[Fraction, BeforeValidator(_parse_rate), Field(gt=0, le=1000)]

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, distribution, packages_dist
 from dreamvid.doctor.findings import Fact, Findings
 
 BRINGS = {
+    "editing": "timelines and EDLs: shots as OTIO, and dreams of the clips of an edit",
     "farm": "one film on many machines: dreamvid farm",
     "midi": "scores that the picture follows: --midi",
     "ocio": "color spaces of other programs, and ACES: --ocio",

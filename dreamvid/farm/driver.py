@@ -123,7 +123,8 @@ def render_on_farm(job: Job, farm: FarmSettings, pool: WorkerPool) -> Iterator[E
         tags = render_tags(job, prepared.settings, reader.colors)
         opened = OpenedJob(
             place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity,
-            journal, beside=round(_COPIES * pass_bytes(job.settings, target) * reader.width * reader.height),
+            journal, timecode=clip.timecode, sound=clip.sound,
+            beside=round(_COPIES * pass_bytes(job.settings, target) * reader.width * reader.height),
         )  # fmt: skip
         loop = _FarmLoop(job, farm, clip, task, journal, pool, tags, place.log, outbox.tell)
         yield from run_job(opened, loop, outbox)
@@ -204,6 +205,7 @@ class _FarmLoop(JobLoop):
             original=self.clip.original,
             metadata=self.tags,
             animation=self.clip.writer.animation,
+            timecode=self.clip.timecode,
         )
         journal.publish(journal.done, overwrite=job.overwrite)
         run_to_end(map(Notice, left_out), self.tell)
@@ -257,12 +259,13 @@ def make_task(job: Job, clip: OpenedClip, networks: Networks, target: Path) -> T
         first=reader.first_index,
         finds_dissolves=settings.cuts == "auto",
         suffix=target.suffix if pictures else pieces_suffix(target),
-        first_number=first_number_of(reader, settings) if pictures else None,
+        first_number=first_number_of(reader, settings, clip.timecode) if pictures else None,
         tags=render_tags(job, settings, reader.colors) if pictures or beside else {},
+        timecode=clip.timecode,
         networks=networks_fingerprint(dreaming),
         pass_files=tuple(pass_files_beside(target, beside, settings.passes_as)),
         pass_depth=pass_depth(target, settings),
-        first_pass=first_number_of(reader, settings),
+        first_pass=first_number_of(reader, settings, clip.timecode),
         colors=None if reader.colors is None else reader.colors.fingerprint,
     )
 

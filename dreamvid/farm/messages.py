@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreamvid.config.settings import Settings
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.media.write_passes import PassFile
 from dreamvid.render.plan import Clock
 from dreamvid.runtime.events import FrameDone
@@ -41,6 +42,7 @@ class Task:
         suffix: of the film, or of its numbered pictures.
         first_number: of its first picture, where it is a sequence of pictures; None: it is none.
         tags: metadata of each picture.
+        timecode: of the film's first frame.
         networks: fingerprint of the weights.
         pass_files: what passes beside the film are written to in the end, in floats of `pass_depth` bits; the
             film's first frame gets the number `first_pass` there.
@@ -56,6 +58,7 @@ class Task:
     suffix: str
     first_number: int | None
     tags: Mapping[str, str]
+    timecode: ClipTimecode | None
     networks: str
     pass_files: tuple[PassFile, ...] = ()
     pass_depth: int | None = None

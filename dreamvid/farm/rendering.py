@@ -252,8 +252,15 @@ def open_segment(folder: Path, index: int, task: Task, job: Job, reader: Reader)
     """The writer of a segment that begins at a frame of the source: a film's, or pictures in a folder of their own."""
     if task.first_number is None:
         return open_target(folder / f"segment-{index:08}{task.suffix}", job, reader, part=True)
-    number = index - task.first + task.first_number
-    return open_target(folder / f"{index:08}" / f"%08d{task.suffix}", job, reader, tags=task.tags, first_number=number)
+    later = index - task.first
+    return open_target(
+        folder / f"{index:08}" / f"%08d{task.suffix}",
+        job,
+        reader,
+        tags=task.tags,
+        number=task.first_number + later,
+        timecode=None if task.timecode is None else task.timecode.after(later),
+    )
 
 
 def open_unit_passes(folder: Path, first: int, task: Task, job: Job, reader: Reader) -> PassWriter | None:
@@ -271,6 +278,7 @@ def open_unit_passes(folder: Path, first: int, task: Task, job: Job, reader: Rea
         compression=job.settings.exr_compression,
         metadata=task.tags,
         first_number=first,
+        timecode=None if task.timecode is None else task.timecode.after(first - task.first),
     )
 
 

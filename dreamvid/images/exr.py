@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import OpenEXR
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import FloatImage, SceneColors, to_display, to_linear, tone_map
+from dreamvid.images.exr_timecode import rate_of, timecode_of
 from dreamvid.images.header import not_an_image
 
 _BRIGHTEST = 65504.0  # of half floats; what infinity is taken for
@@ -127,7 +130,7 @@ def write_exr(
     image: FloatImage,
     *,
     bit_depth: int,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, Any],
     compression: str | None = None,
     scene: SceneColors | None = None,
 ) -> None:
@@ -143,7 +146,7 @@ def write_exr_channels(
     path: Path,
     channels: Mapping[str, StoredPlane],
     *,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, Any],
     compression: str | None = None,
     scene: SceneColors | None = None,
 ) -> None:
@@ -175,6 +178,18 @@ def as_stored(plane: npt.NDArray[np.float32], bit_depth: int) -> StoredPlane:
     kind: Any = np.float16 if bit_depth == 16 else np.float32
     limit = np.finfo(kind).max
     return np.ascontiguousarray(np.clip(plane, -limit, limit), dtype=kind)
+
+
+def read_exr_rate(path: Path) -> Fraction | None:
+    """The frames per second that a file says its sequence has. Raises MediaError."""
+    with opened(path, header_only=True) as file:
+        return rate_of(file.parts[0].header)
+
+
+def read_exr_timecode(path: Path, rate: Fraction) -> ClipTimecode | None:
+    """The timecode of a file, of a sequence with so many frames per second. Raises MediaError."""
+    with opened(path, header_only=True) as file:
+        return timecode_of(file.parts[0].header, rate)
 
 
 def read_exr_metadata(path: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError, shown
 from dreamvid.images.content import begins_as_film, image_format
 from dreamvid.images.profile import rgb_profile
@@ -62,6 +63,8 @@ class ImageTags:
 
     exif: bytes | None = None
     icc_profile: bytes | None = None
+    timecode: ClipTimecode | None = None
+    """Its own, of which EXR holds as much as it can."""
 
 
 def is_image(path: Path) -> bool:

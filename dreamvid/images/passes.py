@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def write_passes(
     path: Path,
     channels: Channels,
     *,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, Any],
     compression: str | None = None,
     scene: SceneColors | None = None,
     overwrite: bool = True,

@@ -72,8 +72,10 @@ def write_image(
     with whole_file(path, overwrite=overwrite) as temporary:
         if suffix == ".exr":
             from dreamvid.images.exr import write_exr
+            from dreamvid.images.exr_timecode import timecode_attributes
 
-            write_exr(temporary, image, bit_depth=depth, metadata=metadata, compression=compression, scene=scene)
+            attributes = {**metadata, **timecode_attributes(tags.timecode)}
+            write_exr(temporary, image, bit_depth=depth, metadata=attributes, compression=compression, scene=scene)
         elif suffix in _TIFF:
             from dreamvid.images.tiff import write_tiff
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.media.codecs import SUBTITLE_CODECS, TEXT_SUBTITLES
 from dreamvid.media.ffmpeg import failure_reason, file_url, input_arguments, run_ffmpeg
 from dreamvid.media.probe import ClipInfo, read_metadata
 from dreamvid.media.sound import SoundPlan, shifted
-from dreamvid.media.tags import tag_input, write_tags
+from dreamvid.media.tags import tag_input, timecode_arguments, write_tags
 
 # A subtitle that is already shown where the film begins starts there, and earlier ones go: a negative time would
 # move the whole film.
 _FROM_THE_START = "noise=drop=lte(pts+d\\,0),setts=pts=max(PTS\\,0):dts=max(DTS\\,0):duration=DURATION+min(PTS\\,0)"
 _CONTAINERS_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
+_TIMECODE_TAG = "timecode"  # the film has its own
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Original:
     def read(cls, info: ClipInfo, start: Fraction = Fraction(0)) -> Original:
         """Read the tags of what `info` describes, now: it may be gone by the end. Raises MediaError."""
         tags = read_metadata(info.path) if info.kind == "video" else {}
-        return cls(info, start, {key: value for key, value in tags.items() if key not in _CONTAINERS_TAGS})
+        left_out = {*_CONTAINERS_TAGS, _TIMECODE_TAG}
+        return cls(info, start, {key: value for key, value in tags.items() if key not in left_out})
 
     def lost_subtitles(self, target: Path) -> list[str]:
         """The codecs of those subtitles that do not go into a film of that name."""
@@ -52,11 +55,13 @@ def mux(
     sound: SoundPlan | None,
     original: Original | None,
     metadata: Mapping[str, str],
+    timecode: ClipTimecode | None = None,
 ) -> list[str]:
     """Join the encoded `picture`, ffmpeg's arguments for an input, and what goes with it into `target`.
 
     It lasts `seconds`, the picture's length. Pictures are copied, sound is stored as planned, and subtitles that are
-    text are made into the container's own. `metadata` comes before the original's.
+    text are made into the container's own. `metadata` comes before the original's; `timecode` is that of the first
+    frame.
 
     Returns lines about what had to be left out after all: a picture that took hours is not lost for its sound. Raises
     MediaError where not even the picture can be put there.
@@ -69,7 +74,7 @@ def mux(
         attempts.append((None, None, "sound, chapters and subtitles are left out"))
     reasons: list[str] = []
     for kept_sound, kept_original, left_out in attempts:
-        reason = _mux_once(picture, target, seconds, kept_sound, kept_original, tags)
+        reason = _mux_once(picture, target, seconds, kept_sound, kept_original, tags, timecode)
         if reason is None:
             return [f"{left_out}: they cannot be added to the video ({reasons[0]})"] if reasons else []
         reasons.append(reason)
@@ -85,6 +90,7 @@ def _mux_once(
     sound: SoundPlan | None,
     original: Original | None,
     tags: Mapping[str, str],
+    timecode: ClipTimecode | None,
 ) -> str | None:
     """Why it failed; None: it is done."""
     inputs, maps, chapters = [*picture], ["-map", "0:v", "-c:v", "copy"], "-1"
@@ -108,6 +114,7 @@ def _mux_once(
         # Not -shortest: it would end the picture with the sound.
         code, _, stderr = run_ffmpeg(
             [*inputs, *tag_input(listing), *maps, "-map_metadata", str(inputs.count("-i")), "-map_chapters", chapters,
+             *timecode_arguments(timecode, target),
              "-t", f"{float(seconds):.6f}", *container_options(target), "-y", file_url(target)]
         )  # fmt: skip
     except OSError as error:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import HDR_TRANSFERS, ColorTags, kept_tags
 from dreamvid.images.content import is_moving_webp
@@ -79,6 +80,8 @@ class ClipInfo:
     """How many an image file holds; the first is read."""
     exr_layer: str | None = None
     """The layer of an EXR that is read; None: the main one."""
+    timecode: ClipTimecode | None = None
+    """That of the first frame, and the clip's reel."""
     first_frame_time: Fraction = field(default=Fraction(0), repr=False)
     """When the first frame is due, on the clock that ffmpeg seeks the picture by."""
     seekable: bool = field(default=False, repr=False)
@@ -121,6 +124,8 @@ class SoundInfo:
     """Whether there is more to see than a cover."""
     tracks: tuple[SoundStream, ...] = ()
     """All of them, in the order of `codecs`."""
+    clock: Fraction | None = None
+    """When it begins, in seconds since midnight, where it is a Broadcast Wave that says so."""
 
 
 def probe(path: Path | str, exr_layer: str | None = None) -> ClipInfo:
@@ -193,7 +198,7 @@ def probe_sound(path: Path | str) -> SoundInfo:
     sounds, picture = contents.sounds, contents.picture
     codecs = tuple(sound.codec for sound in sounds)
     if not sounds or picture is None:
-        return SoundInfo(codecs, Fraction(0), picture is not None, sounds)
+        return SoundInfo(codecs, Fraction(0), picture is not None, sounds, contents.clock)
     # Where the clock may jump ffmpeg counts from the first packet of what it was asked for, else from the start of
     # the file.
     zero = max(contents.start, min(sound.start for sound in sounds)) if contents.jumps else contents.start
@@ -244,6 +249,11 @@ def _clip_info(path: Path, contents: Contents, picture: PictureStream, timing: T
     length = timing.duration
     layer = picture.alpha_layer and decodes_alpha_layers()
     count = max(1, int(length * rate + Fraction(1, 2))) if variable else len(timing.ticks)
+    timecode = None
+    if contents.timecode is not None:
+        timecode = ClipTimecode.stored(
+            contents.timecode, rate, counted=contents.timecode_frame, reel=contents.reel
+        )
     return ClipInfo(
         path, "video", width, height, rate, length if variable else count / rate, count,
         variable_rate=variable, rotation=picture.rotation, mirrored=picture.mirrored, bit_depth=picture.bit_depth,
@@ -256,7 +266,7 @@ def _clip_info(path: Path, contents: Contents, picture: PictureStream, timing: T
         first_frame_time=timing.first,
         seekable=timing.sure and not {"mov", "matroska"}.isdisjoint(contents.containers),
         decoder=_ALPHA_DECODERS.get(picture.codec) if picture.has_alpha else None,
-        proprietary=_proprietary(log),
+        proprietary=_proprietary(log), timecode=timecode,
     )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +15,12 @@ import numpy as np
 from dreamvid.config.timecode import Timecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import BT709, Colors, ColorTags, FloatImage, tone_map_filters
-from dreamvid.images.header import read_header
 from dreamvid.images.read import fit_size, read_image, resize_image
 from dreamvid.media.ffmpeg import FFmpeg, cropping_arguments, input_arguments
-from dreamvid.media.probe import MOVING_WEBP, ClipInfo, probe, probe_image
+from dreamvid.media.probe import MOVING_WEBP, ClipInfo, probe
 from dreamvid.media.read_webp import read_webp, webp_timing
-from dreamvid.media.sequence import first_number, list_sequence
+from dreamvid.media.sequence import list_sequence
+from dreamvid.media.sequence_info import own_rate, sequence_info
 from dreamvid.runtime.events import Notice, Progress, Tell, ignore
 
 SEQUENCE_RATE = Fraction(24)
@@ -334,14 +333,15 @@ def open_reader(
 ) -> Reader:
     """Open a video file, a still image, a numbered sequence (`frames/%05d.png`) or a folder of images.
 
-    `start` and `end` are seconds, or timecodes, which count frames as the clip has them: the frames with
-    start <= index / rate < end are read, exactly; `end` may be after the end of the clip. `frames` limits their number.
+    `start` and `end` are seconds, or timecodes: the clip's own where it has one, else counted from its beginning. The
+    frames with start <= index / rate < end are read, exactly; `end` may be after the end of the clip. `frames` limits
+    their number.
     `size` is the exact (width, height) to resample to; `max_size` limits the longer side in pixels, keeps the aspect,
     and only shrinks.
 
     A clip with a constant rate gives each of its frames once; one with a variable rate is read at its usual
     rate, frames repeated or left out so that its duration stays. `rate` asks for another one; sequences have
-    24 unless told otherwise; a still has none and gives one frame. Rotation is applied, untagged video of 720
+    what their EXR files say, or 24; a still has none and gives one frame. Rotation is applied, untagged video of 720
     lines or more is taken as BT.709 and smaller as BT.601.
 
     `alpha` asks for a fourth channel, where the source has one. `tonemap`, one of `TONE_CURVES`, brings HDR (PQ, HLG,
@@ -357,10 +357,10 @@ def open_reader(
     path = Path(source)
     paths = list_sequence(source)
     if paths is not None:
-        sequence_rate = rate or SEQUENCE_RATE
-        first, last = (_seconds_of(time, sequence_rate, path) for time in (start, end))
+        sequence_rate = rate or own_rate(paths[0]) or SEQUENCE_RATE
+        info = sequence_info(path, paths, sequence_rate, info, exr_layer)
+        first, last = (_seconds_of(time, info) for time in (start, end))
         span = _frame_range(path, len(paths), sequence_rate, first, last, frames)
-        info = _sequence_info(path, paths, sequence_rate, info, exr_layer)
         work_size = fit_size(info.width, info.height, size, max_size)
         way = None if colors is None else colors(info)
         return ImageReader(
@@ -379,7 +379,7 @@ def open_reader(
     total = info.frame_count
     if video_rate != info.rate:
         total = max(1, int(info.duration * video_rate + Fraction(1, 2)))
-    first, last = (_seconds_of(time, info.rate, path) for time in (start, end))
+    first, last = (_seconds_of(time, info) for time in (start, end))
     span = _frame_range(path, total, video_rate, first, last, frames)
     if info.video_codec == MOVING_WEBP:
         return WebpReader(info, work_size, video_rate, span, alpha=alpha, colors=way, tell=tell)
@@ -396,12 +396,16 @@ def open_reader(
     )
 
 
-def _seconds_of(time: Fraction | Timecode | None, rate: Fraction, path: Path) -> Fraction | None:
-    """A time of a clip, whose timecodes count frames at `rate`."""
+def _seconds_of(time: Fraction | Timecode | None, info: ClipInfo) -> Fraction | None:
+    """A time of a clip that is a film: a timecode is the clip's own, or counts from its beginning if it has none."""
+    if not isinstance(time, Timecode) or info.rate is None:
+        return None if isinstance(time, Timecode) else time
     try:
-        return time.seconds(rate) if isinstance(time, Timecode) else time
+        if info.timecode is None:
+            return time.seconds(info.rate)
+        return info.timecode.index_of(time.text, info.frame_count) / info.rate
     except ValueError as error:
-        raise MediaError(f"{path}: {error}") from None
+        raise MediaError(f"{info.path}: {error}") from None
 
 
 def _frame_range(
@@ -428,28 +432,3 @@ def _frame_range(
 
 def _seconds(time: Fraction) -> str:
     return f"{float(time):.3f} s"
-
-
-def _sequence_info(
-    source: Path, paths: list[Path], rate: Fraction, known: ClipInfo | None, exr_layer: str | None
-) -> ClipInfo:
-    """Return the facts about a sequence: what any of its images has; all must have one size."""
-    if known is None:
-        known = probe_image(paths[0], exr_layer)
-        for path in paths[1:]:
-            header = read_header(path, exr_layer)
-            if (header.width, header.height) != (known.width, known.height):
-                raise MediaError(
-                    f"{path}: is {header.width}x{header.height}, but {paths[0].name} is {known.width}x{known.height}; "
-                    "give all images the same size"
-                )
-            known = replace(
-                known,
-                has_alpha=known.has_alpha or header.has_alpha,
-                bit_depth=max(known.bit_depth, header.bit_depth),
-                pictures=max(known.pictures, header.pictures),
-            )
-    return replace(
-        known, path=source, kind="sequence", rate=rate, duration=len(paths) / rate, frame_count=len(paths),
-        first_number=first_number(source, paths),
-    )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.media.animation import Animation
 from dreamvid.media.ffmpeg import failure_reason, file_url, input_arguments, run_ffmpeg
@@ -23,12 +24,13 @@ def join_segments(
     original: Original | None = None,
     metadata: Mapping[str, str],
     animation: Animation | None = None,
+    timecode: ClipTimecode | None = None,
 ) -> list[str]:
     """Join `segments`, films of one kind in one folder, and `sound` into `joined`, which lasts `seconds`.
 
     `metadata` comes back from `read_metadata`; of an `original` that is a video, tags, chapters and subtitles are kept.
-    An `animation` is encoded from the segments, and has only its picture. Returns lines about what was left out. Raises
-    MediaError.
+    `timecode` is that of the first frame. An `animation` is encoded from the segments, and has only its picture.
+    Returns lines about what was left out. Raises MediaError.
     """
     listing = segments[0].with_name("segments.ffconcat")
     listing.write_bytes(b"ffconcat version 1.0\n" + b"".join(b"file " + _listed(path) + b"\n" for path in segments))
@@ -44,6 +46,7 @@ def join_segments(
             sound=sound,
             original=original if original is not None and original.info.kind == "video" else None,
             metadata=metadata,
+            timecode=timecode,
         )
     finally:
         listing.unlink(missing_ok=True)

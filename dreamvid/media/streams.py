@@ -34,6 +34,8 @@ from dreamvid.media.mastering import Mastering
 
 _PACKETS_TRIED = 100  # in search of a frame that can be decoded
 _MICROSECONDS = 1_000_000
+_LONGEST_TAG = 64  # characters of a reel's name or a timecode
+_TIMECODE_BYTES = 4  # of a frame number in a timecode track
 _ALPHA_INFO = b"\x4e\x01\xa5"  # the head of an SEI message of HEVC (F.14.2.8) and its type, which says what alpha means
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT
 
@@ -117,6 +119,13 @@ class Contents:
     subtitles: tuple[str, ...]
     """Their codecs."""
     has_chapters: bool
+    timecode: str | None = None
+    """Of the first frame, as the file has it."""
+    timecode_frame: int | None = None
+    """The same as a number of frames, where a track of its own has that."""
+    reel: str | None = None
+    clock: Fraction | None = None
+    """When its sound begins, in seconds since midnight, where it is a Broadcast Wave that says so."""
 
 
 def read_contents(path: Path, *, decode: bool = True) -> Contents:
@@ -134,6 +143,10 @@ def read_contents(path: Path, *, decode: bool = True) -> Contents:
             sounds=tuple(_sound(item, begin) for item in container.streams if item.type == "audio"),
             subtitles=tuple(_codec(item) for item in container.streams if item.type == "subtitle"),
             has_chapters=bool(container.chapters()),
+            timecode=_tag(container, pictures, "timecode"),
+            timecode_frame=_timecode_frame(path, container),
+            reel=_tag(container, pictures, "reel_name"),
+            clock=_clock(container),
             # Last, since looking for a frame reads on.
             picture=_picture(path, container, pictures[0], begin, decode) if pictures else None,
         )
@@ -157,6 +170,36 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
 def _shows_film(stream: Any) -> bool:
     """Whether it is more to see than a cover: what ffmpeg calls V."""
     return stream.type == "video" and not stream.disposition & stream.disposition.attached_pic
+
+
+def _tag(container: av.container.InputContainer, pictures: list[Any], name: str) -> str | None:
+    """A tag of the picture, or of a track beside it (QuickTime's timecode, a camera's), or of the file."""
+    for owner in (*pictures[:1], *container.streams, container):
+        for key, value in owner.metadata.items():
+            if key.lower() == name and 0 < len(value.strip()) <= _LONGEST_TAG and value.isprintable():
+                return str(value.strip())
+    return None
+
+
+def _timecode_frame(path: Path, container: av.container.InputContainer) -> int | None:
+    """The frame number that a timecode track begins with: the text that ffmpeg makes of it does not tell the rate that
+    it counts at, which may be half the picture's."""
+    numbers = [item.index for item in container.streams if item.type == "data" and "timecode" in item.metadata]
+    if not numbers:
+        return None
+    with _opened(path) as other:  # reading on would take packets from those who come after
+        packet = next(iter(other.demux(other.streams[numbers[0]])), None)
+        content = b"" if packet is None else bytes(packet)
+    return int.from_bytes(content, "big") if len(content) == _TIMECODE_BYTES else None
+
+
+def _clock(container: av.container.InputContainer) -> Fraction | None:
+    samples = container.metadata.get("time_reference", "")
+    contexts = (item.codec_context for item in container.streams.audio)
+    rates = [context.sample_rate for context in contexts if context is not None]
+    if not rates or not rates[0] or not samples.isdecimal() or len(samples) > _LONGEST_TAG or not int(samples):
+        return None  # 0 is what programs write that do not know
+    return Fraction(int(samples), rates[0])
 
 
 def _codec(stream: Any) -> str:

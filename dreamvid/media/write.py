@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dreamvid.config.passes import PassName
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import BT709, ColorTags, SceneColors
 from dreamvid.images.header import ImageTags, is_image, read_image_tags
@@ -58,6 +59,7 @@ def open_writer(
     protected: Sequence[Path | str] = (),
     first_number: int = 1,
     resume: int | None = None,
+    timecode: ClipTimecode | None = None,
     passes: Sequence[PassName] = (),
     compression: str | None = None,
     tell: Tell = ignore,
@@ -71,10 +73,10 @@ def open_writer(
     grows by one pixel that repeats the edge. With `alpha` frames have a fourth channel; where the format cannot hold
     it, it is dropped; `tell` hears what of the source cannot be kept. `sound` is stored as `plan_sound` finds it can
     be, and cut to the length of the picture. `metadata` comes back from `read_metadata`. Of `original` its own tags,
-    chapters and subtitles are kept, in an image its EXIF and, with `keeps_profile`, its color profile. With `scene`
-    frames for an EXR are light, of any brightness, which is written as it is. `mastering` is what HDR was made on, for
-    codecs that can say so. Where `passes` are given, the target is an EXR that holds these as layers, and takes frames
-    with their layers.
+    chapters and subtitles are kept, in an image its EXIF and, with `keeps_profile`, its color profile. `timecode` is
+    that of the first frame of a film, or of a sequence, in which EXR files hold it. With `scene` frames for an EXR are
+    light, of any brightness, which is written as it is. `mastering` is what HDR was made on, for codecs that can say
+    so. Where `passes` are given, the target is an EXR that holds these as layers, and takes frames with their layers.
 
     A sequence starts at `first_number`, and its folder is created if its parent exists. With `resume`, that many
     frames have already been written by an earlier writer that was stopped; they are kept, and writing continues.
@@ -100,7 +102,7 @@ def open_writer(
             writer = open_pass_writer(
                 [PassFile(path, tuple(passes))], width=width, height=height, alpha=alpha, bit_depth=bit_depth,
                 compression=compression, metadata=metadata, scene=scene, overwrite=overwrite, protected=guarded,
-                first_number=first_number, resume=resume,
+                first_number=first_number, resume=resume, timecode=timecode,
             )  # fmt: skip
         elif files is None:
             writer = StillWriter(
@@ -112,7 +114,7 @@ def open_writer(
             writer = SequenceWriter(
                 path, width, height, files=files, first_number=first_number, resume=resume, alpha=alpha,
                 bit_depth=bit_depth, quality=quality, metadata=metadata, tags=tags, scene=scene, overwrite=overwrite,
-                compression=compression,
+                timecode=timecode, compression=compression,
             )  # fmt: skip
         run_to_end(map(Notice, lost), tell)
     else:
@@ -136,7 +138,7 @@ def open_writer(
         writer = VideoWriter(
             path, width, height, rate=rate, codec=chosen, encoding=encoding, crf=crf, alpha=alpha,
             color=color or BT709, mastering=mastering, sound=plan, original=original, metadata=metadata,
-            sample_aspect=sample_aspect, overwrite=overwrite, tell=tell,
+            sample_aspect=sample_aspect, overwrite=overwrite, tell=tell, timecode=timecode,
         )  # fmt: skip
         run_to_end(map(Notice, () if plan is None else plan.notices), tell)
         if replaced:

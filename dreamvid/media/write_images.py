@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import FloatImage, SceneColors
 from dreamvid.images.header import ImageTags
@@ -83,17 +85,21 @@ class SequenceWriter(ImageWriter):
         tags: ImageTags,
         scene: SceneColors | None,
         overwrite: bool,
+        timecode: ClipTimecode | None = None,
         compression: str | None = None,
     ) -> None:
         super().__init__(
             target, width, height, alpha=alpha, bit_depth=bit_depth, quality=quality,
             metadata=metadata, tags=tags, scene=scene, overwrite=overwrite, compression=compression,
         )  # fmt: skip
+        self._timecode = timecode
         self._files, self._first_number, self._resumes = files, first_number, resume is not None
         self.frame_count = resume or 0
 
     def _write(self, frame: FloatImage) -> None:
         self.latest = self._files.path(self._first_number + self.frame_count)
+        if self._timecode is not None:
+            self._tags = replace(self._tags, timecode=self._timecode.after(self.frame_count))
         # What the earlier one wrote and did not live to count is made again.
         self._store(self.latest, frame, overwrite=self._overwrite or self._resumes)
 

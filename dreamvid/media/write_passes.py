@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from dreamvid.config.passes import PassName, values_per_pixel
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import FloatImage, SceneColors
+from dreamvid.images.exr_timecode import timecode_attributes
 from dreamvid.images.passes import Channels, as_layers, as_picture, write_passes
 from dreamvid.media.names import OneFile
 from dreamvid.media.sequence import NumberedFiles
@@ -92,12 +94,14 @@ class PassWriter(Writer):
         metadata: Mapping[str, str],
         scene: SceneColors | None,
         overwrite: bool,
+        timecode: ClipTimecode | None = None,
     ) -> None:
         """See `open_writer`; `outputs` are what is written of each frame, all numbered or none."""
         super().__init__(target, width, height, alpha=alpha, keeps_alpha=True)
         self._outputs, self._first_number, self._resumes = list(outputs), first_number, resume is not None
         self._bit_depth, self._compression = bit_depth, compression
         self._metadata, self._scene, self._overwrite = metadata, scene, overwrite
+        self._timecode = timecode
         self._still: LayeredFrame | None = None
         self._is_still = self._outputs[0].files is None
         self.deep = True
@@ -128,13 +132,14 @@ class PassWriter(Writer):
     def _store(self, frame: LayeredFrame, *, overwrite: bool) -> None:
         number = self._first_number + self.frame_count
         self.latest_files = []
+        timecode = None if self._timecode is None else self._timecode.after(self.frame_count)
         for output in self._outputs:
             self.latest = output.file(number)
             channels = output.channels(frame, self._bit_depth, self._scene)
             write_passes(
                 self.latest,
                 channels,
-                metadata=self._metadata,
+                metadata={**self._metadata, **timecode_attributes(timecode)},
                 compression=self._compression,
                 scene=self._scene,
                 overwrite=overwrite,
@@ -176,6 +181,7 @@ def open_pass_writer(
     protected: Sequence[Path] = (),
     first_number: int = 1,
     resume: int | None = None,
+    timecode: ClipTimecode | None = None,
 ) -> PassWriter:
     """Open a writer of passes, see `open_writer`. Raises MediaError before any work."""
     for output in outputs:
@@ -186,5 +192,5 @@ def open_pass_writer(
     return PassWriter(
         outputs[0].path, width, height, outputs=outputs, first_number=first_number, resume=resume, alpha=alpha,
         bit_depth=bit_depth or 16, compression=compression, metadata=dict(metadata or {}), scene=scene,
-        overwrite=overwrite,
+        overwrite=overwrite, timecode=timecode,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.images.color import PQ, ColorTags, FloatImage
 from dreamvid.images.read import quantize
@@ -19,7 +20,7 @@ from dreamvid.media.ffmpeg import FFmpeg, file_url
 from dreamvid.media.mastering import Mastering
 from dreamvid.media.mux import Original, container_options, mux
 from dreamvid.media.sound import SoundPlan
-from dreamvid.media.tags import tag_input, write_tags
+from dreamvid.media.tags import tag_input, timecode_arguments, write_tags
 from dreamvid.media.writer import Writer
 from dreamvid.runtime.events import Notice, Tell, run_to_end
 
@@ -46,8 +47,10 @@ class VideoWriter(Writer):
         sample_aspect: Fraction,
         overwrite: bool,
         tell: Tell,
+        timecode: ClipTimecode | None = None,
     ) -> None:
         super().__init__(target, width, height, alpha=alpha, keeps_alpha=encoding.alpha)
+        self._timecode = timecode
         self._tell = tell
         self.rate, self.codec, self.encoding = rate, codec, encoding
         self.deep = encoding.deep
@@ -76,7 +79,8 @@ class VideoWriter(Writer):
             *tag_input(self._tags), "-map", "0:v", "-map_metadata", "1",
             "-vf", ",".join([aspect, *color_filters(encoding, self._color)]),
             *codec.arguments, *encoding.arguments, *self._hdr_arguments(), *quality, "-pix_fmt", encoding.pixel_format,
-            "-fps_mode", "passthrough", *container_options(self.target), "-y", file_url(self._picture),
+            "-fps_mode", "passthrough", *timecode_arguments(self._timecode, self.target),
+            *container_options(self.target), "-y", file_url(self._picture),
         ]  # fmt: skip
 
     def _hdr_arguments(self) -> tuple[str, ...]:
@@ -134,7 +138,7 @@ class VideoWriter(Writer):
             left_out = mux(
                 ["-protocol_whitelist", "file", "-i", file_url(self._picture)], self._joined,
                 seconds=self.frame_count / self.rate, sound=self.sound,
-                original=self._original, metadata=self._metadata,
+                original=self._original, metadata=self._metadata, timecode=self._timecode,
             )  # fmt: skip
             run_to_end(map(Notice, left_out), self._tell)
             done = self._joined

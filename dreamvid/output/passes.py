@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dreamvid.config.passes import LOSSY, PASSES, PassName
 from dreamvid.config.settings import DreamSettings, key_of
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import SettingsError
 from dreamvid.images.color import Colors, SceneColors
 from dreamvid.media.write_passes import PassWriter, open_pass_writer, pass_files_beside
@@ -76,6 +77,7 @@ def open_side_passes(
     protected: Sequence[Path],
     first_number: int,
     resume: int | None,
+    timecode: ClipTimecode | None = None,
 ) -> PassWriter | None:
     """The writer of the passes beside the target, of frames of (width, height) `size`, if there are any; see
     `open_writer`. Raises `MediaError` before any work."""
@@ -95,6 +97,7 @@ def open_side_passes(
         protected=protected,
         first_number=first_number,
         resume=resume,
+        timecode=timecode,
     )
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.media import FloatImage, Original, SoundPlan, Writer
 from dreamvid.media.animation import Animation
 from dreamvid.media.segments import join_segments
@@ -107,6 +108,8 @@ class Ending:
     """Where the film becomes a picture that moves: how."""
     sources: Sources = field(default_factory=Sources)
     """What sound and tags are read from, as it was when the render began."""
+    timecode: ClipTimecode | None = None
+    """Of the first frame."""
 
 
 class Recorder(Lifecycle):
@@ -258,6 +261,7 @@ class FilmRecorder(Recorder):
             original=ending.original,
             metadata=ending.metadata,
             animation=ending.animation,
+            timecode=ending.timecode,
         )
         self._journal.publish(self.frame_count, overwrite=ending.overwrite)
         run_to_end(map(Notice, left_out), self._tell)

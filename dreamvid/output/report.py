@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError
 from dreamvid.graphics.chart import Chart, Panel, draw_chart
 from dreamvid.images.write import encode
@@ -33,6 +34,8 @@ class Report:
         self._lines_path, self._chart_path = lines, chart
         self._lines: list[Line] = []
         self._kept: Path | None = None
+        self.timecode: ClipTimecode | None = None
+        """Of the first frame, where there is one: each line then says that of its own."""
 
     def keep(self, path: Path, done: int) -> None:
         """Go on from what an interrupted render of `done` frames left in `path`, and keep the figures there."""
@@ -49,7 +52,7 @@ class Report:
     def add(self, event: FrameDone) -> None:
         """Take down a frame."""
         figures = event.figures
-        line = {
+        line: Line = {
             "frame": event.frame,
             "shot": event.shot,
             "objective": None if figures is None else figures.objective,
@@ -59,6 +62,8 @@ class Report:
             "occluded": event.fresh,
             "seconds": event.seconds,
         }
+        if self.timecode is not None:
+            line["timecode"] = str(self.timecode.after(event.frame))
         self._lines.append(line)
         if self._kept is not None:
             try:
@@ -82,9 +87,10 @@ def _read_line(text: str) -> Line | None:
         line = parse_json(text)
     except DocumentError:
         return None
-    if not isinstance(line, dict) or set(line) != set(_FIGURES) or line["frame"] is None:
+    if not isinstance(line, dict) or set(line) - {"timecode"} != set(_FIGURES) or line["frame"] is None:
         return None
-    return line if all(value is None or isinstance(value, (int, float)) for value in line.values()) else None
+    figures = (line[name] for name in _FIGURES)
+    return line if all(value is None or isinstance(value, (int, float)) for value in figures) else None
 
 
 def draw_report(lines: list[Line], title: str) -> Chart:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dreamvid.config.settings import DreamSettings
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media.target import beside
 from dreamvid.output.journal_folder import JournalFolder
@@ -78,8 +79,10 @@ class RenderLog:
         source: Path,
         identity: Mapping[str, str],
         journal: JournalFolder | None,
+        timecode: ClipTimecode | None = None,
     ) -> None:
-        """The render begins, perhaps anew: `identity` is all that its frames depend on."""
+        """The render begins, perhaps anew: `identity` is all that its frames depend on; `timecode` is that of the
+        first."""
         recipe = write_recipe(dreaming.settings)
         self._facts = {
             "source": str(source),
@@ -91,6 +94,15 @@ class RenderLog:
             "recipe": recipe,
             "fingerprints": {key: value for key, value in identity.items() if recipe.get(key) != value},
         }
+        if timecode is not None:
+            self._facts["timecode"] = {
+                "first frame": str(timecode),
+                "frames per second": str(timecode.rate),
+                "drop-frame": timecode.drop,
+                **({} if timecode.reel is None else {"reel": timecode.reel}),
+            }
+        if self._report is not None:
+            self._report.timecode = timecode
         if self._report is not None and journal is not None and journal.report_path is not None:
             self._report.keep(journal.report_path, journal.done)
 

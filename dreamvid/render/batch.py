@@ -11,7 +11,10 @@ from dreamvid.config.types import parse_path
 from dreamvid.errors import DreamvidError, SettingsError, did_you_mean, shown
 from dreamvid.media import default_output, read_metadata
 from dreamvid.media.names import key_of_name
+from dreamvid.media.target import output_pattern
 from dreamvid.output.fingerprint import job_tag
+from dreamvid.output.journal import path_of_journal
+from dreamvid.output.journal_folder import has_journal
 from dreamvid.render.job import Job
 from dreamvid.runtime.documents import read_yaml
 
@@ -47,10 +50,14 @@ def read_batch(path: Path, *, overwrite: bool = False) -> list[Job]:
 
 def is_done(job: Job) -> bool:
     """Whether the output is there already, rendered from the same source as the same job."""
-    if job.target is None or not job.target.is_file() or not job.source.exists():
+    if job.target is None:
+        return False
+    pictures = output_pattern(job.target)
+    found = job.target if pictures is None else next(iter(pictures.existing().values()), None)
+    if found is None or not found.is_file() or has_journal(path_of_journal(job.target)):
         return False
     try:
-        return read_metadata(job.target).get("dreamvid-job") == job_tag(job.settings, job.source)
+        return read_metadata(found).get("dreamvid-job") == job_tag(job.settings, job.source)
     except DreamvidError:
         return False  # no file of ours, or a broken one: rendering says what is in the way
 

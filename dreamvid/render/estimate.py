@@ -83,6 +83,7 @@ def estimate_job(job: Job, tell: Tell = ignore) -> Estimate:
         frames=min(reader.frame_count, 1 + every),
         report=False,
         sidecar=False,
+        proxy=False,
         two_pass=False,
         loop=False,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dreamvid.color.choice import choose_colors, guide_colors
 from dreamvid.config.settings import Settings
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.config.vectors import method_of
 from dreamvid.errors import MediaError
 from dreamvid.images.color import Colors
@@ -30,6 +31,7 @@ from dreamvid.media.write_passes import PassWriter
 from dreamvid.motion.long_range import reduce
 from dreamvid.motion.vector_check import better_reading, frames_to_check
 from dreamvid.motion.vectors import VectorFiles
+from dreamvid.output.film_timecode import film_timecode, first_number
 from dreamvid.output.fingerprint import files_of, fingerprint_job, job_tag, picture_fingerprints
 from dreamvid.output.journal import Journal, path_of_journal
 from dreamvid.output.passes import check_passes, open_side_passes, own_passes, pass_bytes, target_depth
@@ -111,6 +113,8 @@ class OpenedClip:
         sources: what is still needed when the last frame is done.
         clock: of the whole source.
         flow: how motion is measured; None: it is a still, or nothing is.
+        timecode: of the film's first frame.
+        sound: what the film sounds like.
     """
 
     selection: ShotSelection
@@ -125,6 +129,8 @@ class OpenedClip:
     mask: SideInput | None
     depths: FilmDepths | None
     vectors: VectorFiles | None
+    timecode: ClipTimecode | None = None
+    sound: SoundTrack | None = None
     passes: PassWriter | None = None
 
 
@@ -141,6 +147,7 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     start = reader.first_index / reader.rate if reader.rate else Fraction(0)
     sound = choose_sound(settings, own_sound, start) if is_film else None
     original = Original.read(reader.info, start)
+    timecode = film_timecode(settings, reader, place.target, tell)
     sources = Sources([job.source, *([] if sound is None else [sound.path])] if is_film else [])
     check_passes(place.target, settings, tell, reader.colors)
     writer = open_target(
@@ -152,10 +159,16 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
         overwrite=place.may_replace,
         resume=0 if is_film and place.is_resumed else None,
         tags={} if is_film else None,  # a film's go to the recorder
+        timecode=timecode,
         tell=tell,
     )
     passes = open_passes(
-        place.target, job, reader, overwrite=place.may_replace, resume=0 if is_film and place.is_resumed else None
+        place.target,
+        job,
+        reader,
+        timecode,
+        overwrite=place.may_replace,
+        resume=0 if is_film and place.is_resumed else None,
     )
     if passes is not None:
         closing.callback(passes.withdraw)
@@ -175,7 +188,8 @@ def open_clip(job: Job, place: Destination, closing: contextlib.ExitStack, tell:
     if vectors is not None and not place.is_resumed:
         _check_vectors(job, reader, vectors, tell)
     return OpenedClip(
-        selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths, vectors, passes
+        selection, reader, writer, original, sources, clock, machine, flow, guide, mask, depths, vectors, timecode,
+        sound, passes,
     )
 
 
@@ -232,6 +246,7 @@ def _open_loop(
     identity = fingerprint_job(prepared.settings, job.source, facts, by_picture=True)
     open_with = partial(
         OpenedJob, place, job.source, reader.frame_count, reader.width, reader.height, reader.rate, prepared, identity,
+        timecode=clip.timecode, sound=clip.sound,
         beside=round(pass_bytes(job.settings, place.target) * reader.width * reader.height),
     )  # fmt: skip
     if reader.rate is None:
@@ -242,7 +257,7 @@ def _open_loop(
     loop = RecordedLoop(
         journal,
         partial(_begin_film, job, clip, prepared, journal.folder, tell),
-        partial(open_target, job=job, reader=reader, original=clip.original),
+        partial(open_target, job=job, reader=reader, original=clip.original, timecode=clip.timecode),
         Ending(
             reader.rate,
             clip.writer.sound,
@@ -251,11 +266,12 @@ def _open_loop(
             clip.original,
             clip.writer.animation,
             clip.sources,
+            clip.timecode,
         ),
         job.settings.save_every,
         place.log,
         tell,
-        partial(open_passes, place.target, job, reader),
+        partial(open_passes, place.target, job, reader, clip.timecode),
         reader.colors,
     )
     return open_with(journal=journal, passes=2 if job.settings.two_pass else 1, scratch=scratch), loop
@@ -394,15 +410,18 @@ def open_target(
     overwrite: bool | None = None,
     resume: int | None = None,
     tags: Mapping[str, str] | None = None,
-    first_number: int | None = None,
+    number: int | None = None,
+    timecode: ClipTimecode | None = None,
     tell: Tell = ignore,
 ) -> Writer:
     """The writer of the target, or of a part of it, or of a sequence of which so many frames are there already.
 
-    `tags` (None: the job's) are metadata of a target that is no part; pictures are numbered from `first_number` on
-    (None: as those of the source, or from 1). `overwrite` None: the job's.
+    `tags` (None: the job's) are metadata of a target that is no part; pictures are numbered from `number` on
+    (None: see `first_number_of`). `timecode` is that of the target's first frame. `overwrite` None: the job's.
     """
     settings = job.settings
+    if number is None:
+        number = 1 if part else first_number_of(reader, settings, timecode)
     film = target if not part else job.target or default_output(job.source, settings.codec)
     codec = codec_for(film, settings.codec, pieces=part)
     protected = (job.source, sound and sound.path, *files_of(settings))
@@ -426,8 +445,9 @@ def open_target(
         metadata={} if part else render_tags(job, settings, reader.colors) if tags is None else tags,
         overwrite=part or (job.overwrite if overwrite is None else overwrite),
         protected=[path for path in protected if path],
-        first_number=first_number_of(reader, settings) if first_number is None else first_number,
+        first_number=number,
         resume=resume,
+        timecode=None if part else timecode,
         passes=own_passes(target, settings),
         compression=settings.exr_compression,
         tell=tell,
@@ -435,7 +455,13 @@ def open_target(
 
 
 def open_passes(
-    target: Path, job: Job, reader: Reader, *, overwrite: bool | None = None, resume: int | None = None
+    target: Path,
+    job: Job,
+    reader: Reader,
+    timecode: ClipTimecode | None,
+    *,
+    overwrite: bool | None = None,
+    resume: int | None = None,
 ) -> PassWriter | None:
     """The writer of the passes beside the target, if there are any; see `open_target`."""
     settings = job.settings
@@ -449,17 +475,17 @@ def open_passes(
         scene=None if reader.colors is None else reader.colors.scene,
         overwrite=job.overwrite if overwrite is None else overwrite,
         protected=[job.source, *files_of(settings)],
-        first_number=first_number_of(reader, settings),
+        first_number=first_number_of(reader, settings, timecode),
         resume=resume,
+        timecode=timecode,
     )
 
 
-def first_number_of(reader: Reader, settings: Settings) -> int:
+def first_number_of(reader: Reader, settings: Settings, timecode: ClipTimecode | None) -> int:
     """The number that the first picture gets: the settings', or that of the source's, where it is numbered pictures, or
-    1."""
-    if settings.first_frame is not None:
-        return settings.first_frame
-    return reader.info.first_number + reader.first_index if reader.info.kind == "sequence" else 1
+    1. Raises `SettingsError` where the settings want that of its timecode, and it has none."""
+    of_source = reader.info.first_number + reader.first_index if reader.info.kind == "sequence" else 1
+    return first_number(settings, timecode, of_source)
 
 
 def source_colors(job: Job, info: ClipInfo) -> Colors | None:

@@ -15,16 +15,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
+from dreamvid.config.fields import input_files
 from dreamvid.config.settings import DreamSettings
+from dreamvid.config.timecode import ClipTimecode
 from dreamvid.errors import SettingsError
 from dreamvid.images.color import Colors
-from dreamvid.media import Writer
+from dreamvid.media import SoundTrack, Writer
 from dreamvid.media.target import output_pattern
 from dreamvid.media.write_passes import PassWriter
 from dreamvid.output.disk_space import check_disk_space
 from dreamvid.output.fingerprint import network_fingerprint
 from dreamvid.output.journal import Journal
 from dreamvid.output.journal_folder import JournalFolder, has_journal, was_published
+from dreamvid.output.proxy import check_proxy, write_proxy
 from dreamvid.output.recorder import DreamLoop, Ending, choose_recorder, record
 from dreamvid.output.sidecar import RenderLog
 from dreamvid.output.snapshot import Snapshot
@@ -78,6 +81,8 @@ def claim_target(job: AnyJob, target: Path, journal: Path) -> Destination:
     began = time.perf_counter()
     _check_numbers(target, job.settings)
     may_replace = job.overwrite or (not job.fresh and was_published(journal, target))
+    if job.settings.proxy:
+        check_proxy(target, overwrite=may_replace)
     is_resumed = not job.fresh and has_journal(journal)
     return Destination(target, may_replace, is_resumed, RenderLog(target, job.settings, overwrite=may_replace), began)
 
@@ -94,6 +99,8 @@ class OpenedJob:
         journal: not entered yet; a still has none.
         passes: how often each frame is dreamed.
         scratch: bytes that the journal takes beside finished frames.
+        timecode: of the first frame.
+        sound: what the film sounds like, for a proxy of numbered pictures.
         beside: bytes that each frame takes in passes, about.
     """
 
@@ -108,6 +115,8 @@ class OpenedJob:
     journal: JournalFolder | None
     passes: int = 1
     scratch: int = 0
+    timecode: ClipTimecode | None = None
+    sound: SoundTrack | None = None
     beside: int = 0
 
 
@@ -141,6 +150,7 @@ def run_job(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Iterator[Event]
                     yield event
             yield from outbox.take()
             frames = opened.frames if journal is None else journal.done
+            yield from _write_proxy(opened)
             place.log.finish(frames)
         except KeyboardInterrupt:
             if journal is None:
@@ -149,6 +159,20 @@ def run_job(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Iterator[Event]
         if journal is not None:
             journal.remove()
     yield Finished(place.target, frames, time.perf_counter() - place.began)
+
+
+def _write_proxy(opened: OpenedJob) -> Iterator[Event]:
+    target, settings = opened.destination.target, opened.prepared.settings
+    if not settings.proxy:
+        return
+    if opened.rate is None:
+        yield Notice(f"{target}: a still picture gets no proxy")
+        return
+    protected = [opened.source, target, *input_files(settings).values()]
+    path = write_proxy(
+        target, opened.rate, timecode=opened.timecode, sound=opened.sound, protected=protected
+    )
+    yield Notice(f"{path}: the proxy is complete")
 
 
 def _render(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Generator[Event, None, None]:
@@ -167,7 +191,7 @@ def _render(opened: OpenedJob, loop: JobLoop, outbox: Outbox) -> Generator[Event
         )
         if room:
             outbox.tell(Notice(room))
-    place.log.open(prepared, opened.source, opened.identity, journal)
+    place.log.open(prepared, opened.source, opened.identity, journal, opened.timecode)
     yield from loop.begin()
     yield loop.announce(
         Started(

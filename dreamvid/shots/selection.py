@@ -106,6 +106,6 @@ class ShotSelection:
                 case path:  # a list counts the clip's own frames
                     own = self._open(None)
                     own_rate = own.rate if own.rate and own.info.kind == "video" else rate  # pictures have none
-                    listed = read_shots(Path(path), own_rate, own.frame_count)
+                    listed = read_shots(Path(path), own_rate, own.frame_count, own.info.timecode, self._source)
                     self._shots = listed if own_rate == rate else shots_at_rate(listed, own_rate, rate)
         return self._shots

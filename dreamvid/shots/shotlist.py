@@ -1,4 +1,4 @@
-"""Lists of shots as files: CSV and EDL (CMX 3600), written and read; and other people's lists, read.
+"""Lists of shots as files: CSV, EDL (CMX 3600) and OpenTimelineIO, written and read; and other people's lists, read.
 
 A list says where shots begin. A shot lasts until the next one begins, whatever the list says of its end: so deleting a
 line joins a shot to the one before it. What lies before the first is a shot of its own. Ends are looked at only to find
@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from dreamvid.config.timecode import drops_numbers, format_timecode, is_timecode, parse_timecode
+from dreamvid.config.timecode import ClipTimecode, drops_numbers, is_timecode, timecode_of
 from dreamvid.errors import MediaError
 from dreamvid.images.header import check_file
 from dreamvid.images.write import publish, temporary_beside
+from dreamvid.shots.list_times import ListTimes
+from dreamvid.shots.otio_shots import cuts_of_timeline, timeline_text
 from dreamvid.shots.shots import Shot, shots_between
 
-SUFFIXES = (".csv", ".edl")
+SUFFIXES = (".csv", ".edl", ".otio")
 """What a list that is written may end in."""
 
 _COLUMNS = (
@@ -30,6 +32,7 @@ _COLUMNS = (
     "start_seconds", "end_seconds", "start_timecode", "end_timecode",
 )  # fmt: skip
 _LARGEST = 2**20  # bytes; a feature film has some 2,000 shots
+_REEL = re.compile(r"[\w.-]{1,32}", re.ASCII)  # what fits into a column of an EDL
 _TITLE_LENGTH = 70  # characters of an EDL's title
 
 
@@ -37,20 +40,35 @@ _TITLE_LENGTH = 70  # characters of an EDL's title
 
 
 def check_list_name(path: Path) -> None:
-    """Raise `MediaError` unless the name ends in .csv or .edl."""
+    """Raise `MediaError` unless the name ends in one of `SUFFIXES`."""
     if path.suffix.lower() not in SUFFIXES:
         raise MediaError(f"{path}: not a format for lists of shots; use {' or '.join(SUFFIXES)}")
 
 
-def write_shots(path: Path, shots: Sequence[Shot], rate: Fraction, *, clip: str, overwrite: bool = False) -> None:
-    """Write shots as CSV or EDL, as the name's ending says; the file appears whole or not at all.
+def write_shots(
+    path: Path,
+    shots: Sequence[Shot],
+    rate: Fraction,
+    *,
+    clip: Path | str,
+    timecode: ClipTimecode | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write shots as CSV, EDL or OTIO, as the name's ending says; the file appears whole or not at all.
 
-    rate: the frames per second that their frames count; clip: the clip's file name, for the EDL. An EDL's source and
-    record times both count from the clip's beginning. Raises `MediaError` where the ending is another, the file cannot
-    be written, or is there and `overwrite` is off.
+    rate: the frames per second that their frames count; clip: the clip's file, whose name EDLs have and which OTIO
+    links to; timecode: that of the clip's first frame, without which timecodes count from 0. An EDL's source and
+    record times are the same. Raises `MediaError` where the ending is another, the file cannot be written, or is there
+    and `overwrite` is off; `SettingsError` where OTIO needs what is not installed.
     """
     check_list_name(path)
-    text = _edl_text(shots, rate, clip) if path.suffix.lower() == ".edl" else _csv_text(shots, rate)
+    match path.suffix.lower():
+        case ".edl":
+            text = _edl_text(shots, rate, timecode, Path(clip).name)
+        case ".otio":
+            text = timeline_text(shots, rate, timecode, Path(clip))
+        case _:
+            text = _csv_text(shots, rate, timecode)
     temporary = temporary_beside(path)
     try:
         temporary.write_bytes(text.encode("utf-8", "replace"))  # a file name may be no proper text
@@ -61,24 +79,28 @@ def write_shots(path: Path, shots: Sequence[Shot], rate: Fraction, *, clip: str,
         temporary.unlink(missing_ok=True)
 
 
-def _csv_text(shots: Iterable[Shot], rate: Fraction) -> str:
+def _csv_text(shots: Iterable[Shot], rate: Fraction, timecode: ClipTimecode | None) -> str:
     file = io.StringIO()
     table = csv.writer(file, lineterminator="\n")
     table.writerow(_COLUMNS)
     for shot in shots:
         seconds = [f"{float(frame / rate):.6f}" for frame in (shot.first, shot.end)]
-        codes = [format_timecode(frame, rate) for frame in (shot.first, shot.end)]
+        codes = [timecode_of(frame, rate, timecode) for frame in (shot.first, shot.end)]
         table.writerow([shot.number, shot.first, shot.end, shot.frames, *seconds, *codes])
     return file.getvalue()
 
 
-def _edl_text(shots: Iterable[Shot], rate: Fraction, clip: str) -> str:
+def _edl_text(shots: Iterable[Shot], rate: Fraction, timecode: ClipTimecode | None, clip: str) -> str:
     name = " ".join("".join(letter if letter.isprintable() else " " for letter in clip).split())
-    lines = [f"TITLE: {Path(name).stem[:_TITLE_LENGTH]}", f"FCM: {'' if drops_numbers(rate) else 'NON-'}DROP FRAME", ""]
+    drop = drops_numbers(rate) if timecode is None else timecode.drop
+    lines = [f"TITLE: {Path(name).stem[:_TITLE_LENGTH]}", f"FCM: {'' if drop else 'NON-'}DROP FRAME", ""]
+    reel = None if timecode is None else timecode.reel
+    if reel is None or not _REEL.fullmatch(reel):
+        reel = "AX"  # the auxiliary reel stands for a file
     for shot in shots:
-        start, end = (format_timecode(frame, rate) for frame in (shot.first, shot.end))
-        # AX, the auxiliary reel, stands for a file.
-        lines += [f"{shot.number:03}  AX       V     C        {start} {end} {start} {end}", f"* FROM CLIP NAME: {name}"]
+        start, end = (timecode_of(frame, rate, timecode) for frame in (shot.first, shot.end))
+        codes = f"{start} {end} {start} {end}"
+        lines += [f"{shot.number:03}  {reel:<8} V     C        {codes}", f"* FROM CLIP NAME: {name}"]
     return "\n".join(lines) + "\n"
 
 
@@ -100,22 +122,30 @@ class _LineError(ValueError):
         self.line = line
 
 
-def read_shots(path: Path, rate: Fraction, frames: int) -> list[Shot]:
+def read_shots(
+    path: Path, rate: Fraction, frames: int, timecode: ClipTimecode | None = None, clip: Path | None = None
+) -> list[Shot]:
     """The shots of a clip of so many frames at `rate` per second, from a list of them.
 
     - A table (CSV; semicolons and tabs do too) with the names of columns in its first line. One says where shots
       begin: `first_frame` counts from 0; else `start_seconds` or `start_timecode`. Tables of PySceneDetect too, whose
       `Start Frame` counts from 1.
-    - An EDL: the record times of its picture events, after the whole hours of the first.
+    - An EDL: the record times of its picture events. They are timecodes of the clip, or count from the whole hours of
+      the first.
+    - An OTIO timeline (`.otio`): the parts of `clip` that it uses, or, where it uses none, its own cuts.
     - Or one cut a line: a frame number (`52`), a time (`2.17`, `2s`, `1:02.5`) or a timecode (`00:00:02:04`);
       lines that begin with # are passed over.
 
-    Times stand for the nearest frame. Raises `MediaError`, with the number of the line, where a list cannot be read,
-    names no shot, frames that the clip has not, or shots that overlap or are out of order.
+    Times stand for the nearest frame. Where the clip has a `timecode` and the first one of the list lies within it, the
+    list's are the clip's own; else they count from its beginning. Raises `MediaError`, with the number of the line,
+    where a list cannot be read, names no shot, frames that the clip has not, or shots that overlap or are out of order.
     """
+    if path.suffix.lower() == ".otio":
+        return shots_between(cuts_of_timeline(path, rate, frames, timecode, clip), frames)
     lines = _read_lines(path)
+    times = ListTimes(rate, frames, timecode)
     try:
-        entries = list(_checked(_read_entries(lines, rate, is_edl=path.suffix.lower() == ".edl"), frames))
+        entries = list(_checked(_read_entries(lines, times, is_edl=path.suffix.lower() == ".edl"), frames))
     except _LineError as error:
         raise MediaError(f"{path}, line {error.line}: {error}") from None
     except csv.Error as error:
@@ -144,14 +174,14 @@ def _read_lines(path: Path) -> list[str]:
     return re.split(r"\r\n|\r|\n", text)
 
 
-def _read_entries(lines: list[str], rate: Fraction, *, is_edl: bool) -> Iterator[_Entry]:
+def _read_entries(lines: list[str], times: ListTimes, *, is_edl: bool) -> Iterator[_Entry]:
     filled = [(number, line) for number, line in enumerate(lines, start=1) if not _is_blank(line)]
     if filled and filled[0][1].startswith("Timecode List:"):  # PySceneDetect repeats the table there
         del filled[0]
     if is_edl or (filled and filled[0][1].startswith("TITLE:")):
-        return _read_edl(filled, rate)
+        return _read_edl(filled, times)
     header = _parse_header(filled[0][1]) if filled else None
-    return _read_plain(filled, rate) if header is None else _read_table(header, filled[1:], rate)
+    return _read_plain(filled, times) if header is None else _read_table(header, filled[1:], times)
 
 
 def _is_blank(line: str) -> bool:
@@ -190,16 +220,16 @@ def _parse_frame(text: str) -> int:
     return int(found[1])
 
 
-def _parse_time(text: str, rate: Fraction) -> int:
+def _parse_time(text: str, times: ListTimes) -> int:
     """The frame nearest to a time, or that of a timecode."""
     text = text.strip()
     if is_timecode(text):
-        return parse_timecode(text, rate)
+        return times.frame_of(text)
     found = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,9}(?:\.\d{0,12})?) ?s?", text, re.ASCII)
     if found is None:
         raise ValueError(f"'{_shown(text)}' is not a time such as 2.17 or 1:02.5, or a timecode such as 00:00:02:04")
     seconds = Fraction(found[3]) + 60 * int(found[2] or 0) + 3600 * int(found[1] or 0)
-    return math.floor(seconds * rate + Fraction(1, 2))
+    return math.floor(seconds * times.rate + Fraction(1, 2))
 
 
 def _shown(text: str) -> str:
@@ -209,11 +239,11 @@ def _shown(text: str) -> str:
 # One cut a line.
 
 
-def _read_plain(lines: Iterable[tuple[int, str]], rate: Fraction) -> Iterator[_Entry]:
+def _read_plain(lines: Iterable[tuple[int, str]], times: ListTimes) -> Iterator[_Entry]:
     for number, line in lines:
         text = line.strip()
         try:
-            yield _Entry(number, _parse_frame(text) if text.isdecimal() else _parse_time(text, rate))
+            yield _Entry(number, _parse_frame(text) if text.isdecimal() else _parse_time(text, times))
         except ValueError as error:
             hint = "" if is_timecode(text) else "; a table starts with the names of its columns, such as first_frame"
             raise _LineError(number, f"{error}{hint}") from None
@@ -249,12 +279,12 @@ def _parse_header(line: str) -> _Header | None:
     return None if header.column(known) is None else header
 
 
-def _read_table(header: _Header, lines: Iterable[tuple[int, str]], rate: Fraction) -> Iterator[_Entry]:
+def _read_table(header: _Header, lines: Iterable[tuple[int, str]], times: ListTimes) -> Iterator[_Entry]:
     frame, odd_frame = header.column(_FIRST_FRAMES), header.column(_FIRST_FRAMES_ODDLY_COUNTED)
     time, end_frame, end_time = (header.column(names) for names in (_START_TIMES, _END_FRAMES, _END_TIMES))
     counted_from: int | None = None
     for number, line in lines:
-        row = _Row(next(csv.reader([line], delimiter=header.delimiter)), rate, header.delimiter)
+        row = _Row(next(csv.reader([line], delimiter=header.delimiter)), times, header.delimiter)
         try:
             if row.is_empty:
                 continue
@@ -264,7 +294,7 @@ def _read_table(header: _Header, lines: Iterable[tuple[int, str]], rate: Fractio
                 if shown is not None:
                     if counted_from is None:
                         counted_from = min(shown, 1) if first is None else shown - first
-                    first = _agreed(shown, first, counted_from, rate)
+                    first = _agreed(shown, first, counted_from, times.rate)
             if first is None:
                 raise ValueError("it does not say where the shot starts")
             end = row.frame(end_frame)
@@ -289,7 +319,7 @@ class _Row:
     """The cells of a row; None for what is empty or not there."""
 
     cells: list[str]
-    rate: Fraction
+    times: ListTimes
     delimiter: str
 
     @property
@@ -304,7 +334,7 @@ class _Row:
         text = self._text(column)
         if self.delimiter != ",":
             text = text.replace(",", ".")  # where the comma is the decimal point
-        return _parse_time(text, self.rate) if text else None
+        return _parse_time(text, self.times) if text else None
 
     def _text(self, column: int | None) -> str:
         return "" if column is None or column >= len(self.cells) else self.cells[column].strip()
@@ -326,10 +356,9 @@ class _Event:
     record_out: str
 
 
-def _read_edl(lines: Iterable[tuple[int, str]], rate: Fraction) -> Iterator[_Entry]:
+def _read_edl(lines: Iterable[tuple[int, str]], times: ListTimes) -> Iterator[_Entry]:
     """The events of the picture by their record times. A dissolve begins a shot where it begins."""
     drop = False
-    origin: int | None = None
     for number, line in lines:
         if line.startswith("FCM:"):
             drop = "DROP" in line and "NON" not in line
@@ -339,15 +368,12 @@ def _read_edl(lines: Iterable[tuple[int, str]], rate: Fraction) -> Iterator[_Ent
             event = _parse_event(line)
             if not _PICTURE.fullmatch(event.channel) or event.kind in _OVERLAYS:
                 continue
-            first, end = (parse_timecode(code, rate, drop=drop) for code in (event.record_in, event.record_out))
-            if origin is None:
-                hours, *_ = re.split("[:;]", event.record_in)
-                mark = ";" if ";" in event.record_in else ":"
-                origin = parse_timecode(f"{hours}:00:00{mark}00", rate, drop=drop)
+            codes = event.record_in, event.record_out
+            first, end = (times.frame_of(code, drop=drop, from_the_hour=True) for code in codes)
         except ValueError as error:
             raise _LineError(number, error) from None
         if first != end:  # the outgoing side of a transition lasts no time
-            yield _Entry(number, first - origin, end - origin)
+            yield _Entry(number, first, end)
 
 
 def _parse_event(line: str) -> _Event:

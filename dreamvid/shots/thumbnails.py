@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from dreamvid.config.timecode import format_timecode
+from dreamvid.config.timecode import ClipTimecode, timecode_of
 from dreamvid.errors import MediaError
 from dreamvid.images.read import quantize
 from dreamvid.images.write import publish, temporary_beside
@@ -37,14 +37,16 @@ def picture_size(info: ClipInfo, shots: int) -> Size:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def draw_shots(frames: Iterable[Frame], shots: Sequence[Shot], rate: Fraction, size: Size) -> Image.Image:
+def draw_shots(
+    frames: Iterable[Frame], shots: Sequence[Shot], rate: Fraction, size: Size, timecode: ClipTimecode | None = None
+) -> Image.Image:
     """Draw the sheet while a clip's frames go by, from its first on; those after the last picture are not asked for.
 
-    frames: (H, W, 3) float32 RGB in [0, 1], of `size`; rate: in frames per second. In memory are the sheet, at 8 bits,
-    and a frame. A shot whose middle never comes keeps an empty place.
+    frames: (H, W, 3) float32 RGB in [0, 1], of `size`; rate: in frames per second; timecode: that of the clip's first
+    frame. In memory are the sheet, at 8 bits, and a frame. A shot whose middle never comes keeps an empty place.
     """
     font = ImageFont.load_default(_LETTERS)
-    codes = [format_timecode(shot.first, rate) for shot in shots]
+    codes = [timecode_of(shot.first, rate, timecode) for shot in shots]
     number_width = math.ceil(max(font.getlength(str(shot.number)) for shot in shots))
     code_width = math.ceil(max(map(font.getlength, codes)))
     cell = max(size[0], number_width + _GUTTER + code_width), size[1] + _GAP + _LABEL

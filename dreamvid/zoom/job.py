@@ -10,11 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from dreamvid.config.settings import ZoomSettings
+from dreamvid.config.timecode import ClipTimecode, Timecode
 from dreamvid.errors import SettingsError
 from dreamvid.media import SoundTrack, Writer, default_output, open_writer, video_codec
 from dreamvid.media.target import output_pattern
 from dreamvid.media.write import codec_for
 from dreamvid.media.write_passes import PassWriter
+from dreamvid.output.film_timecode import first_number, given_timecode
 from dreamvid.output.fingerprint import files_of, fingerprint_job
 from dreamvid.output.journal import Journal, path_of_journal
 from dreamvid.output.passes import check_passes, open_side_passes, pass_bytes, target_depth
@@ -126,7 +128,10 @@ def _open_loop(
     journal = Journal(place.target, identity, fresh=job.fresh)
     frames = frame_count(settings)
     beside = round(pass_bytes(settings, place.target) * flight.width * flight.height)
-    opened = OpenedJob(place, job.source, frames, *size, settings.fps, prepared, identity, journal, beside=beside)
+    opened = OpenedJob(
+        place, job.source, frames, *size, settings.fps, prepared, identity, journal, beside=beside,
+        timecode=_timecode(settings),
+    )  # fmt: skip
     loop = RecordedLoop(
         journal,
         partial(_begin, flight, prepared),
@@ -137,6 +142,7 @@ def _open_loop(
             recipe_tags(prepared.settings),
             job.overwrite,
             animation=flight.writer.animation,
+            timecode=_timecode(settings),
             sources=flight.sources,
         ),
         settings.save_every,
@@ -145,6 +151,11 @@ def _open_loop(
         partial(_open_passes, place.target, job, size, source, overwrite=place.may_replace),
     )
     return opened, loop
+
+
+def _timecode(settings: ZoomSettings) -> ClipTimecode | None:
+    given = settings.timecode
+    return given_timecode(given, settings.fps) if isinstance(given, Timecode) else None
 
 
 def zoom_output(source: Path, codec: str = "h264") -> Path:
@@ -205,15 +216,12 @@ def _open_target(
         sound=sound,
         overwrite=overwrite or part,
         protected=[path for path in protected if path],
-        first_number=_first_number(settings),
+        first_number=1 if part else first_number(settings, _timecode(settings), 1),
         resume=resume,
+        timecode=None if part else _timecode(settings),
         compression=settings.exr_compression,
         tell=tell,
     )
-
-
-def _first_number(settings: ZoomSettings) -> int:
-    return 1 if settings.first_frame is None else settings.first_frame
 
 
 def _check_passes(settings: ZoomSettings) -> None:
@@ -246,8 +254,9 @@ def _open_passes(
         metadata={},
         overwrite=overwrite,
         protected=[*([] if source is None else [source.path]), *files_of(settings)],
-        first_number=_first_number(settings),
+        first_number=first_number(settings, _timecode(settings), 1),
         resume=resume,
+        timecode=_timecode(settings),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import OpenEXR
+import opentimelineio as otio
 import pytest
 import typer.main
 
@@ -34,6 +35,7 @@ SMALLER = {
     "presets": [],
     "shots": [],
     "run": [],
+    "timeline": [*TINY, "--warm-iterations", "1"],
 }
 FILM = [*TINY, "--warm-iterations", "1", "--frames", "2"]
 ELSEWHERE = ("train", "farm", "studio", "doctor")  # tests of their own
@@ -114,6 +116,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "job.yaml").write_text(
         "shared: {model: dreamnet, octaves: 1, iterations: 1, frames: 2, audio: none}\nclips: [other.mp4]\n"
     )
+    edit = otio.schema.Timeline()
+    edit.tracks.append(otio.schema.Track(kind="Video"))
+    used = otio.opentime.TimeRange(otio.opentime.RationalTime(3, 2), otio.opentime.RationalTime(2, 2))
+    reference = otio.schema.ExternalReference(target_url="clip.mp4")
+    edit.tracks[0].append(otio.schema.Clip(name="clip", media_reference=reference, source_range=used))
+    otio.adapters.write_to_file(edit, str(folder / "edit.otio"))
     return folder
 
 
@@ -135,8 +143,8 @@ def test_commands_are_found() -> None:
 @pytest.mark.parametrize("command", marked_commands())
 def test_every_command_works(command: str, desk: Path) -> None:
     words = shlex.split(command)
-    smaller = SMALLER.get(words[0], FILM)
-    if "--cuts" in words:
+    smaller = SMALLER["timeline"] if words[1:2] == ["edit.otio"] else SMALLER.get(words[0], FILM)
+    if "--cuts" in words and not words[words.index("--cuts") + 1].endswith(".otio"):
         Path(words[words.index("--cuts") + 1]).write_text("\n".join(map(str, range(1, 42))))
     if "--shots" in words:
         smaller = smaller[: smaller.index("--frames")]

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dreamvid.cli.main import run
+from dreamvid.config.settings import make_settings
 from dreamvid.errors import SettingsError
 from dreamvid.media import probe
+from dreamvid.render import Job, render_job
 from dreamvid.render.batch import is_done, read_batch
+from tests.output.stopping import stop_after
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SHARED = (
@@ -82,3 +86,14 @@ def test_a_wrong_job_file_is_one_clear_line_before_anything_is_rendered(
 def test_a_missing_job_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nowhere.yaml: no such job file"):
         read_batch(tmp_path / "nowhere.yaml")
+
+
+def test_pictures_are_done_when_all_of_them_are(clips: Path) -> None:
+    values = {"model": "dreamnet", "octaves": 1, "iterations": 1, "max_size": 64, "frames": 4, "save_every": 0}
+    job = Job(clips / "a.mp4", clips / "out" / "%03d.png", make_settings(values))
+    assert not is_done(job)
+    stop_after(job, 2)
+    assert not is_done(job)
+    list(render_job(job))
+    assert is_done(job)
+    assert not is_done(replace(job, settings=job.settings.replace(seed=2)))

@@ -37,7 +37,7 @@ from dreamvid.render.job import open_clip, prepare_clip
 from dreamvid.render.runner import claim_target
 from dreamvid.render.targets import Networks
 from dreamvid.runtime.events import FarmProgress, FramesLost, Started, ignore
-from tests.farm.conftest import LENGTHS, write_clip
+from tests.farm.conftest import HOUR, LENGTHS, write_clip
 from tests.media.test_passes import channels_of, colors
 
 VALUES: dict[str, Any] = {
@@ -83,6 +83,7 @@ def test_twelve_shots_by_two_workers_are_the_film_of_one_process(
     assert sorted(event.frame for event in of(FrameDone, events)) == list(range(sum(LENGTHS)))
     assert of(FarmProgress, events)[-1] == FarmProgress(12, 12, 2)
     assert read_metadata(target) == read_metadata(alone)
+    assert probe(target).timecode == probe(alone).timecode == HOUR
     assert is_done(replace(job, target=target))
     assert {path.name for path in tmp_path.iterdir()} == {"film.mp4", "film.mp4.json"}
 
@@ -96,6 +97,7 @@ def test_a_part_of_it_dreams_as_in_the_whole(job: Job, alone: Path, pool: Worker
     exact = tmp_path / "exact.mkv"
     list(render_job(replace(job, target=exact, settings=make_settings(VALUES, {"codec": "ffv1"}))))
     assert np.array_equal(frames_of(target), frames_of(exact)[first:end])
+    assert probe(target).timecode == HOUR.after(first)
 
 
 @pytest.mark.parametrize(
@@ -239,11 +241,17 @@ def test_a_loop_is_refused(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pictures_are_numbered_and_carry_the_recipe(job: Job, pool: WorkerPool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".png", ".exr"])
+def test_pictures_are_numbered_and_carry_recipe_and_timecode(
+    job: Job, pool: WorkerPool, tmp_path: Path, suffix: str
+) -> None:
     settings = make_settings(VALUES, {"shots": "2-3", "first_frame": 1001})
     (tmp_path / "one").mkdir()
-    list(render_job(replace(job, target=tmp_path / "one" / "%05d.png", settings=settings)))
-    farm(replace(job, target=tmp_path / "two" / "%05d.png", settings=settings), pool)
+    list(render_job(replace(job, target=tmp_path / "one" / f"%05d{suffix}", settings=settings)))
+    farm(replace(job, target=tmp_path / "two" / f"%05d{suffix}", settings=settings), pool)
+    if suffix == ".exr":
+        header = OpenEXR.File(str(tmp_path / "two" / "01008.exr"), header_only=True).parts[0].header
+        assert (header["timeCode"].hours, header["timeCode"].frame) == (1, LENGTHS[0] + 7)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
