@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import re
+import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 
@@ -48,9 +49,12 @@ def examine_extras(_: Findings) -> list[Fact]:
     """By extra: whether it is installed, and what it brings."""
     facts = []
     for extra in distribution("dreamvid").metadata.get_all("Provides-Extra") or ():
-        lacking = [name for name, _least in requirements(extra) if _version(name) is None]
-        brings = BRINGS.get(extra, ", ".join(name for name, _least in requirements(extra)))
+        wanted = [name for name, _ in requirements(extra)]
+        lacking = not wanted or any(_version(name) is None for name in wanted)
+        brings = BRINGS.get(extra, ", ".join(wanted))
         state = f"not installed: pip install 'dreamvid[{extra}]'" if lacking else "installed"
+        if not wanted:
+            state = "not available for this Python"
         facts.append(Fact(extra, f"{state} ({brings})", not lacking))
     return facts
 
@@ -63,6 +67,9 @@ def requirements(extra: str | None) -> list[tuple[str, str]]:
         if match is None:
             continue
         name, least, marker = match.groups()
+        below = re.search(r"python_version\s*<\s*['\"](\d+)\.(\d+)", marker)
+        if below is not None and sys.version_info[:2] >= (int(below[1]), int(below[2])):
+            continue
         of = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)
         if (of[1] if of else None) == extra:
             found.append((name, least or ""))

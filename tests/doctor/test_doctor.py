@@ -182,6 +182,16 @@ def test_a_package_that_does_not_load_is_found(monkeypatch: pytest.MonkeyPatch) 
     assert findings.broken[0].startswith("opencv-python-headless is installed, but does not load")
 
 
+@pytest.mark.parametrize(("below", "state"), [("3.2", "not available for this Python"), ("3.99", "not installed")])
+def test_an_extra_that_this_python_cannot_have(below: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = f"no-such-package>=1.0; (python_version < '{below}') and extra == 'editing'"
+    package = SimpleNamespace(requires=[line], metadata=SimpleNamespace(get_all=lambda _: ["editing"]))
+    monkeypatch.setattr(packages, "distribution", lambda _: package)
+    fact = packages.examine_extras(Findings())[0]
+    assert fact.text.startswith(state)
+    assert fact.data is False
+
+
 def test_every_extra_says_what_it_brings() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert set(packages.BRINGS) == set(project["optional-dependencies"])
