@@ -52,6 +52,6 @@ def test_another_configuration_on_a_worker_is_refused(tmp_path: Path) -> None:
 
     source = write_sequence(tmp_path / "in", 2)
     settings = make_settings(QUICK, OCIO)
-    task = Task(settings, {}, Clock(24, 2), (64, 48), 0, False, ".exr", 1, {}, "", colors="0" * 16)  # type: ignore[arg-type]
+    task = Task(settings, {}, Clock(24, 2), (64, 48), 0, False, ".exr", 1, {}, None, "", colors="0" * 16)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match=r"^--ocio: the configuration is another one on this machine"):
         Renderer(task, settings, source, {})
