@@ -25,7 +25,7 @@ from tests.color.scenes import PQ_2020, ramp, scene, write_film
 from tests.music.given import off, on, score
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "examples" / "README.md"]
 TINY = ["--max-size", "64", "--octaves", "1", "--iterations", "1", "--model", "dreamnet"]
 SMALLER = {
     "zoom": [*TINY, "--size", "64x36", "--duration", "0.1", "--warm-iterations", "1"],
@@ -113,6 +113,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
             of_nuke = () if name == "mv" else ("backward",)
             write_layers(folder / f"{name}.{number:04}.exr", scene(number, (36, 64)), "velocity", *of_nuke)
     (folder / "look.yaml").write_text("octaves: 2\n")
+    (folder / "video.yaml").write_text('react: song.mp3\nstrength: "0.4 + 0.5*beat"\n')
     (folder / "job.yaml").write_text(
         "shared: {model: dreamnet, octaves: 1, iterations: 1, frames: 2, audio: none}\nclips: [other.mp4]\n"
     )
