@@ -25,7 +25,7 @@ MODEL = "efficientnet_lite0"
 WIDTH, HEIGHT = 400, 250  # px, of a picture
 STRIP = 24  # px, height of a caption
 QUALITY = 82
-CHANNELS = {"block2": 5, "block5": 21, "block8": 40, "block10": 7, "block13": 20}
+CHANNELS = {"block2": 17, "block5": 60, "block8": 20, "block10": 30, "block13": 60}
 """Layers from early to late, and the channel of each that is drawn from noise."""
 SQUARE = 192  # px, of a cell in the figure of the layers
 FLIGHT = (26, 28, 30)
