@@ -95,7 +95,7 @@ FIGURES: Mapping[str, Callable[[], Cell]] = {
     "layers": layers,
     "octaves": lambda: compare("landscape", "octaves", (1, 2, 3, 5), layer="block10"),
     "carry": carry,
-    "spread": lambda: compare("sky", "spread", (0, 1, 1.5, 2), layer="block10"),
+    "spread": lambda: compare("landscape", "spread", (0, 1, 1.5, 2), layer="block5"),
     "color-prior": lambda: compare("landscape", "color_prior", (0, 0.3, 0.6, 1)),
     "spectrum": lambda: compare("landscape", "spectrum", (0, 0.5, 0.85, 1.5)),
 }

@@ -32,6 +32,7 @@ SMALLER = {
     "explore": TINY,
     "visualize": ["--model", "dreamnet", "--steps", "2", "--size", "32x32"],
     "audio": [],
+    "layers": [],
     "presets": [],
     "shots": [],
     "run": [],
@@ -39,7 +40,7 @@ SMALLER = {
 }
 FILM = [*TINY, "--warm-iterations", "1", "--frames", "2"]
 ELSEWHERE = ("train", "farm", "studio")  # tests of their own
-NO_FILES = ("presets", "--estimate")
+NO_FILES = ("layers", "presets", "--estimate")
 
 
 def shown_lines(pages: Sequence[Path] = PAGES) -> list[str]:
@@ -86,6 +87,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(folder / "song.wav", folder / name)
     score(folder / "score.mid", [on(0, 36), off(480, 36)])
     (folder / "glow.csv").write_text("time,value\n0,0\n2,1\n")
+    (folder / "grid.csv").write_text("seconds,beat\n" + "".join(f"{beat / 2},{beat % 4 + 1}\n" for beat in range(8)))
     picture = cv2.resize(cv2.imread(str(ROOT / "samples" / "portrait.jpg")), (64, 64))
     for name in ("photo.jpg", "leopard.jpg"):
         cv2.imwrite(str(folder / name), picture)
@@ -153,7 +155,7 @@ def test_every_command_works(command: str, desk: Path) -> None:
         smaller = [*smaller, "--layer", "inception4a"]
     elif "--like" in words:
         assert run(["clip.mp4", *FILM, "--progress", "none"]) == 0
-    quiet = [] if words[0] in ("audio", "presets", "shots") else ["--progress", "none"]
+    quiet = [] if words[0] in ("audio", "layers", "presets", "shots") else ["--progress", "none"]
     if words[0] in ("photo.jpg",):
         smaller = TINY
     if "--model" in words:  # that of the command
