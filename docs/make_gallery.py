@@ -81,7 +81,8 @@ def page() -> str:
         "    dreamvid clip.mp4 --like docs/gallery/eyes.jpg",
         "    dreamvid zoom photo.jpg --config docs/gallery/endless.yaml",
         "",
-        "`docs/make_gallery.py` renders them all.",
+        "The name under each leads to its settings: save the file, and give it to `--config`. `docs/make_gallery.py`",
+        "renders them all.",
     ]
     for heading, recipes in contents().items():
         text += ["", f"## {heading}", ""]

@@ -52,6 +52,22 @@ _MODELS: Mapping[str, Iterable[type[BaseModel]]] = {
 }
 """Where the bounds of a command's options are; `--help` does not say them."""
 
+_EXPLAINED = {
+    "Network": "guide.md#which-network",
+    "Objective": "guide.md#which-layer",
+    "Look": "looks.md",
+    "Conditioning": "looks.md#the-color-prior-which-colors",
+    "Depth": "schedules.md#from-pixel-to-pixel",
+    "Motion": "looks.md#the-carry-why-it-holds-still",
+    "Music": "music.md",
+    "Camera": "zoom.md",
+    "Space": "zoom.md#a-camera-in-space",
+    "Color": "color.md",
+    "Output": "formats.md",
+    "Passes and EXR": "compositing.md",
+}
+"""Where the options under a heading are explained."""
+
 _HEAD = "| option | what it does | default | values |\n|---|---|---|---|"
 _NETWORKS_HEAD = """\
 | `--model` | dreams on, without `--layer` | its own defaults | weights | classes | what it is like |
@@ -82,10 +98,18 @@ def make_reference() -> str:
             sections.setdefault(getattr(option, "rich_help_panel", None) or "General", []).append(row)
         for heading, rows in sections.items():
             title = f"### {heading}\n\n" if len(sections) > 1 else ""
+            if title and heading in _EXPLAINED:
+                title += f"Explained in {_link(_EXPLAINED[heading])}.\n\n"
             parts.append(title + "\n".join([_HEAD, *rows]) + "\n")
         if shared:
             parts.append(f"As for `dreamvid INPUT`: {', '.join(shared)}.\n")
     return "\n".join([*parts, "## Networks\n", _NETWORKS_HEAD, *map(_network, MODELS.values()), ""])
+
+
+def _link(target: str) -> str:
+    """A link to a page, under its title."""
+    page = PAGE.with_name(target.partition("#")[0])
+    return f"[{page.read_text(encoding='utf-8').partition(chr(10))[0].removeprefix('# ')}]({target})"
 
 
 def _network(spec: ModelSpec) -> str:

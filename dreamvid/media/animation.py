@@ -58,7 +58,7 @@ class AnimationWriter(VideoWriter):
         encoding = codec.encoding(8, alpha=animation.encoding.alpha)
         if encoding is None:
             raise ValueError(f"{codec.name} does not store 8 bits")
-        super().__init__(target, width, height, codec=codec, encoding=encoding, crf=None, **options)
+        super().__init__(target, width, height, codec=codec, encoding=encoding, crf=None, mastering=None, **options)
         self.animation: Animation = animation
         self.encoder = animation.codec.name
         self._picture = temporary_beside(target.with_suffix(codec.suffixes[0]))

@@ -25,13 +25,14 @@ from tests.color.scenes import PQ_2020, ramp, scene, write_film
 from tests.music.given import off, on, score
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "examples" / "README.md"]
 TINY = ["--max-size", "64", "--octaves", "1", "--iterations", "1", "--model", "dreamnet"]
 SMALLER = {
     "zoom": [*TINY, "--size", "64x36", "--duration", "0.1", "--warm-iterations", "1"],
     "explore": TINY,
     "visualize": ["--model", "dreamnet", "--steps", "2", "--size", "32x32"],
     "audio": [],
+    "layers": [],
     "presets": [],
     "shots": [],
     "run": [],
@@ -39,7 +40,7 @@ SMALLER = {
 }
 FILM = [*TINY, "--warm-iterations", "1", "--frames", "2"]
 ELSEWHERE = ("train", "farm", "studio", "doctor")  # tests of their own
-NO_FILES = ("presets", "--estimate")
+NO_FILES = ("layers", "presets", "--estimate")
 
 
 def shown_lines(pages: Sequence[Path] = PAGES) -> list[str]:
@@ -113,6 +114,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
             of_nuke = () if name == "mv" else ("backward",)
             write_layers(folder / f"{name}.{number:04}.exr", scene(number, (36, 64)), "velocity", *of_nuke)
     (folder / "look.yaml").write_text("octaves: 2\n")
+    (folder / "video.yaml").write_text('react: song.mp3\nstrength: "0.4 + 0.5*beat"\n')
     (folder / "job.yaml").write_text(
         "shared: {model: dreamnet, octaves: 1, iterations: 1, frames: 2, audio: none}\nclips: [other.mp4]\n"
     )
@@ -146,13 +148,15 @@ def test_every_command_works(command: str, desk: Path) -> None:
     smaller = SMALLER["timeline"] if words[1:2] == ["edit.otio"] else SMALLER.get(words[0], FILM)
     if "--cuts" in words and not words[words.index("--cuts") + 1].endswith(".otio"):
         Path(words[words.index("--cuts") + 1]).write_text("\n".join(map(str, range(1, 42))))
+    if "--beats" in words and "grid.csv" in words:
+        Path("grid.csv").write_text("seconds,beat\n" + "".join(f"{beat / 2},{beat % 4 + 1}\n" for beat in range(8)))
     if "--shots" in words:
         smaller = smaller[: smaller.index("--frames")]
     if "gallery" in command:
         smaller = [*smaller, "--layer", "inception4a"]
     elif "--like" in words:
         assert run(["clip.mp4", *FILM, "--progress", "none"]) == 0
-    quiet = [] if words[0] in ("audio", "presets", "shots") else ["--progress", "none"]
+    quiet = [] if words[0] in ("audio", "layers", "presets", "shots") else ["--progress", "none"]
     if words[0] in ("photo.jpg",):
         smaller = TINY
     if "--model" in words:  # that of the command
