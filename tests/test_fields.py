@@ -154,6 +154,7 @@ NO_TABLES = {
     "dreamvid/audio/curves.py": "units of a curve's times",
     "dreamvid/cli/models.py": "headings of a printed table",
     "dreamvid/cli/shots.py": "headings of a printed table",
+    "dreamvid/doctor/packages.py": "extras of the package, and what they bring",
     "dreamvid/dream/graphs.py": "fields of `Look`, which a replayed step takes no notice of",
     "dreamvid/output/sidecar.py": "keys of the sidecar",
     "dreamvid/shots/shotlist.py": "headings of a table of shots",

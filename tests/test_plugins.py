@@ -152,7 +152,7 @@ def test_help_names_what_packages_bring(plugged: Path) -> None:
     words = " ".join(done.stdout.split())
     assert "Optical flow: dis, farneback, none, raft or shift;" in words
     assert "energy, strongest or peaks." in words
-    assert "prores or utvideo." in words
+    assert "prores, utvideo or webp." in words
 
 
 @pytest.mark.usefixtures("plugged")
@@ -205,7 +205,7 @@ def words(values: Mapping[str, Any]) -> list[str]:
 
 
 def test_a_name_that_is_not_there_gets_its_neighbors() -> None:
-    with pytest.raises(SettingsError, match=r"there is no codec 'h246'; use av1, .*; did you mean h265, h264"):
+    with pytest.raises(SettingsError, match=r"there is no codec 'h246'; use apng, av1, .*; did you mean h265, h264"):
         make_settings({"codec": "h246"})
     with pytest.raises(SettingsError, match=r"--flow: .*did you mean farneback"):
         make_settings({"flow": "farnebck"})

@@ -64,7 +64,10 @@ class OutputSettings(Group):
     """What to write."""
 
     codec: CodecName = setting(
-        "h264", "{names}. Those in -nvenc encode on an NVIDIA GPU; png and exr are numbered pictures", "NAME"
+        "h264",
+        "{names}. Those in -nvenc encode on an NVIDIA GPU; png and exr are numbered pictures; apng, gif and webp are "
+        "pictures that move, and an output's name is enough for them",
+        "NAME",
     )
     bit_depth: BitDepth | None = setting(
         None,

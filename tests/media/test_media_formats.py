@@ -441,13 +441,13 @@ def test_a_rate_too_low_for_the_clip_gives_its_first_frame(clips: dict[str, Path
 def test_what_is_known_is_not_looked_up_again(
     clips: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dreamvid.media import read
+    from dreamvid.media import read, sequence_info
 
     for number in (7, 8):
         write_image(tmp_path / f"{number}.png", ramp(3, 4, 4))
     opened = {source: open_reader(source) for source in (clips["plain"], tmp_path, tmp_path / "%d.png")}
     monkeypatch.setattr(read, "probe", None)
-    monkeypatch.setattr(read, "read_header", None)
+    monkeypatch.setattr(sequence_info, "read_header", None)
     for source, earlier in opened.items():
         with open_reader(source, info=earlier.info, rate=Fraction(6), frames=1) as reader:
             assert len(list(reader)) == 1
