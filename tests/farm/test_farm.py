@@ -103,7 +103,7 @@ def test_a_part_of_it_dreams_as_in_the_whole(job: Job, alone: Path, pool: Worker
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("film.mkv", {"passes": "all", "first_frame": 100}),
+        pytest.param("film.mkv", {"passes": "all", "first_frame": 100}, marks=pytest.mark.slow),
         pytest.param("film.mkv", {"passes": "dream,flow", "passes_as": "files"}, marks=pytest.mark.slow),
         pytest.param("out/%03d.exr", {"passes": "all", "exr_depth": 32}, marks=pytest.mark.slow),
     ],
@@ -473,6 +473,7 @@ class Killed(BaseException):
     """Stands for a kill: nothing after it is done."""
 
 
+@pytest.mark.slow
 def test_killed_while_pictures_get_their_names_the_same_command_ends_well(
     job: Job, pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

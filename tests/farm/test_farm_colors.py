@@ -24,6 +24,7 @@ def lights(pattern: Path) -> list[Light]:
     return [light_of(path) for path in sorted(pattern.parent.glob("*.exr"))]
 
 
+@pytest.mark.slow
 def test_a_sequence_of_light_is_that_of_one_process(pool: WorkerPool, tmp_path: Path) -> None:
     source = write_sequence(tmp_path / "in", 4)
     settings = make_settings(QUICK, OCIO)

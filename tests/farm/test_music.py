@@ -67,6 +67,7 @@ def test_all_of_it_moves_in_the_song(song: dict[str, Any]) -> None:
         assert len(set(values[FRAMES // 2 :])) > 1, name
 
 
+@pytest.mark.slow
 def test_a_film_of_shots_is_that_of_one_process(
     job: Job, alone: npt.NDArray[np.float32], pool: WorkerPool, tmp_path: Path
 ) -> None:
