@@ -14,6 +14,8 @@ from dreamvid.audio import ENVELOPES, LEVELS, SoundAnalysis, analyze_sound, trac
 from dreamvid.audio import onsets as onsets_module
 from dreamvid.audio.decode import SAMPLE_RATE, decode_sound
 from dreamvid.audio.drawing import draw_analysis
+from dreamvid.audio.hearing import hear
+from dreamvid.config.sound import SoundSettings
 from dreamvid.errors import MediaError, SettingsError
 from dreamvid.media.ffmpeg import run_ffmpeg
 
@@ -455,3 +457,9 @@ def test_mel_bands_have_an_area_of_one_and_lie_where_slaney_put_them() -> None:
     mels = [onsets_module._to_mel(hertz) for hertz in (200.0, 1000.0, 6400.0)]
     assert np.allclose(mels, [3, 15, 42])
     assert np.allclose(onsets_module._from_mel(np.array(mels)), [200, 1000, 6400])
+
+
+def test_bars_of_what_does_not_repeat_in_three_are_of_four() -> None:
+    """A kick on every beat, as in the sample, says nothing of bars."""
+    sample = Path(__file__).parents[1] / "samples" / "journey.mp4"
+    assert hear(SoundSettings(), ["bar"], sample, 24).grid.signature == "4/4"

@@ -49,7 +49,8 @@ def find_bars(flux: Flux, beats: Times, wave: Curve, chroma: Features) -> Bars:
     likeness = {lag: _likeness(struck, lag) for lag in (2, 3, 4, 6)}
     loud = maximum_filter1d(wave, _NEAR)[np.round(beats * RATE).astype(int).clip(0, len(wave) - 1)]
     accents = _accents(_at(flux, beats), np.asarray(loud, np.float64), _changes(chroma, beats))
-    if likeness[3] > likeness[4] + _TRIPLE_MARGIN:
+    # Where nothing repeats, as from one click to the next, bars are of four.
+    if likeness[3] > max(likeness[4], 0.0) + _TRIPLE_MARGIN:
         if likeness[6] > likeness[3] + _SIX_MARGIN:
             return Bars(beats[_phase(accents, 6) :: 6], "6/8")
         first = _phase(accents, 3)

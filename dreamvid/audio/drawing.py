@@ -35,6 +35,7 @@ _OTHERS: tuple[Color, ...] = ((110, 214, 200), (240, 140, 180), (150, 170, 255),
 """Of bands, curves and the parts of a score."""
 _WIDTH, _LEFT, _RIGHT = 1600, 92, 28  # px: the page, and its margins beside the lanes
 _TOP, _BOTTOM, _GAP, _AXIS = 88, 4, 5, 50  # px: page above and below, between lanes, under a row for its times
+_LOOPS = (4, 8)  # bars
 _ROW_SECONDS, _MOST_ROWS, _TALLEST = 30, 24, 12_000
 _STEPS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)  # seconds between the times on the axis
 _TIME_WIDTH, _BEAT_WIDTH = 64, 7  # px: what a time or a beat needs to be drawn beside the next
@@ -121,6 +122,16 @@ def describe(analysis: SoundAnalysis) -> str:
         count = len(analysis.grid.bars)
         parts.append(f"{count} bar{'s' * (count != 1)} of {analysis.grid.signature}")
     return ", ".join(parts)
+
+
+def describe_loops(analysis: SoundAnalysis) -> list[str]:
+    """Return a line that says how long a bar lasts, and so a loop of whole bars, if bars are found."""
+    bars = analysis.grid.bars
+    if len(bars) < 2:
+        return []
+    bar = float(np.median(np.diff(bars)))
+    lengths = " or ".join(f"--duration {count * bar:.2f} ({count} bars)" for count in _LOOPS)
+    return [f"a bar lasts {bar:.2f} s: for a loop, {lengths}"]
 
 
 def describe_sections(analysis: SoundAnalysis) -> list[str]:

@@ -72,7 +72,7 @@ def audio(
     fps = TableSettings(fps=given.get("fps")).fps
 
     from dreamvid.audio.analysis import with_grid
-    from dreamvid.audio.drawing import describe, describe_score, describe_sections, draw_analysis
+    from dreamvid.audio.drawing import describe, describe_loops, describe_score, describe_sections, draw_analysis
     from dreamvid.audio.gridedit import edit_grid
     from dreamvid.audio.hearing import all_names, hear, scores_of
     from dreamvid.images.header import check_file
@@ -98,7 +98,7 @@ def audio(
     if beats_out is not None:
         _write_beats(beats_out, analysis, overwrite=overwrite)
     typer.echo(describe(analysis))
-    for line in describe_sections(analysis):
+    for line in [*describe_loops(analysis), *describe_sections(analysis)]:
         typer.echo(line)
     if score is not None:
         typer.echo(describe_score(score))

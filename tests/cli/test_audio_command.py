@@ -29,9 +29,10 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_picture_and_table_lie_beside_the_sound(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["audio", str(clip)]) == 0
     picture, table = (clip.with_name(f"100% -i my clip.audio.{ending}") for ending in ("png", "csv"))
-    words, *files = capsys.readouterr().out.splitlines()
+    words, loops, *files = capsys.readouterr().out.splitlines()
     assert "8 beats" in words
     assert "120." in words
+    assert loops.startswith("a bar lasts ")
     assert files == [str(picture), str(table)]
     assert {path.name for path in clip.parent.iterdir()} == {clip.name, picture.name, table.name}
     drawn = cv2.imread(str(picture))
