@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import cv2
@@ -32,7 +33,10 @@ def test_picture_and_table_lie_beside_the_sound(clip: Path, capsys: pytest.Captu
     words, loops, *files = capsys.readouterr().out.splitlines()
     assert "8 beats" in words
     assert "120." in words
-    assert loops.startswith("a bar lasts ")
+    of_bars = r"a bar lasts (.+) s: for a loop, --duration (.+) \(4 bars\) or --duration (.+) \(8 bars\)"
+    found = re.fullmatch(of_bars, loops)
+    assert found is not None
+    assert [float(seconds) for seconds in found.groups()] == pytest.approx([2, 8, 16], rel=0.01)
     assert files == [str(picture), str(table)]
     assert {path.name for path in clip.parent.iterdir()} == {clip.name, picture.name, table.name}
     drawn = cv2.imread(str(picture))

@@ -185,6 +185,17 @@ def test_the_inverse_of_a_flow_knows_what_it_uncovers() -> None:
     assert np.percentile(np.abs(inverse - back)[inner], 99.5) < 0.01
 
 
+def test_where_hardly_anything_arrives_nothing_is_known() -> None:
+    """The right part moves by 5.9 px: a tenth of its first column falls into the last one that it uncovers."""
+    ground = to_frame(noise(HEIGHT, WIDTH, low=0.2, high=0.8))
+    forth = flow(0, 0)
+    forth[:, 20:] = (5.9, 0)
+    unknown = invert(forth, ground, ground)[1]
+    assert unknown[:, 20:26].all()
+    assert not unknown[:, :20].any()
+    assert not unknown[:, 26:].any()
+
+
 @pytest.mark.parametrize("given", ["back", "forth"])
 def test_what_was_hidden_is_not_carried(tmp_path: Path, given: str) -> None:
     (before, after), back, forth = occluded()

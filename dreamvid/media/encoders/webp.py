@@ -1,4 +1,4 @@
-"""Animated WebP: a tenth of a GIF's size and all colors, silent; for web pages."""
+"""Animated WebP: a third of a GIF's size and all colors, silent; for web pages."""
 
 from __future__ import annotations
 
